@@ -1,0 +1,118 @@
+"""Many worlds on CPU threads, through `mujoco.batch`."""
+
+import warnings
+
+import mujoco
+import numpy as np
+import torch
+from mujoco.batch import Batch
+from torch import Tensor
+
+from visuomotor.errors import VisuomotorError
+
+_VELOCITY_STAGE = int(mujoco.mjtStage.mjSTAGE_VEL)
+_BLOW_UPS = [
+    int(mujoco.mjtWarning.mjWARN_BADQPOS),
+    int(mujoco.mjtWarning.mjWARN_BADQVEL),
+    int(mujoco.mjtWarning.mjWARN_BADQACC),
+]
+
+
+class CpuEngine:
+    """The `Engine` on CPU threads. The same calls give bit-equal results at any thread count.
+
+    Args:
+        model: the compiled scene. Models whose constraint Jacobian may turn sparse are refused: MuJoCo 4.0.0 solves
+            them wrongly (fixed in 4.0.1).
+        worlds: how many copies.
+        threads: 0 for all cores.
+    """
+
+    def __init__(self, model: mujoco.MjModel, worlds: int, threads: int = 0):
+        if worlds < 1:
+            raise VisuomotorError(f"an engine needs at least one world, not {worlds}")
+        if model.opt.jacobian != mujoco.mjtJacobian.mjJAC_DENSE:
+            raise VisuomotorError('this scene leaves the Jacobian\'s storage open; set spec.option.jacobian to "dense"')
+        self._batch = Batch(model, worlds, threads)
+        self._fields: dict[str, Tensor] = {}
+        self._model_fields: dict[str, Tensor] = {}
+        self._divergences = 0
+        self._diverged = torch.zeros(worlds, dtype=torch.bool)
+        self.reset()
+
+    @property
+    def model(self) -> mujoco.MjModel:
+        return self._batch.model
+
+    @property
+    def worlds(self) -> int:
+        return self._batch.nsim
+
+    @property
+    def diverged(self) -> Tensor:
+        return self._diverged
+
+    @property
+    def divergences(self) -> int:
+        return self._divergences
+
+    def field(self, name: str) -> Tensor:
+        if name not in self._fields:
+            try:
+                array = self._batch.bind(name)
+            except (AttributeError, ValueError) as error:
+                raise VisuomotorError(f"the engine has no field {name!r}: {error}") from error
+            self._fields[name] = _as_tensor(array)
+            if not array.flags.writeable:  # an output: filled by the next call, so make it true now
+                self.forward()
+        return self._fields[name]
+
+    def model_field(self, name: str) -> Tensor:
+        if name not in self._model_fields:
+            try:
+                self._model_fields[name] = _as_tensor(self._batch.expand(name))
+            except (AttributeError, ValueError) as error:
+                raise VisuomotorError(f"the model has no field {name!r}: {error}") from error
+        return self._model_fields[name]
+
+    def is_per_world(self, name: str) -> bool:
+        return name in self._model_fields
+
+    def step(self, substeps: int = 1) -> None:
+        before = self._batch.warning[:, _BLOW_UPS].sum(axis=1)
+        self._batch.step(nstep=substeps, stage=_VELOCITY_STAGE)
+        self._diverged = torch.from_numpy(self._batch.warning[:, _BLOW_UPS].sum(axis=1) > before)
+        if self._diverged.any():
+            worlds = self._diverged.nonzero()[:, 0]
+            self._divergences += len(worlds)
+            self.reset(worlds)
+
+    def forward(self, worlds: Tensor | None = None) -> None:
+        self._batch.forward(ids=None if worlds is None else worlds.numpy())
+
+    def reset(self, worlds: Tensor | None = None) -> None:
+        keyframe = 0 if self.model.nkey else -1
+        self._batch.reset(ids=None if worlds is None else worlds.numpy(), keyframe=keyframe)
+
+    def state(self) -> Tensor:
+        return torch.from_numpy(self._batch.state.copy())
+
+    def set_state(self, state: Tensor, worlds: Tensor | None = None) -> None:
+        rows = slice(None) if worlds is None else worlds.numpy()
+        expected = (self.worlds if worlds is None else len(worlds), self._batch.nstate)
+        if tuple(state.shape) != expected:
+            raise VisuomotorError(
+                f"a state of shape {tuple(state.shape)} does not fit this scene, which needs {expected}; "
+                "it was recorded in another scene or number of worlds"
+            )
+        if not torch.isfinite(state).all():
+            raise VisuomotorError("the state holds NaN or infinity; record it again")
+        self._batch.state[rows] = state.numpy()
+        self.forward(worlds)
+
+
+def _as_tensor(array: np.ndarray) -> Tensor:
+    """A tensor on the array's own memory."""
+    with warnings.catch_warnings():  # torch warns about read-only arrays; our users are told not to write outputs
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)

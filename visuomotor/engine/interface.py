@@ -1,0 +1,65 @@
+"""What every engine offers, whatever it computes on."""
+
+from typing import Protocol
+
+import mujoco
+from torch import Tensor
+
+
+class Engine(Protocol):
+    """`worlds` copies of one model. All tensors have the world as first axis.
+
+    Fields carry MuJoCo's names and shapes (SI units, quaternions wxyz): `field("qpos")` is `(world, nq)`.
+    Reading a field never copies; writing a state field (`qpos`, `qvel`, `ctrl`, `eq_active`, `mocap_pos`, ...) sets
+    it for the next call. After `step`, `forward`, `reset` and `set_state` the fields that follow from positions and
+    velocities are those of the new state.
+    """
+
+    @property
+    def model(self) -> mujoco.MjModel: ...
+
+    @property
+    def worlds(self) -> int: ...
+
+    @property
+    def diverged(self) -> Tensor:
+        """`(world,)` bool: worlds that blew up in the last `step`. They were reset, and the caller must not learn
+        from the step."""
+        ...
+
+    @property
+    def divergences(self) -> int:
+        """How many worlds have blown up so far."""
+        ...
+
+    def field(self, name: str) -> Tensor:
+        """The live `(world, ...)` tensor of an MjData field."""
+        ...
+
+    def model_field(self, name: str) -> Tensor:
+        """The live `(world, ...)` tensor of an MjModel field; from the first call on, each world has its own values."""
+        ...
+
+    def is_per_world(self, name: str) -> bool:
+        """Whether `model_field(name)` has been asked for, so that the worlds may differ in it."""
+        ...
+
+    def step(self, substeps: int = 1) -> None:
+        """Advance every world by `substeps` physics steps with the controls held."""
+        ...
+
+    def forward(self, worlds: Tensor | None = None) -> None:
+        """Bring all derived fields up to date with the state; `worlds` is `(n,)` int, None for all."""
+        ...
+
+    def reset(self, worlds: Tensor | None = None) -> None:
+        """Put worlds back to the model's first keyframe, or to its defaults where it has none."""
+        ...
+
+    def state(self) -> Tensor:
+        """A copy of everything the future depends on, `(world, state)` float64."""
+        ...
+
+    def set_state(self, state: Tensor, worlds: Tensor | None = None) -> None:
+        """Restore what `state()` returned, `(n, state)` for the n worlds of the call."""
+        ...

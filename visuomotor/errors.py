@@ -1,0 +1,12 @@
+"""The one exception that is meant for the user's eyes."""
+
+from collections.abc import Iterable
+
+
+class VisuomotorError(Exception):
+    """Something the user can mend; the message says how. The CLI prints it without a traceback."""
+
+
+def unknown(kind: str, name: str, choices: Iterable[str]) -> VisuomotorError:
+    """The error for a name that is not among `choices`, which it lists."""
+    return VisuomotorError(f"there is no {kind} {name!r}; choose one of: {', '.join(sorted(choices))}")
