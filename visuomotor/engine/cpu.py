@@ -79,13 +79,17 @@ class CpuEngine:
         return name in self._model_fields
 
     def step(self, substeps: int = 1) -> None:
-        before = self._batch.warning[:, _BLOW_UPS].sum(axis=1)
+        before = self._blow_ups()
         self._batch.step(nstep=substeps, stage=_VELOCITY_STAGE)
-        self._diverged = torch.from_numpy(self._batch.warning[:, _BLOW_UPS].sum(axis=1) > before)
+        self._diverged = torch.from_numpy(self._blow_ups() > before)
         if self._diverged.any():
             worlds = self._diverged.nonzero()[:, 0]
             self._divergences += len(worlds)
             self.reset(worlds)
+
+    def _blow_ups(self) -> np.ndarray:
+        """`(world,)`: how often each world has blown up, by MuJoCo's own counters."""
+        return self._batch.warning[:, _BLOW_UPS, 1].sum(axis=1)
 
     def forward(self, worlds: Tensor | None = None) -> None:
         self._batch.forward(ids=None if worlds is None else worlds.numpy())
