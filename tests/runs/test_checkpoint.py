@@ -1,0 +1,150 @@
+import errno
+import os
+import resource
+import subprocess
+import sys
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+import torch
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.runs import generator_states, load_checkpoint, restore_generators, save_checkpoint
+
+CONTENT = {
+    "method": "gps",
+    "task": "hanger",
+    "iteration": 3,
+    "weights": OrderedDict(w=torch.arange(6.0).reshape(2, 3)),
+    "rest": [None, True, ("a", 2.5)],
+}
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_loaded_is_what_was_saved(tmp_path):
+    save_checkpoint(tmp_path / "latest.pt", CONTENT)
+    loaded = load_checkpoint(tmp_path / "latest.pt", expect={"method": "gps", "task": "hanger"})
+    torch.testing.assert_close(loaded.pop("weights")["w"], CONTENT["weights"]["w"], rtol=0, atol=0)
+    assert loaded == {name: value for name, value in CONTENT.items() if name != "weights"}
+    assert files(tmp_path) == ["latest.pt"]
+
+
+@pytest.mark.parametrize("value", [np.float64(1), {"deep": [torch.optim.SGD]}, {(1, 2): 3}, {1, 2}])
+def test_what_could_not_be_loaded_is_not_saved(tmp_path, value):
+    with pytest.raises(TypeError, match=r"checkpoint\['bad'\]"):
+        save_checkpoint(tmp_path / "latest.pt", {"bad": value})
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_full_disk_keeps_the_previous_checkpoint(tmp_path, monkeypatch, call):
+    save_checkpoint(tmp_path / "latest.pt", CONTENT)
+    before = (tmp_path / "latest.pt").read_bytes()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, call, full)
+    with pytest.raises(VisuomotorError, match=r"no room for .*latest\.pt.*previous file is intact.*Free some space"):
+        save_checkpoint(tmp_path / "latest.pt", CONTENT | {"iteration": 4})
+    assert (tmp_path / "latest.pt").read_bytes() == before
+    assert files(tmp_path) == ["latest.pt"]
+
+
+def test_write_that_the_system_cuts_short_keeps_the_previous_checkpoint(tmp_path):
+    """The kernel itself refuses the bytes beyond a limit, half way through the file."""
+    save_checkpoint(tmp_path / "latest.pt", CONTENT)
+    code = (
+        "import resource, sys, torch; from visuomotor.runs import save_checkpoint\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, (20000, {resource.RLIM_INFINITY}))\n"
+        "save_checkpoint(sys.argv[1], {'weights': torch.zeros(100_000)})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "latest.pt"], capture_output=True, text=True, check=False
+    )
+    assert "VisuomotorError: no room for" in done.stderr
+    assert load_checkpoint(tmp_path / "latest.pt")["iteration"] == 3
+    assert files(tmp_path) == ["latest.pt"]
+
+
+def test_interrupt_while_writing_leaves_no_rubbish(tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(tmp_path / "latest.pt", CONTENT)
+    assert files(tmp_path) == []
+
+
+def test_missing_checkpoint(tmp_path):
+    with pytest.raises(VisuomotorError, match="there is no checkpoint"):
+        load_checkpoint(tmp_path / "latest.pt")
+
+
+def test_every_truncation_is_noticed(tmp_path):
+    path = tmp_path / "latest.pt"
+    save_checkpoint(path, CONTENT)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 97):
+        path.write_bytes(whole[:length])
+        with pytest.raises(VisuomotorError, match=r"cannot be read as a checkpoint: found \d+ bytes.*expected"):
+            load_checkpoint(path)
+
+
+def test_flipped_bits_in_the_numbers_are_noticed(tmp_path):
+    path = tmp_path / "latest.pt"
+    save_checkpoint(path, {"weights": torch.full((1000,), 7.0)})
+    damaged = bytearray(path.read_bytes())
+    position = damaged.index(torch.full((4,), 7.0).numpy().tobytes())
+    damaged[position + 2000] ^= 1
+    path.write_bytes(damaged)
+    with pytest.raises(VisuomotorError, match="does not match its checksum"):
+        load_checkpoint(path)
+
+
+def test_foreign_files_are_named(tmp_path):
+    path = tmp_path / "latest.pt"
+    torch.save({"state_dict": {}}, path)
+    with pytest.raises(VisuomotorError, match="not a checkpoint of visuomotor: found a dict with 'state_dict'"):
+        load_checkpoint(path)
+    torch.save(torch.zeros(2), path)
+    with pytest.raises(VisuomotorError, match="found a Tensor"):
+        load_checkpoint(path)
+    torch.save(torch.nn.Linear(1, 1), path)  # a pickled object: must not be executed
+    with pytest.raises(VisuomotorError, match="cannot be read"):
+        load_checkpoint(path)
+    path.write_text("hello")
+    with pytest.raises(VisuomotorError, match="cannot be read"):
+        load_checkpoint(path)
+
+
+def test_checkpoint_of_something_else_is_refused(tmp_path):
+    path = tmp_path / "latest.pt"
+    save_checkpoint(path, CONTENT)
+    with pytest.raises(VisuomotorError, match="written for method 'gps', expected method 'ppo_gail'"):
+        load_checkpoint(path, expect={"method": "ppo_gail"})
+    torch.save({"format": "visuomotor checkpoint", "format_version": 99}, path)
+    with pytest.raises(VisuomotorError, match="version 99, expected version 1"):
+        load_checkpoint(path)
+
+
+def test_restored_generators_continue_where_they_stood(tmp_path):
+    generators = {"noise": torch.Generator().manual_seed(1), "batches": torch.Generator().manual_seed(2)}
+    torch.randn(7, generator=generators["noise"])
+    save_checkpoint(tmp_path / "latest.pt", {"generators": generator_states(generators)})
+    expected = {name: torch.randn(5, generator=generator) for name, generator in generators.items()}
+
+    fresh = {name: torch.Generator() for name in generators}
+    restore_generators(fresh, load_checkpoint(tmp_path / "latest.pt")["generators"])
+    for name, generator in fresh.items():
+        assert torch.equal(torch.randn(5, generator=generator), expected[name])
+
+
+def test_generators_must_be_the_same_ones():
+    with pytest.raises(VisuomotorError, match=r"\['a'\], expected \['b'\]"):
+        restore_generators({"b": torch.Generator()}, generator_states({"a": torch.Generator()}))

@@ -1,0 +1,62 @@
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.runs import config_from_dict, config_to_dict
+
+
+@dataclass(frozen=True)
+class Inner:
+    rate: float = 0.1
+    sizes: tuple[int, ...] = (1, 2)
+    pair: tuple[int, float] = (1, 2.0)
+
+    def __post_init__(self):
+        if self.rate <= 0:
+            raise ValueError(f"rate must be above 0, not {self.rate}")
+
+
+@dataclass(frozen=True)
+class Outer:
+    mode: Literal["a", "b"] = "a"
+    limit: float | None = None
+    inner: Inner = field(default_factory=Inner)
+
+
+@given(
+    st.builds(
+        Outer,
+        mode=st.sampled_from(["a", "b"]),
+        limit=st.none() | st.floats(allow_nan=False),
+        inner=st.builds(Inner, rate=st.floats(min_value=0.01), sizes=st.lists(st.integers()).map(tuple)),
+    )
+)
+def test_round_trip(config):
+    assert config_from_dict(Outer, config_to_dict(config)) == config
+
+
+def test_whole_number_is_a_float_too():
+    restored = config_from_dict(Outer, {"inner": {"rate": 2}})
+    assert isinstance(restored.inner.rate, float)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"moed": "a"}, "config has no field moed; its fields are: mode, limit, inner"),
+        ({"inner": {"rate": -1.0}}, r"config\.inner: rate must be above 0, not -1"),
+        ({"mode": "c"}, r"config\.mode is 'c'; choose one of: a, b"),
+        ({"limit": "x"}, r"config\.limit is 'x', expected float or None"),
+        ({"inner": {"rate": True}}, r"config\.inner\.rate is True, expected float"),
+        ({"inner": {"sizes": [1, "x"]}}, r"config\.inner\.sizes\[1\] is 'x', expected int"),
+        ({"inner": {"pair": [1]}}, r"config\.inner\.pair has 1 entries, expected 2"),
+        ({"inner": 3}, r"config\.inner is 3, expected Inner"),
+    ],
+)
+def test_bad_values_are_named_with_their_place(values, message):
+    with pytest.raises(VisuomotorError, match=message):
+        config_from_dict(Outer, values)

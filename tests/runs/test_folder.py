@@ -1,0 +1,95 @@
+import json
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.runs import Run
+
+
+@dataclass(frozen=True)
+class Config:
+    samples: int = 5
+    noise: float = 0.5
+
+
+def new_run(root, **changes) -> Run:
+    facts = {"method": "gps", "task": "hanger", "preset": "laptop", "seed": 3, "config": Config(), "name": "first"}
+    return Run.create(root, **(facts | changes))
+
+
+def test_opened_run_knows_what_it_was_created_with(tmp_path):
+    new_run(tmp_path, command=["visuomotor", "train", "two words"])
+    run = Run.open(tmp_path / "first")
+    assert (run.method, run.task, run.preset, run.seed, run.name) == ("gps", "hanger", "laptop", 3, "first")
+    assert run.config(Config) == Config()
+    assert run.facts["command"] == "visuomotor train 'two words'"
+    assert {"python", "torch", "mujoco", "numpy", "visuomotor"} <= run.facts["versions"].keys()
+    assert "cores" in run.facts["hardware"]
+
+
+def test_default_name_says_what_the_run_is(tmp_path):
+    assert new_run(tmp_path, name=None).name.startswith("gps-hanger-laptop-seed3-20")
+
+
+def test_never_overwrites(tmp_path):
+    new_run(tmp_path)
+    with pytest.raises(VisuomotorError, match="first is there already"):
+        new_run(tmp_path, seed=4)
+    assert Run.open(tmp_path / "first").seed == 3
+
+
+def test_folder_that_is_no_run_is_named_with_the_runs_beside(tmp_path):
+    new_run(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(VisuomotorError, match=r"empty is no run folder.*config\.json.*first"):
+        Run.open(tmp_path / "empty")
+    with pytest.raises(VisuomotorError, match=r"no run folder .*absent.*first"):
+        Run.open(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("text", ["{", '{"method": "gps"}', "[1]"])
+def test_broken_config_is_refused(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(VisuomotorError, match=r"config\.json"):
+        Run.open(tmp_path)
+
+
+def test_metrics_are_read_as_logged(tmp_path):
+    run = new_run(tmp_path)
+    run.log({"phase": "badmm", "cost": torch.tensor(1.5), "kl": [1, 2.0], "success": float("nan")})
+    assert run.metrics() == [{"phase": "badmm", "cost": 1.5, "kl": [1, 2.0], "success": None}]
+    assert run.metrics_lines == 1
+    assert list((run.path / "tensorboard").iterdir())
+
+
+def test_resumed_metrics_have_no_duplicates(tmp_path):
+    run = new_run(tmp_path)
+    for iteration in range(5):
+        run.log({"iteration": iteration})
+    run.close()
+    resumed = Run.open(run.path)
+    resumed.truncate_metrics(3)
+    resumed.log({"iteration": 3})
+    assert [row["iteration"] for row in resumed.metrics()] == [0, 1, 2, 3]
+    assert resumed.metrics_lines == 4
+
+
+def test_line_cut_short_by_a_crash_is_dropped(tmp_path):
+    run = new_run(tmp_path)
+    run.log({"iteration": 0})
+    run.close()
+    with (run.path / "metrics.jsonl").open("ab") as file:
+        file.write('{"note": "ä'.encode()[:-1])
+    reopened = Run.open(run.path)
+    assert reopened.metrics() == [{"iteration": 0}]
+    reopened.log({"iteration": 1})
+    assert [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()] == reopened.metrics()
+    assert reopened.metrics() == [{"iteration": 0}, {"iteration": 1}]
+
+
+def test_truncating_to_more_rows_than_there_are_warns(tmp_path):
+    run = new_run(tmp_path)
+    with pytest.warns(UserWarning, match="has 0 rows where the checkpoint counted 2"):
+        run.truncate_metrics(2)

@@ -1,0 +1,22 @@
+"""A run is a folder: its config, metrics, checkpoints, videos, figures and report."""
+
+from visuomotor.runs.atomic import write_atomically
+from visuomotor.runs.checkpoint import load_checkpoint, save_checkpoint
+from visuomotor.runs.config import config_from_dict, config_to_dict
+from visuomotor.runs.folder import Run
+from visuomotor.runs.generators import generator_states, restore_generators
+from visuomotor.runs.provenance import git_commit, hardware, versions
+
+__all__ = [
+    "Run",
+    "config_from_dict",
+    "config_to_dict",
+    "generator_states",
+    "git_commit",
+    "hardware",
+    "load_checkpoint",
+    "restore_generators",
+    "save_checkpoint",
+    "versions",
+    "write_atomically",
+]

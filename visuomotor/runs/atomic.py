@@ -1,0 +1,56 @@
+"""Files that are either the old one or the new one, never half of either."""
+
+import errno
+import os
+from pathlib import Path
+
+from visuomotor.errors import VisuomotorError
+
+
+def write_atomically(path: Path, data: bytes | str) -> None:
+    """Replace the file `path` by `data` (text is written as UTF-8), or leave it as it was.
+
+    The bytes go to `<name>.partial` in the same folder, reach the disk, and only then take the name: whoever reads
+    `path` at any moment, or after a power cut, finds a whole file. The name of the partial file is fixed, so a killed
+    process leaves at most one behind, and the next write takes it over.
+
+    Raises:
+        VisuomotorError: the disk is full or the folder cannot be written; the previous file is intact.
+    """
+    payload = data.encode() if isinstance(data, str) else data
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise VisuomotorError(_explain(error, path, len(payload))) from error
+    except BaseException:  # Ctrl-C too must not leave rubbish
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _explain(error: OSError, path: Path, size: int) -> str:
+    kept = "the previous file is intact" if path.exists() else "nothing was written"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return (
+            f"no room for {path} ({size / 1e6:.1f} MB): {error.strerror}; {kept}. "
+            f"Free some space on the disk of {path.parent} (old runs under runs/ are safe to delete) and try again"
+        )
+    return (
+        f"cannot write {path}: {error.strerror or error}; {kept}. Check the folder's permissions or choose another one"
+    )

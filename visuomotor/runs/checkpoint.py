@@ -1,0 +1,106 @@
+"""Checkpoints: tensors and plain containers in one file that is written whole or not at all."""
+
+import io
+import zipfile
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.runs.atomic import write_atomically
+
+_MARKER = "visuomotor checkpoint"
+_VERSION = 1
+_SCALARS = (str, int, float, bool, type(None))
+
+
+def save_checkpoint(path: Path | str, content: Mapping[str, Any]) -> None:
+    """Write `content` to `path` so that `torch.load(path, weights_only=True)` can read it.
+
+    `content` holds tensors, numbers, strings, booleans, None, and dicts, lists and tuples of these. Put what
+    `load_checkpoint` shall check (`method`, `task`, ...) at its top level. `format` and `format_version` are added.
+
+    Raises:
+        VisuomotorError: the disk is full; the previous checkpoint is intact.
+        TypeError: something in `content` is not plain data; the message names where it sits.
+    """
+    _refuse_objects(content, "checkpoint")
+    # Serialised in memory first: an error of the disk then comes from plain file calls, not from inside torch.
+    buffer = io.BytesIO()
+    torch.save({"format": _MARKER, "format_version": _VERSION, **content}, buffer)
+    write_atomically(Path(path), buffer.getvalue())
+
+
+def load_checkpoint(
+    path: Path | str, expect: Mapping[str, Any] | None = None, device: torch.device | str = "cpu"
+) -> dict[str, Any]:
+    """What `save_checkpoint` wrote, with its tensors on `device`.
+
+    Args:
+        expect: top-level entries and the values that they must have, such as `{"method": "gps", "task": "hanger"}`.
+
+    Raises:
+        VisuomotorError: there is no such file, it is damaged, it is no checkpoint of this project, or it is one of
+            another method, task or version. The message says what was found and what was expected.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise VisuomotorError(f"there is no checkpoint {path}; a run writes its first one after its first iteration")
+    loaded = _read(path, device)
+    if not isinstance(loaded, dict) or loaded.get("format") != _MARKER:
+        raise VisuomotorError(
+            f"{path} is not a checkpoint of visuomotor: found {_describe(loaded)}, expected one marked {_MARKER!r}"
+        )
+    if loaded.get("format_version") != _VERSION:
+        raise VisuomotorError(
+            f"{path} has checkpoint version {loaded.get('format_version')}, expected version {_VERSION}; "
+            "use the visuomotor that wrote it, or train again"
+        )
+    for name, wanted in (expect or {}).items():
+        found = loaded.get(name)
+        if found != wanted:
+            raise VisuomotorError(f"{path} was written for {name} {found!r}, expected {name} {wanted!r}")
+    return {name: value for name, value in loaded.items() if name not in ("format", "format_version")}
+
+
+def _read(path: Path, device: torch.device | str) -> Any:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()  # torch itself does not notice every flipped bit
+        if damaged is None:
+            return torch.load(path, map_location=device, weights_only=True)
+        reason = f"its part {damaged} does not match its checksum"
+    except Exception as error:  # zipfile, pickle and torch raise a dozen types for broken bytes
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    raise VisuomotorError(
+        f"{path} cannot be read as a checkpoint: found {path.stat().st_size} bytes that are damaged, cut short or of "
+        f"another program ({reason}), expected a file written by visuomotor. "
+        "Use another checkpoint of the run's checkpoints folder, or train again"
+    )
+
+
+def _describe(loaded: Any) -> str:
+    if isinstance(loaded, dict):
+        return f"a dict with {', '.join(repr(name) for name in list(loaded)[:5]) or 'nothing in it'}"
+    return f"a {type(loaded).__name__}"
+
+
+def _refuse_objects(value: Any, where: str) -> None:
+    """Exact types only: `numpy.float64` is a `float`, yet `weights_only` refuses to load it."""
+    if type(value) in (dict, OrderedDict):
+        for key, item in value.items():
+            if type(key) not in _SCALARS:
+                raise TypeError(f"{where} has the key {key!r} of type {type(key).__name__}; use str or int")
+            _refuse_objects(item, f"{where}[{key!r}]")
+    elif type(value) in (list, tuple):
+        for index, item in enumerate(value):
+            _refuse_objects(item, f"{where}[{index}]")
+    elif not isinstance(value, Tensor) and type(value) not in _SCALARS:
+        raise TypeError(
+            f"{where} is a {type(value).__module__}.{type(value).__qualname__}; a checkpoint holds tensors, numbers, "
+            "strings, and dicts, lists and tuples of these"
+        )

@@ -1,0 +1,108 @@
+"""Between frozen config dataclasses and the plain dicts of config.json and of checkpoints."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from visuomotor.errors import VisuomotorError
+
+Config = TypeVar("Config")
+
+
+def config_to_dict(config: Any) -> dict[str, Any]:
+    """Nested dataclasses as nested dicts of JSON's types; tuples become lists, paths strings."""
+    return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
+
+
+def config_from_dict(kind: type[Config], values: Mapping[str, Any], where: str = "config") -> Config:
+    """The dataclass `kind` with these values; the inverse of `config_to_dict`.
+
+    Fields that are missing keep their defaults. The range of a field is the dataclass's own business
+    (`__post_init__`); what it refuses is told with the place.
+
+    Raises:
+        VisuomotorError: unknown field, missing field without a default, wrong type, or a value out of range.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise VisuomotorError(f"{where} has no field {', '.join(unknown)}; its fields are: {', '.join(fields)}")
+    missing = [name for name, field in fields.items() if name not in values and _is_required(field)]
+    if missing:
+        raise VisuomotorError(f"{where} lacks the field {', '.join(missing)}")
+    hints = typing.get_type_hints(kind)
+    arguments = {name: _typed(hints[name], value, f"{where}.{name}") for name, value in values.items()}
+    try:
+        return kind(**arguments)
+    except (ValueError, VisuomotorError) as error:
+        raise VisuomotorError(f"{where}: {error}") from error
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return config_to_dict(value)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, str | int | float | bool | None):
+        return value
+    raise TypeError(f"a config holds numbers, strings and dataclasses, not {type(value).__name__}: {value!r}")
+
+
+def _typed(hint: Any, value: Any, where: str) -> Any:
+    """`value` as the annotation `hint` wants it, or a VisuomotorError that names `where`."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return _typed(arguments[0], value, where)
+    if hint is Any:
+        return value
+    if origin in (typing.Union, types.UnionType):
+        return _first_that_fits(arguments, value, where)
+    if origin is typing.Literal:
+        if value in arguments:
+            return value
+        raise VisuomotorError(f"{where} is {value!r}; choose one of: {', '.join(map(str, arguments))}")
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        if isinstance(value, Mapping):
+            return config_from_dict(hint, value, where)
+    elif origin in (tuple, list) and isinstance(value, list | tuple):
+        return _sequence(origin, arguments, value, where)
+    elif origin in (dict, Mapping) and isinstance(value, Mapping):
+        return {name: _typed(arguments[1], item, f"{where}.{name}") for name, item in value.items()}
+    elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    elif hint is Path and isinstance(value, str):
+        return Path(value)
+    elif isinstance(hint, type) and type(value) is hint:
+        return value
+    raise VisuomotorError(f"{where} is {value!r}, expected {getattr(hint, '__name__', hint)}")
+
+
+def _first_that_fits(hints: tuple[Any, ...], value: Any, where: str) -> Any:
+    for hint in hints:
+        try:
+            return _typed(hint, value, where)
+        except VisuomotorError:
+            continue
+    raise VisuomotorError(
+        f"{where} is {value!r}, expected {' or '.join(getattr(h, '__name__', str(h)) for h in hints)}"
+    )
+
+
+def _sequence(origin: Any, hints: tuple[Any, ...], value: list[Any] | tuple[Any, ...], where: str) -> Any:
+    if origin is tuple and not (len(hints) == 2 and hints[1] is Ellipsis):
+        if len(value) != len(hints):
+            raise VisuomotorError(f"{where} has {len(value)} entries, expected {len(hints)}")
+    else:
+        hints = (hints[0],) * len(value)
+    return origin(_typed(hint, item, f"{where}[{i}]") for i, (hint, item) in enumerate(zip(hints, value, strict=True)))

@@ -1,0 +1,186 @@
+"""The folder of one training run."""
+
+import json
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.runs.atomic import write_atomically
+from visuomotor.runs.config import config_from_dict, config_to_dict
+from visuomotor.runs.metrics import MetricsLog
+from visuomotor.runs.provenance import git_commit, hardware, versions
+
+Config = TypeVar("Config")
+
+
+class Run:
+    """A folder with config.json, metrics.jsonl, checkpoints/, videos/, figures/, tensorboard/ and report.html.
+
+    Make one with `Run.create`, find it again with `Run.open`.
+
+    Attributes:
+        path: the folder.
+        facts: config.json as a dict: method, task, preset, seed, config, versions, commit, hardware, command, created.
+    """
+
+    def __init__(self, path: Path, facts: dict[str, Any]):
+        self.path = path
+        self.facts = facts
+        self._log = MetricsLog(path)
+
+    @classmethod
+    def create(
+        cls,
+        root: Path | str = "runs",
+        *,
+        method: str,
+        task: str,
+        preset: str,
+        seed: int,
+        config: Any,
+        command: Sequence[str] = (),
+        name: str | None = None,
+        device: str = "cpu",
+    ) -> "Run":
+        """A new folder under `root`.
+
+        Args:
+            config: the method's dataclass.
+            command: what was typed, as a list of words (`sys.argv`).
+            name: of the folder; by default `<method>-<task>-<preset>-seed<seed>-<date>-<time>`.
+
+        Raises:
+            VisuomotorError: the folder is there already, or cannot be made.
+        """
+        name = name or f"{method}-{task}-{preset}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+        path = Path(root) / name
+        facts = {
+            "method": method,
+            "task": task,
+            "preset": preset,
+            "seed": seed,
+            "config": config_to_dict(config),
+            "versions": versions(),
+            "commit": git_commit(),
+            "hardware": hardware(device),
+            "command": shlex.join(command),
+            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        }
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            raise VisuomotorError(
+                f"{path} is there already; choose another --name, delete it, or continue it with --resume {path}"
+            ) from None
+        except OSError as error:
+            raise VisuomotorError(
+                f"cannot make the run folder {path}: {error.strerror}; choose another --root"
+            ) from error
+        write_atomically(path / "config.json", json.dumps(facts, indent=2) + "\n")
+        return cls(path, facts)
+
+    @classmethod
+    def open(cls, path: Path | str) -> "Run":
+        """The run in the folder `path`.
+
+        Raises:
+            VisuomotorError: `path` is no run folder.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            raise VisuomotorError(f"there is no run folder {path}{_runs_near(path)}")
+        try:
+            facts = json.loads((path / "config.json").read_text())
+        except FileNotFoundError:
+            raise VisuomotorError(f"{path} is no run folder: it has no config.json{_runs_beside(path / 'x')}") from None
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise VisuomotorError(f"{path / 'config.json'} cannot be read: {error}") from error
+        missing = [
+            k for k in ("method", "task", "preset", "seed", "config") if not isinstance(facts, dict) or k not in facts
+        ]
+        if missing:
+            raise VisuomotorError(f"{path} is no run folder: its config.json lacks {', '.join(missing)}")
+        return cls(path, facts)
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def method(self) -> str:
+        return self.facts["method"]
+
+    @property
+    def task(self) -> str:
+        return self.facts["task"]
+
+    @property
+    def preset(self) -> str:
+        return self.facts["preset"]
+
+    @property
+    def seed(self) -> int:
+        return self.facts["seed"]
+
+    @property
+    def checkpoints(self) -> Path:
+        return self._folder("checkpoints")
+
+    @property
+    def latest_checkpoint(self) -> Path:
+        """Where the newest checkpoint is or will be."""
+        return self.checkpoints / "latest.pt"
+
+    @property
+    def videos(self) -> Path:
+        return self._folder("videos")
+
+    @property
+    def figures(self) -> Path:
+        return self._folder("figures")
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    def config(self, kind: type[Config]) -> Config:
+        """The run's config as the method's dataclass."""
+        return config_from_dict(kind, self.facts["config"], where=f"{self.path / 'config.json'}: config")
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Append one row to metrics.jsonl and to TensorBoard; see `MetricsLog.append`."""
+        self._log.append(row)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """All rows of metrics.jsonl."""
+        return self._log.rows()
+
+    @property
+    def metrics_lines(self) -> int:
+        """How many rows there are; a checkpoint stores it for `truncate_metrics`."""
+        return self._log.lines
+
+    def truncate_metrics(self, lines: int) -> None:
+        """Keep the first `lines` rows: what a resumed run will do again must not stand there twice."""
+        self._log.truncate(lines)
+
+    def close(self) -> None:
+        """Close the metrics; the next `log` opens them again."""
+        self._log.close()
+
+    def _folder(self, name: str) -> Path:
+        folder = self.path / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def _runs_near(path: Path) -> str:
+    """The runs in `path` or else beside it, as a hint for the message."""
+    for folder in (path, path.parent):
+        names = sorted(config.parent.name for config in folder.glob("*/config.json"))
+        if names:
+            return f"; runs in {folder}: {', '.join(names[-8:])}"
+    return ""

@@ -1,0 +1,113 @@
+"""The numbers of a run over time: one JSON row a line, and the same for TensorBoard."""
+
+import json
+import math
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.runs.atomic import write_atomically
+
+
+class MetricsLog:
+    """`metrics.jsonl` and `tensorboard/` in the folder of a run.
+
+    Args:
+        folder: of the run.
+    """
+
+    def __init__(self, folder: Path):
+        self._path = folder / "metrics.jsonl"
+        self._tensorboard_folder = folder / "tensorboard"
+        self._file: Any = None
+        self._tensorboard: Any = None
+        self._lines = len(self._whole_lines())
+
+    @property
+    def lines(self) -> int:
+        """How many rows there are."""
+        return self._lines
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Write one row.
+
+        Values: numbers, strings, tensors, and lists and dicts of these. What is not finite is written as null, since
+        JSON has no word for it. A row's number in the file is its step in TensorBoard; with a string under `phase`
+        the tags are `<phase>/<name>`, else `<name>`.
+        """
+        plain = {name: _jsonable(value) for name, value in row.items()}
+        if self._file is None:
+            self._file = self._open()
+        self._file.write(json.dumps(plain) + "\n")
+        self._file.flush()
+        prefix = f"{plain['phase']}/" if isinstance(plain.get("phase"), str) else ""
+        for name, value in plain.items():
+            if isinstance(value, int | float):
+                self._writer().add_scalar(prefix + name, value, self._lines)
+        self._lines += 1
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All rows; a last line that a crash cut short is left out."""
+        found = []
+        for number, line in enumerate(self._whole_lines(), start=1):
+            try:
+                found.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                raise VisuomotorError(
+                    f"line {number} of {self._path} is not JSON ({error}); delete that line"
+                ) from error
+        return found
+
+    def truncate(self, lines: int) -> None:
+        """Keep the first `lines` rows."""
+        kept = self._whole_lines()[:lines]
+        if len(kept) < lines:
+            warnings.warn(
+                f"{self._path} has {len(kept)} rows where the checkpoint counted {lines}; the curves have a gap",
+                stacklevel=3,
+            )
+        self.close()
+        write_atomically(self._path, "".join(line + "\n" for line in kept))
+        self._lines = len(kept)
+
+    def close(self) -> None:
+        """Close the files; the next `append` opens them again."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if self._tensorboard is not None:
+            self._tensorboard.close()
+            self._tensorboard = None
+
+    def _open(self) -> Any:
+        if self._path.is_file() and not self._path.read_bytes().endswith(b"\n"):
+            self.truncate(self._lines)  # else the new row would continue the line that a crash cut short
+        return self._path.open("a", encoding="utf-8")
+
+    def _whole_lines(self) -> list[str]:
+        if not self._path.is_file():
+            return []
+        # Splitting bytes: a crash may have cut a character in two.
+        return [line.decode() for line in self._path.read_bytes().split(b"\n")[:-1]]
+
+    def _writer(self) -> Any:
+        if self._tensorboard is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            # TensorBoard hides the steps from here on that an interrupted run has already written.
+            self._tensorboard = SummaryWriter(str(self._tensorboard_folder), purge_step=self._lines)
+        return self._tensorboard
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _jsonable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    if hasattr(value, "tolist"):  # tensors and numpy, also their scalars
+        return _jsonable(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
