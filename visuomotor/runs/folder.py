@@ -95,7 +95,7 @@ class Run:
         try:
             facts = json.loads((path / "config.json").read_text())
         except FileNotFoundError:
-            raise VisuomotorError(f"{path} is no run folder: it has no config.json{_runs_beside(path / 'x')}") from None
+            raise VisuomotorError(f"{path} is no run folder: it has no config.json{_runs_near(path)}") from None
         except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise VisuomotorError(f"{path / 'config.json'} cannot be read: {error}") from error
         missing = [
