@@ -143,6 +143,11 @@ class Run:
         return self._folder("figures")
 
     @property
+    def results(self) -> Path:
+        """Where the evaluations of this run's policy lie, one JSON each."""
+        return self._folder("results")
+
+    @property
     def report(self) -> Path:
         return self.path / "report.html"
 

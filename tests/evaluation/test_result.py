@@ -1,0 +1,36 @@
+import json
+
+import pytest
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.evaluation import read_results, write_result
+
+
+def test_read_is_what_was_written(tmp_path, result):
+    path = write_result(result(), tmp_path / "results")
+    assert path.name == "gps-hanger-laptop-training-seed0.json"
+    assert read_results(tmp_path / "results") == [result()]
+    assert json.loads(path.read_text())["interval_95"] == pytest.approx([0.2366, 0.7634], abs=1e-4)
+
+
+def test_measuring_again_replaces(tmp_path, result):
+    write_result(result(), tmp_path)
+    write_result(result(successes=9), tmp_path)
+    assert [r.successes for r in read_results(tmp_path)] == [9]
+
+
+def test_other_json_files_are_left_alone(tmp_path):
+    (tmp_path / "bench.json").write_text('{"frames_per_second": 1}')
+    assert read_results(tmp_path) == []
+
+
+@pytest.mark.parametrize("text", ["{", '{"protocol": "training"}', '{"protocol": 3, "task": "hanger"}'])
+def test_damaged_file_is_named(tmp_path, text):
+    (tmp_path / "bad.json").write_text(text)
+    with pytest.raises(VisuomotorError, match=r"bad\.json"):
+        read_results(tmp_path)
+
+
+def test_impossible_counts_are_refused(result):
+    with pytest.raises(VisuomotorError, match="11 successes in 10 trials"):
+        result(successes=11)

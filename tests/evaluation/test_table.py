@@ -1,0 +1,34 @@
+from visuomotor.evaluation import markdown_table
+
+
+def test_seeds_of_a_protocol_share_a_row(result):
+    table = markdown_table(
+        [
+            result(seed=1, successes=9),
+            result(seed=0, successes=5),
+            result(protocol="visual", mean_final_distance_m=None),
+        ]
+    )
+    lines = table.splitlines()
+    assert lines[2] == "| hanger | gps | laptop | training | 2 | 14 / 20 | 70% | 48 to 85% | 1.2 cm |"
+    assert lines[3] == "| hanger | gps | laptop | visual | 1 | 5 / 10 | 50% | 24 to 76% |  |"
+    assert lines[-1] == "Measured on a laptop, 2 cores; commit 0123456789."
+
+
+def test_each_seed_counts_alike_whatever_its_trials(result):
+    table = markdown_table([result(seed=0, trials=90, successes=90), result(seed=1, trials=10, successes=0)])
+    assert "| 90 / 100 | 50% |" in table
+
+
+def test_columns_without_numbers_are_left_out(result):
+    assert "final distance" not in markdown_table([result(mean_final_distance_m=None)])
+    assert "training time" in markdown_table([result(training_seconds=1200.0)])
+
+
+def test_protocols_come_in_the_papers_order(result):
+    table = markdown_table([result(protocol=protocol) for protocol in ("visual", "training", "spatial")])
+    assert [line.split(" | ")[3] for line in table.splitlines()[2:5]] == ["training", "spatial", "visual"]
+
+
+def test_no_results_says_how_to_get_some():
+    assert "visuomotor evaluate" in markdown_table([])

@@ -1,0 +1,91 @@
+"""One measured cell of a results table, as one JSON file."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.evaluation.interval import wilson_interval
+from visuomotor.runs.atomic import write_atomically
+from visuomotor.runs.config import config_from_dict
+
+PROTOCOLS = ("training", "spatial", "visual")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one trained policy did in the trials of one protocol."""
+
+    task: str
+    """Name of the task."""
+    method: str
+    """`gps` or `ppo_gail`."""
+    protocol: str
+    """`training`, `spatial` (new target positions) or `visual` (distractors)."""
+    preset: str
+    """Preset that the policy was trained with."""
+    seed: int
+    """Seed of the training run."""
+    trials: int
+    """How many trials were run."""
+    successes: int
+    """How many of them succeeded."""
+    wall_seconds: float
+    """How long the trials took."""
+    hardware: str
+    """The machine in words."""
+    commit: str | None
+    """Commit of the code, None outside a checkout."""
+    command: str
+    """What was typed."""
+    mean_final_distance_m: float | None = None
+    """Mean distance to the goal at the end of a trial, where the task has one."""
+    training_seconds: float | None = None
+    """How long the training took, where known."""
+
+    def __post_init__(self) -> None:
+        wilson_interval(self.successes, self.trials)  # refuses impossible counts
+
+    @property
+    def success_rate(self) -> float:
+        return self.successes / self.trials
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95% Wilson interval of the success rate."""
+        return wilson_interval(self.successes, self.trials)
+
+    @property
+    def file_name(self) -> str:
+        """Measuring the same cell again replaces it."""
+        return f"{self.method}-{self.task}-{self.preset}-{self.protocol}-seed{self.seed}.json"
+
+
+def write_result(result: Result, folder: Path | str) -> Path:
+    """Write `result` into `folder`, atomically; returns the file."""
+    path = Path(folder) / result.file_name
+    derived = {"success_rate": result.success_rate, "interval_95": list(result.interval)}
+    write_atomically(path, json.dumps(asdict(result) | derived, indent=2) + "\n")
+    return path
+
+
+def read_results(folder: Path | str) -> list[Result]:
+    """All results in `folder`, ordered by file name; other JSON files (those without `protocol`) are left out.
+
+    Raises:
+        VisuomotorError: a result file is damaged or lacks a field.
+    """
+    return list(_read_files(sorted(Path(folder).glob("*.json"))))
+
+
+def _read_files(paths: Iterable[Path]) -> Iterable[Result]:
+    names = {field.name for field in fields(Result)}
+    for path in paths:
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise VisuomotorError(f"{path} cannot be read ({error}); delete it and evaluate again") from error
+        if isinstance(values, dict) and "protocol" in values:
+            known = {name: value for name, value in values.items() if name in names}
+            yield config_from_dict(Result, known, where=str(path))

@@ -1,0 +1,71 @@
+"""Results as markdown tables."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from statistics import mean
+
+from visuomotor.evaluation.interval import wilson_interval
+from visuomotor.evaluation.result import PROTOCOLS, Result
+
+HEADER = ("task", "method", "preset", "protocol", "seeds", "successes / trials", "success", "95% interval")
+OPTIONAL = ("final distance", "training time")
+
+
+def result_rows(results: Iterable[Result]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """The header and the cells of one table row per task, method, preset and protocol.
+
+    `success` is the mean of the seeds' rates, so that each seed counts alike; the interval is Wilson's on the pooled
+    trials. Columns that no result has a number for are left out.
+    """
+    ordered = sorted(results, key=_cell)
+    groups = [list(group) for _, group in groupby(ordered, key=_cell)]
+    extra = [_optional_columns(group) for group in groups]
+    kept = [i for i in range(len(OPTIONAL)) if any(columns[i] for columns in extra)]
+    header = HEADER + tuple(OPTIONAL[i] for i in kept)
+    return header, [_row(group) + tuple(columns[i] for i in kept) for group, columns in zip(groups, extra, strict=True)]
+
+
+def markdown_table(results: Iterable[Result]) -> str:
+    """The results as one markdown table, and under it the machines and commits that they were measured on."""
+    results = list(results)
+    if not results:
+        return "No results yet: `visuomotor evaluate RUN --results results` measures some.\n"
+    header, rows = result_rows(results)
+    lines = [_line(header), _line(["---"] * 4 + ["---:"] * (len(header) - 4)), *map(_line, rows)]
+    hardware = ", ".join(sorted({result.hardware for result in results}))
+    commits = ", ".join(sorted({(result.commit or "unknown")[:10] for result in results}))
+    return "\n".join([*lines, "", f"Measured on {hardware}; commit {commits}."]) + "\n"
+
+
+def _cell(result: Result) -> tuple[str, str, str, int, str]:
+    known = PROTOCOLS.index(result.protocol) if result.protocol in PROTOCOLS else len(PROTOCOLS)
+    return result.task, result.method, result.preset, known, result.protocol
+
+
+def _row(group: Sequence[Result]) -> tuple[str, ...]:
+    first = group[0]
+    successes, trials = sum(r.successes for r in group), sum(r.trials for r in group)
+    low, high = wilson_interval(successes, trials)
+    return (
+        first.task,
+        first.method,
+        first.preset,
+        first.protocol,
+        str(len(group)),
+        f"{successes} / {trials}",
+        f"{100 * mean(r.success_rate for r in group):.0f}%",
+        f"{100 * low:.0f} to {100 * high:.0f}%",
+    )
+
+
+def _optional_columns(group: Sequence[Result]) -> tuple[str, str]:
+    distances = [r.mean_final_distance_m for r in group if r.mean_final_distance_m is not None]
+    seconds = [r.training_seconds for r in group if r.training_seconds is not None]
+    return (
+        f"{100 * mean(distances):.1f} cm" if distances else "",
+        f"{mean(seconds) / 60:.0f} min" if seconds else "",
+    )
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
