@@ -1,0 +1,1 @@
+"""Things for robots to handle, built with MjSpec from primitives."""

@@ -1,0 +1,1 @@
+"""Robots, built with MjSpec from primitives and published numbers."""

@@ -1,0 +1,47 @@
+"""Primitive geoms in one line each."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import mujoco
+
+from visuomotor.robots.collision import NOTHING
+
+Color = tuple[float, float, float, float]
+Point = Sequence[float]
+
+
+def box(body: Any, name: str, center: Point, half: Point, color: Color, touch: dict[str, int] = NOTHING, **more: Any):
+    """A box with half sizes `half` (m)."""
+    return _geom(body, mujoco.mjtGeom.mjGEOM_BOX, name, color, touch, pos=center, size=half, **more)
+
+
+def sphere(body: Any, name: str, center: Point, radius: float, color: Color, touch: dict[str, int] = NOTHING,
+           **more: Any):
+    """A sphere."""
+    return _geom(body, mujoco.mjtGeom.mjGEOM_SPHERE, name, color, touch, pos=center, size=[radius, 0, 0], **more)
+
+
+def ellipsoid(body: Any, name: str, center: Point, half: Point, color: Color, touch: dict[str, int] = NOTHING,
+              **more: Any):
+    """An ellipsoid with semi-axes `half` (m)."""
+    return _geom(body, mujoco.mjtGeom.mjGEOM_ELLIPSOID, name, color, touch, pos=center, size=half, **more)
+
+
+def capsule(body: Any, name: str, start: Point, end: Point, radius: float, color: Color,
+            touch: dict[str, int] = NOTHING, **more: Any):
+    """A capsule whose axis runs from `start` to `end`."""
+    ends, size = [*start, *end], [radius, 0, 0]
+    return _geom(body, mujoco.mjtGeom.mjGEOM_CAPSULE, name, color, touch, fromto=ends, size=size, **more)
+
+
+def cylinder(body: Any, name: str, start: Point, end: Point, radius: float, color: Color,
+             touch: dict[str, int] = NOTHING, **more: Any):
+    """A cylinder whose axis runs from `start` to `end`."""
+    ends, size = [*start, *end], [radius, 0, 0]
+    return _geom(body, mujoco.mjtGeom.mjGEOM_CYLINDER, name, color, touch, fromto=ends, size=size, **more)
+
+
+def _geom(body: Any, kind: mujoco.mjtGeom, name: str, color: Color, touch: dict[str, int], **more: Any):
+    # Weightless unless said otherwise: robots carry published inertias, not those of their shells.
+    return body.add_geom(type=kind, name=name, rgba=color, **touch, **{"mass": 0.0, **more})
