@@ -26,9 +26,10 @@ def add_clothes(spec: mujoco.MjSpec, rack: Rack, visible: bool = True) -> Clutte
     """Hang shirts at the ends of `rack`'s bar, put a heap on its rail, and stand things behind it; all intangible."""
     alpha = 1.0 if visible else 0.0
     body, edge = spec.body(rack.body), BAR_HALF_LENGTH
+    green = (0.20, 0.50, 0.25, alpha)
     clothes = [
         box(body, "cloth_red_shirt", (0.0, edge - 0.022, -0.15), (0.13, 0.012, 0.13), (0.72, 0.14, 0.20, alpha)),
-        ellipsoid(body, "cloth_green_shirt", (0.0, -edge + 0.025, -0.13), (0.12, 0.02, 0.12), (0.20, 0.50, 0.25, alpha)),
+        ellipsoid(body, "cloth_green_shirt", (0.0, -edge + 0.025, -0.13), (0.12, 0.02, 0.12), green),
         box(body, "cloth_yellow_towel", (0.0, -edge - 0.025, -0.12), (0.10, 0.014, 0.11), (0.85, 0.72, 0.25, alpha)),
         ellipsoid(body, "cloth_purple_heap", (0.0, 0.0, -HEIGHT + 0.03), (0.08, 0.08, 0.04), (0.42, 0.22, 0.52, alpha)),
     ]

@@ -1,5 +1,6 @@
 """A wire coat hanger, and the weld by which the right hand holds it."""
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Final
@@ -89,7 +90,7 @@ def _hook() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     points = [np.array([0, 0, _NECK_TOP]), *arc, np.array([_TIP[0], 0, _TIP[1]])]
     names = ["hanger_shank", *(f"hanger_hook_{index}" for index in range(_ARC_SEGMENTS)), "hanger_tip"]
     neck = {"hanger_neck": (np.array([0, 0, _SHOULDER_TOP]), points[0])}
-    return neck | dict(zip(names, zip(points[:-1], points[1:], strict=True), strict=True))
+    return neck | dict(zip(names, itertools.pairwise(points), strict=True))
 
 
 def _triangle() -> dict[str, tuple[np.ndarray, np.ndarray]]:

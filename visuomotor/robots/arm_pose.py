@@ -85,15 +85,7 @@ def arm_pose(
         misses.append(_miss(task, configuration, weights))
         if misses[-1][0] < POSITION_TOLERANCE and misses[-1][1] < ORIENTATION_TOLERANCE:
             return configuration.q[address].copy()
-    position_miss, angle_miss = min(misses)
-    shoulder = _shoulder(model, side)
-    raise VisuomotorError(
-        f"the PR2's {'right' if side == 'r' else 'left'} hand cannot take position {np.round(target_position, 3).tolist()} "
-        f"with orientation {'free' if target_quat is None else np.round(target_quat, 3).tolist()}: it misses by "
-        f"{position_miss * 1000:.1f} mm and {angle_miss:.2f} rad. The target is "
-        f"{np.linalg.norm(np.asarray(target_position) - shoulder):.2f} m from the shoulder at "
-        f"{np.round(shoulder, 2).tolist()}, and the arm reaches 0.90 m; move it nearer or free its orientation"
-    )
+    raise _unreachable(model, side, target_position, target_quat, min(misses))
 
 
 def _miss(task: mink.FrameTask, configuration: mink.Configuration, weights: np.ndarray) -> tuple[float, float]:
@@ -106,4 +98,23 @@ def _shoulder(model: mujoco.MjModel, side: facts.Side) -> np.ndarray:
     """World position (m) of the shoulder lift joint at zero angles."""
     x, y, z = facts.ARM_JOINTS[0].offset
     torso = model.body("torso_lift_link").pos
-    return torso + (x + facts.ARM_JOINTS[1].offset[0], y if side == "r" else -y, z)
+    return np.add(torso, (x + facts.ARM_JOINTS[1].offset[0], y if side == "r" else -y, z))
+
+
+def _unreachable(
+    model: mujoco.MjModel,
+    side: facts.Side,
+    position: Sequence[float],
+    quat: Sequence[float] | None,
+    miss: tuple[float, float],
+) -> VisuomotorError:
+    hand = "right" if side == "r" else "left"
+    orientation = "a free orientation" if quat is None else f"orientation {np.round(quat, 3).tolist()}"
+    shoulder = _shoulder(model, side)
+    distance = np.linalg.norm(np.subtract(position, shoulder))
+    return VisuomotorError(
+        f"the PR2's {hand} hand cannot take position {np.round(position, 3).tolist()} with {orientation}: it misses by "
+        f"{miss[0] * 1000:.1f} mm and {miss[1]:.2f} rad. The target is {distance:.2f} m from the shoulder at "
+        f"{np.round(shoulder, 2).tolist()}; the arm reaches 0.90 m, and not nearer than its elbow bends. "
+        "Move the target into that range or free its orientation"
+    )

@@ -58,7 +58,7 @@ def add_pr2(
     spec: mujoco.MjSpec,
     *,
     torso_height: float = 0.1,
-    camera_target: tuple[float, float, float] = (0.62, -0.1, 1.0),
+    camera_target: tuple[float, float, float] = (0.70, -0.1, 1.03),
     camera_fovy: float = 45.0,
     armature: float = 0.1,
     least_damping: float = 0.7,

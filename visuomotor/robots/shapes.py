@@ -16,27 +16,45 @@ def box(body: Any, name: str, center: Point, half: Point, color: Color, touch: d
     return _geom(body, mujoco.mjtGeom.mjGEOM_BOX, name, color, touch, pos=center, size=half, **more)
 
 
-def sphere(body: Any, name: str, center: Point, radius: float, color: Color, touch: dict[str, int] = NOTHING,
-           **more: Any):
+def sphere(
+    body: Any, name: str, center: Point, radius: float, color: Color, touch: dict[str, int] = NOTHING, **more: Any
+):
     """A sphere."""
     return _geom(body, mujoco.mjtGeom.mjGEOM_SPHERE, name, color, touch, pos=center, size=[radius, 0, 0], **more)
 
 
-def ellipsoid(body: Any, name: str, center: Point, half: Point, color: Color, touch: dict[str, int] = NOTHING,
-              **more: Any):
+def ellipsoid(
+    body: Any, name: str, center: Point, half: Point, color: Color, touch: dict[str, int] = NOTHING, **more: Any
+):
     """An ellipsoid with semi-axes `half` (m)."""
     return _geom(body, mujoco.mjtGeom.mjGEOM_ELLIPSOID, name, color, touch, pos=center, size=half, **more)
 
 
-def capsule(body: Any, name: str, start: Point, end: Point, radius: float, color: Color,
-            touch: dict[str, int] = NOTHING, **more: Any):
+def capsule(
+    body: Any,
+    name: str,
+    start: Point,
+    end: Point,
+    radius: float,
+    color: Color,
+    touch: dict[str, int] = NOTHING,
+    **more: Any,
+):
     """A capsule whose axis runs from `start` to `end`."""
     ends, size = [*start, *end], [radius, 0, 0]
     return _geom(body, mujoco.mjtGeom.mjGEOM_CAPSULE, name, color, touch, fromto=ends, size=size, **more)
 
 
-def cylinder(body: Any, name: str, start: Point, end: Point, radius: float, color: Color,
-             touch: dict[str, int] = NOTHING, **more: Any):
+def cylinder(
+    body: Any,
+    name: str,
+    start: Point,
+    end: Point,
+    radius: float,
+    color: Color,
+    touch: dict[str, int] = NOTHING,
+    **more: Any,
+):
     """A cylinder whose axis runs from `start` to `end`."""
     ends, size = [*start, *end], [radius, 0, 0]
     return _geom(body, mujoco.mjtGeom.mjGEOM_CYLINDER, name, color, touch, fromto=ends, size=size, **more)
