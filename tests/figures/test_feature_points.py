@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.figures.feature_points import (
+    POLICY_COLOUR,
+    POSE_COLOUR,
+    draw_feature_points,
+    draw_policy_against_pose,
+    point_colours,
+    to_pixels,
+)
+
+BLACK = np.zeros((40, 60, 3), dtype=np.uint8)
+
+
+def colour_at(picture, column, row, scale):
+    """The colour of the PNG at the centre of a camera pixel."""
+    return picture[int((row + 0.5) * scale), int((column + 0.5) * scale), :3]
+
+
+def test_corners_are_the_centres_of_the_corner_pixels():
+    corners = [[-1, -1], [1, -1], [-1, 1], [1, 1], [0, 0]]
+    np.testing.assert_allclose(to_pixels(corners, 40, 60), [[0, 0], [59, 0], [0, 39], [59, 39], [29.5, 19.5]])
+
+
+def test_drawn_points_land_on_their_pixels_in_their_colours(tmp_path):
+    pixels = np.array([[10, 30], [50, 5], [30, 20]])  # column, row
+    points = pixels / np.array([59, 39]) * 2 - 1
+    picture = imread(draw_feature_points(tmp_path / "points.png", BLACK, points, scale=8))
+    assert picture.shape[:2] == (320, 480)
+    for (column, row), colour in zip(pixels, point_colours(3), strict=True):
+        np.testing.assert_allclose(colour_at(picture, column, row, 8), colour, atol=0.01)
+    np.testing.assert_allclose(colour_at(picture, 30, 10, 8), 0, atol=0.01)  # x and y swapped would be here
+
+
+def test_moments_stand_side_by_side(tmp_path):
+    points = np.array([[[0.0, 0.0]], [[0.5, 0.0]]])
+    picture = imread(draw_feature_points(tmp_path / "points.png", np.stack([BLACK, BLACK]), points, scale=8))
+    assert picture.shape[:2] == (320, 960)
+    for moment, x in enumerate([0.0, 0.5]):
+        column = (x + 1) / 2 * 59 + moment * 60
+        np.testing.assert_allclose(colour_at(picture, column, 19.5, 8), point_colours(1)[0], atol=0.01)
+
+
+def test_policy_is_blue_and_pose_network_red(tmp_path):
+    policy, pose = np.array([[-0.5, 0.0], [-0.5, 0.5]]), np.array([[0.5, 0.0]])
+    picture = imread(draw_policy_against_pose(tmp_path / "pair.png", BLACK, policy, pose, scale=8))
+    np.testing.assert_allclose(colour_at(picture, 0.25 * 59, 19.5, 8), POLICY_COLOUR, atol=0.01)
+    np.testing.assert_allclose(colour_at(picture, 0.75 * 59, 19.5, 8), POSE_COLOUR, atol=0.01)
+
+
+def test_a_point_keeps_its_colour_whatever_their_number():
+    np.testing.assert_array_equal(point_colours(32)[:8], point_colours(8))
+    assert len(np.unique(point_colours(32).round(2), axis=0)) == 32
+
+
+def test_images_and_points_must_match(tmp_path):
+    with pytest.raises(VisuomotorError, match="1 images need the feature points of as many moments, not 2"):
+        draw_feature_points(tmp_path / "points.png", BLACK, np.zeros((2, 3, 2)))
+    with pytest.raises(VisuomotorError, match="images are uint8"):
+        draw_feature_points(tmp_path / "points.png", BLACK / 2, np.zeros((3, 2)))

@@ -1,0 +1,1 @@
+"""Plots, pictures, videos and the report of a run."""
