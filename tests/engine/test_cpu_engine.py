@@ -1,0 +1,216 @@
+"""The CPU engine: live views, restorable state, worlds apart, and blow-ups that nobody learns from."""
+
+import mujoco
+import numpy as np
+import pytest
+import torch
+
+from visuomotor.engine import CpuEngine
+from visuomotor.errors import VisuomotorError
+
+WORLDS = 5
+SCENE = """
+<mujoco>
+  <option jacobian="{jacobian}" timestep="0.005" integrator="implicitfast"/>
+  <worldbody>
+    <geom name="floor" type="plane" size="2 2 0.1"/>
+    <body name="pendulum" pos="0 0 1">
+      <joint name="hinge" axis="0 1 0" damping="0.01"/>
+      <geom type="capsule" fromto="0 0 0 0.4 0 0" size="0.02"/>
+      <site name="end" pos="0.4 0 0"/>
+    </body>
+    <body name="ball" pos="0.1 0.05 0.3">
+      <freejoint/>
+      <geom name="ball" type="box" size="0.05 0.04 0.03"/>
+    </body>
+  </worldbody>
+  <actuator><motor name="motor" joint="hinge" gear="1"/></actuator>
+  <keyframe><key qpos="0.5 0.1 0.05 0.3 1 0 0 0"/></keyframe>
+</mujoco>
+"""
+MODEL = mujoco.MjModel.from_xml_string(SCENE.format(jacobian="dense"))
+
+
+@pytest.fixture
+def engine():
+    return CpuEngine(MODEL, WORLDS)
+
+
+def shake(engine, seed=0):
+    """Give every world its own velocities and controls."""
+    generator = torch.Generator().manual_seed(seed)
+    for name in ("qvel", "ctrl"):
+        field = engine.field(name)
+        field.copy_(torch.randn(field.shape, generator=generator, dtype=field.dtype))
+
+
+def test_fields_are_live_views(engine):
+    qpos, sites = engine.field("qpos"), engine.field("site_xpos")
+    assert qpos.shape == (WORLDS, MODEL.nq)
+    assert engine.field("qpos").data_ptr() == qpos.data_ptr()
+    before, addresses = qpos.clone(), (qpos.data_ptr(), sites.data_ptr())
+    shake(engine)
+    engine.step(10)
+    assert not torch.equal(qpos, before)
+    assert (engine.field("qpos").data_ptr(), engine.field("site_xpos").data_ptr()) == addresses
+    # What follows from positions is that of the new state, not of a substep ago.
+    angle = qpos[:, 0]
+    end = torch.stack([0.4 * torch.cos(angle), torch.zeros(WORLDS), 1 - 0.4 * torch.sin(angle)], -1)
+    torch.testing.assert_close(sites[:, 0], end, atol=1e-12, rtol=0)
+
+
+def test_a_written_state_counts_from_the_next_forward(engine):
+    sites = engine.field("site_xpos")
+    untouched = sites[0].clone()
+    engine.field("qpos")[2, 0] = 0.0
+    engine.forward(torch.tensor([2]))
+    torch.testing.assert_close(sites[2, 0], torch.tensor([0.4, 0, 1], dtype=torch.float64))
+    assert torch.equal(sites[0], untouched)
+
+
+def test_substeps_equal_single_steps(engine):
+    other = CpuEngine(MODEL, WORLDS)
+    shake(engine)
+    shake(other)
+    engine.step(10)
+    for _ in range(10):
+        other.step()
+    assert torch.equal(engine.state(), other.state())
+
+
+def test_it_is_mujoco(engine):
+    shake(engine)
+    data = mujoco.MjData(MODEL)
+    mujoco.mj_resetDataKeyframe(MODEL, data, 0)
+    data.qvel, data.ctrl = engine.field("qvel")[3].numpy(), engine.field("ctrl")[3].numpy()
+    engine.step(40)
+    mujoco.mj_step(MODEL, data, 40)
+    np.testing.assert_allclose(engine.field("qpos")[3], data.qpos, atol=1e-9)
+
+
+def test_state_round_trip_continues_bit_equal(engine):
+    shake(engine)
+    engine.step(60)  # into contact
+    saved = engine.state()
+    engine.step(50)
+    expected = engine.state()
+    assert not torch.equal(saved, expected)
+    engine.set_state(saved)
+    assert torch.equal(engine.state(), saved)
+    engine.step(50)
+    assert torch.equal(engine.state(), expected)
+    # The same in a new engine, as after a resume.
+    resumed = CpuEngine(MODEL, WORLDS)
+    resumed.set_state(saved)
+    resumed.step(50)
+    assert torch.equal(resumed.state(), expected)
+
+
+def test_state_is_a_copy(engine):
+    saved = engine.state()
+    kept = saved.clone()
+    engine.step(5)
+    assert torch.equal(saved, kept)
+
+
+def test_set_state_of_some_worlds(engine):
+    start = engine.state()
+    shake(engine)
+    engine.step(20)
+    moved = engine.state()
+    worlds = torch.tensor([1, 4])
+    engine.set_state(start[worlds], worlds)
+    now = engine.state()
+    assert torch.equal(now[worlds], start[worlds])
+    assert torch.equal(now[[0, 2, 3]], moved[[0, 2, 3]])
+
+
+def test_reset_goes_to_the_first_keyframe(engine):
+    shake(engine)
+    engine.step(20)
+    kept = engine.field("qpos")[0].clone()
+    engine.reset(torch.tensor([1]))
+    np.testing.assert_array_equal(engine.field("qpos")[1], MODEL.key_qpos[0])
+    assert engine.field("qvel")[1].eq(0).all()
+    assert torch.equal(engine.field("qpos")[0], kept)
+
+
+def test_model_fields_are_per_world(engine):
+    assert not engine.is_per_world("body_mass")
+    masses = engine.model_field("body_mass")
+    assert engine.is_per_world("body_mass")
+    assert masses.shape == (WORLDS, MODEL.nbody)
+    reference = CpuEngine(MODEL, WORLDS)
+    masses[1, MODEL.body("pendulum").id] *= 10
+    engine.field("ctrl").fill_(0.5)
+    reference.field("ctrl").fill_(0.5)
+    engine.step(20)
+    reference.step(20)
+    same = (engine.field("qpos") == reference.field("qpos")).all(dim=1)
+    assert same.tolist() == [True, False, True, True, True]
+    assert MODEL.body("pendulum").mass[0] == pytest.approx(float(masses[0, MODEL.body("pendulum").id]))
+
+
+def test_a_diverged_world_is_reset_and_counted(engine):
+    calm = CpuEngine(MODEL, WORLDS)
+    engine.field("qvel")[3, 0] = 1e12
+    engine.step(10)
+    calm.step(10)
+    assert engine.diverged.tolist() == [False, False, False, True, False]
+    assert engine.divergences == 1
+    np.testing.assert_array_equal(engine.field("qpos")[3], MODEL.key_qpos[0])
+    assert torch.isfinite(engine.state()).all()
+    others = [0, 1, 2, 4]
+    assert torch.equal(engine.state()[others], calm.state()[others])
+    engine.step(10)  # the next step is clean
+    assert not engine.diverged.any()
+    assert engine.divergences == 1
+
+
+def test_nan_controls_never_spread(engine):
+    engine.field("ctrl")[2] = float("nan")
+    engine.step(10)
+    assert torch.isfinite(engine.field("qpos")).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_any_number_of_threads_gives_the_same_bits(engine, threads):
+    other = CpuEngine(MODEL, WORLDS, threads)
+    for each in (engine, other):
+        shake(each)
+        each.step(100)
+    assert torch.equal(engine.state(), other.state())
+
+
+@pytest.mark.parametrize("jacobian", ["sparse", "auto"])
+def test_refuses_a_jacobian_that_may_be_sparse(jacobian):
+    with pytest.raises(VisuomotorError, match="dense"):
+        CpuEngine(mujoco.MjModel.from_xml_string(SCENE.format(jacobian=jacobian)), 1)
+
+
+def test_refuses_no_worlds():
+    with pytest.raises(VisuomotorError, match="at least one world"):
+        CpuEngine(MODEL, 0)
+
+
+def test_refuses_a_state_of_another_scene(engine):
+    with pytest.raises(VisuomotorError, match="does not fit"):
+        engine.set_state(engine.state()[:, :-1])
+    with pytest.raises(VisuomotorError, match="does not fit"):
+        engine.set_state(engine.state(), torch.tensor([0, 1]))
+
+
+def test_refuses_a_state_with_nan_and_keeps_its_own(engine):
+    before = engine.state()
+    broken = before.clone()
+    broken[1, 2] = float("nan")
+    with pytest.raises(VisuomotorError, match="NaN"):
+        engine.set_state(broken)
+    assert torch.equal(engine.state(), before)
+
+
+def test_unknown_fields_are_named(engine):
+    with pytest.raises(VisuomotorError, match="qposs"):
+        engine.field("qposs")
+    with pytest.raises(VisuomotorError, match="body_mas"):
+        engine.model_field("body_mas")
