@@ -14,15 +14,16 @@ h2 { margin: 2.75rem 0 0.9rem; font-size: 1.15rem; letter-spacing: -0.01em; }
 p.soft, figcaption { color: var(--soft); font-size: 0.9rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.92rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.45rem 0.9rem 0.45rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
+th, td { padding: 0.45rem 0.9rem 0.45rem 0; text-align: left; vertical-align: top;
+  border-bottom: 1px solid var(--line); }
 th { font-weight: 600; color: var(--soft); }
 td { overflow-wrap: anywhere; }
 code, pre { font: 0.85rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 pre { margin: 0; padding: 0.9rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   white-space: pre-wrap; overflow-wrap: anywhere; }
 figure { margin: 0 0 1.25rem; }
-figure img, figure video { display: block; width: 100%; background: #fff; border: 1px solid var(--line); border-radius: 10px; }
-figure img.pixels { image-rendering: pixelated; }
+figure img, figure video { display: block; width: 100%; background: #fff;
+  border: 1px solid var(--line); border-radius: 10px; }
 figcaption { margin-top: 0.4rem; }
 details summary { cursor: pointer; color: var(--soft); margin-bottom: 0.6rem; }
 """

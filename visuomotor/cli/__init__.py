@@ -1,0 +1,60 @@
+"""The command line: one verb a file, imported only when it is called."""
+
+import difflib
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+
+from visuomotor.errors import VisuomotorError
+
+# Each module has `run(arguments)`, which returns an exit code or None. Nothing here may import torch.
+VERBS: dict[str, tuple[str, str]] = {
+    "tasks": ("visuomotor.cli.tasks", "list the tasks, with a picture of each"),
+    "train": ("visuomotor.cli.train", "train a policy: visuomotor train gps hanger"),
+    "evaluate": ("visuomotor.cli.evaluate", "measure the success rate of a run's policy"),
+    "report": ("visuomotor.cli.report", "write a run's report.html"),
+    "tables": ("visuomotor.cli.tables", "write the measured results into README.md"),
+    "bench": ("visuomotor.cli.bench", "measure speed: visuomotor bench camera"),
+    "doctor": ("visuomotor.cli.doctor", "check that this machine has all that is needed"),
+}
+
+USER_ERROR = 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code.
+
+    0 done, 1 a check failed, 2 something the user can mend (told on stderr, without a traceback), 130 interrupted.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if not words or words[0] in ("-h", "--help", "help"):
+            print(listing("usage: visuomotor VERB ...", VERBS) + "\n\nvisuomotor VERB --help tells more.")
+            return 0
+        if words[0] == "--version":
+            print(importlib.import_module("visuomotor").__version__)
+            return 0
+        module, _ = choose("verb", words[0], VERBS)
+        return importlib.import_module(module).run(words[1:]) or 0
+    except VisuomotorError as error:
+        print(f"visuomotor: {error}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("visuomotor: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def choose(kind: str, word: str, choices: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
+    """The entry of `choices` under `word`, or an error that guesses what was meant and lists what there is."""
+    if word in choices:
+        return choices[word]
+    close = difflib.get_close_matches(word, choices, n=1)
+    guess = f"; did you mean {close[0]!r}?" if close else ""
+    raise VisuomotorError(listing(f"there is no {kind} {word!r}{guess}", choices))
+
+
+def listing(heading: str, choices: Mapping[str, tuple[str, str]]) -> str:
+    """`heading` and a line for each choice."""
+    width = max(map(len, choices)) + 2
+    return "\n".join([heading, "", *(f"  {name:<{width}}{help_}" for name, (_, help_) in choices.items())])

@@ -1,0 +1,51 @@
+"""`visuomotor evaluate RUN`: measure how often a run's policy succeeds."""
+
+import dataclasses
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+from tyro.conf import Positional
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Run trials of a trained policy and write the success rates into the run's results/."""
+
+    run: Positional[Path]
+    """Folder of the run."""
+    protocol: Literal["training", "spatial", "visual", "all"] = "all"
+    """Training positions, new positions (spatial), distractors (visual), or all three."""
+    trials: int = 100
+    """Trials of each protocol."""
+    seed: int = 0
+    """Of the trials' randomness; the policy's own seed is the run's."""
+    video: bool = False
+    """Also record the trials into the run's videos/."""
+    results: Path | None = None
+    """Write the results into this folder as well; `results` is the one that `visuomotor tables` reads."""
+
+
+def run(arguments: list[str]) -> None:
+    options = tyro.cli(Evaluate, prog="visuomotor evaluate", args=arguments)
+
+    from visuomotor.errors import VisuomotorError
+    from visuomotor.evaluation import markdown_table, write_result
+    from visuomotor.evaluation.evaluate import evaluate
+    from visuomotor.runs import Run
+    from visuomotor.tasks import make_task
+
+    if options.trials < 1:
+        raise VisuomotorError(f"--trials must be at least 1, not {options.trials}")
+    trained = Run.open(options.run)
+    protocols = make_task(trained.task).protocols if options.protocol == "all" else (options.protocol,)
+    command = shlex.join(["visuomotor", "evaluate", *arguments])
+    results = []
+    for protocol in protocols:
+        result = evaluate(trained, protocol, options.trials, options.seed, options.video)
+        results.append(dataclasses.replace(result, command=command))
+        for folder in filter(None, (trained.results, options.results)):
+            print(write_result(results[-1], folder), flush=True)
+    print("\n" + markdown_table(results))

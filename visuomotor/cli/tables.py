@@ -1,0 +1,51 @@
+"""`visuomotor tables`: every number of the README comes from results/ through this command."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from visuomotor.errors import VisuomotorError
+
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Rewrite the part of a page between `<!-- results:begin -->` and `<!-- results:end -->` from measured results."""
+
+    results: Path = Path("results")
+    """Folder of the results, one JSON each."""
+    page: Path = Path("README.md")
+    """Markdown file to rewrite."""
+    check: bool = False
+    """Change nothing; exit with 1 if the page is not up to date."""
+
+
+def run(arguments: list[str]) -> int:
+    options = tyro.cli(Tables, prog="visuomotor tables", args=arguments)
+
+    from visuomotor.evaluation import markdown_table, read_results
+    from visuomotor.runs.atomic import write_atomically
+
+    try:
+        old = options.page.read_text(encoding="utf-8")
+    except OSError as error:
+        raise VisuomotorError(f"cannot read {options.page}: {error.strerror}; name another --page") from error
+    results = read_results(options.results)
+    new = replace_between_marks(old, markdown_table(results), options.page)
+    if options.check:
+        print(f"{options.page} is {'up to date' if new == old else 'stale: run visuomotor tables'}")
+        return int(new != old)
+    if new != old:
+        write_atomically(options.page, new)
+    print(f"{options.page}: {len(results)} results of {options.results}")
+    return 0
+
+
+def replace_between_marks(page: str, table: str, name: Path) -> str:
+    """`page` with `table` between its two marks, which stay."""
+    if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(BEGIN) > page.index(END):
+        raise VisuomotorError(f"{name} needs one line {BEGIN} and after it one line {END}, to write the tables between")
+    before, after = page[: page.index(BEGIN)], page[page.index(END) :]
+    return f"{before}{BEGIN}\n\n{table}\n{after}"

@@ -1,0 +1,138 @@
+"""`visuomotor train METHOD TASK`: train a policy into a new run folder, or go on with one."""
+
+import argparse
+import importlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, NoReturn, TypeVar
+
+import tyro
+from tyro.conf import OmitArgPrefixes, Positional
+
+from visuomotor.cli import choose, listing
+from visuomotor.errors import VisuomotorError, unknown
+
+Config = TypeVar("Config")
+
+# A method's package has `train(task_name, preset, config, run, resume, report)`, and its module `config` has PRESETS.
+METHODS: dict[str, tuple[str, str]] = {
+    "gps": ("visuomotor.gps", "guided policy search: few samples, state in training, pixels to act"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Generic[Config]):
+    """Train a policy. Every field of the method's config is an option; the defaults shown are the preset's."""
+
+    task: Positional[str]
+    """Name of the task (`visuomotor tasks` lists them)."""
+    preset: str = "laptop"
+    """Named set of defaults: `laptop` (two cores), `paper` (the paper's numbers), ..."""
+    seed: int = 0
+    """Of every random draw; the same seed on the same CPU gives the same policy, bit for bit."""
+    name: str | None = None
+    """Of the run's folder; by default made of method, task, preset, seed and time."""
+    root: Path = Path("runs")
+    """Folder that run folders go into."""
+    resume: Path | None = None
+    """Go on with this run from its latest checkpoint; it keeps its task, preset, seed and config."""
+    config: OmitArgPrefixes[Config]
+
+
+def run(arguments: list[str]) -> None:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(listing("usage: visuomotor train METHOD TASK [--preset NAME] [--seed N] [--resume RUN] ...", METHODS))
+        print("\nvisuomotor train METHOD --help lists every option.")
+        return
+    method = arguments[0]
+    package, _ = choose("method", method, METHODS)
+    presets: dict[str, Any] = importlib.import_module(f"{package}.config").PRESETS
+    early, rest = _parse_early(arguments[1:])
+    if early.resume is not None:
+        task, preset, config, folder = _resumed(method, early, rest, presets)
+    else:
+        task, preset, config, folder = _created(method, arguments, presets)
+    _train(package, task, preset, config, folder, resume=early.resume is not None)
+
+
+class _EarlyParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise VisuomotorError(message)
+
+
+def _parse_early(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """`--preset` decides the defaults of all other options, and `--resume` forbids them: both are needed first."""
+    parser = _EarlyParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--preset")
+    parser.add_argument("--resume", type=Path)
+    return parser.parse_known_args(arguments)
+
+
+def _created(method: str, arguments: list[str], presets: dict[str, Any]) -> tuple[str, str, Any, Any]:
+    early, _ = _parse_early(arguments[1:])
+    preset = early.preset or "laptop"
+    if preset not in presets:
+        raise unknown("preset", preset, presets)
+    defaults = presets[preset]
+    options = tyro.cli(
+        Train[type(defaults)],
+        default=Train(task=tyro.MISSING, preset=preset, config=defaults),
+        prog=f"visuomotor train {method}",
+        args=arguments[1:],
+    )
+
+    from visuomotor.runs import Run
+    from visuomotor.tasks import task_names
+
+    if options.task not in task_names():  # before there is a folder for it
+        raise unknown("task", options.task, task_names())
+    folder = Run.create(
+        options.root,
+        method=method,
+        task=options.task,
+        preset=preset,
+        seed=options.seed,
+        config=options.config,
+        command=["visuomotor", "train", *arguments],
+        name=options.name,
+    )
+    return options.task, preset, options.config, folder
+
+
+def _resumed(
+    method: str, early: argparse.Namespace, rest: list[str], presets: dict[str, Any]
+) -> tuple[str, str, Any, Any]:
+    from visuomotor.runs import Run
+
+    folder = Run.open(early.resume)
+    if folder.method != method:
+        raise VisuomotorError(f"{early.resume} is a run of {folder.method}; use visuomotor train {folder.method}")
+    if early.preset is not None or [word for word in rest if word != folder.task]:
+        raise VisuomotorError(
+            f"a resumed run keeps its task ({folder.task}), preset, seed and config: leave out "
+            f"{' '.join(rest) or '--preset'}, or train a new run"
+        )
+    config = folder.config(type(next(iter(presets.values()))))
+    return folder.task, folder.preset, config, folder
+
+
+def _train(package: str, task: str, preset: str, config: Any, folder: Any, resume: bool) -> None:
+    from visuomotor.cli.progress import Progress, show
+
+    print(f"run folder: {folder.path}", flush=True)
+    try:
+        with Progress() as progress:
+            importlib.import_module(package).train(
+                task, preset, config, folder, resume=resume, report=lambda row: show(progress, row)
+            )
+    except KeyboardInterrupt:
+        # The checkpoints folder, not the trainer, knows whether there is anything to go on with.
+        if folder.latest_checkpoint.is_file():
+            print(f"\ngo on with: visuomotor train {folder.method} --resume {folder.path}", file=sys.stderr)
+        else:
+            print(f"\nno checkpoint yet; {folder.path} can be deleted", file=sys.stderr)
+        raise
+    finally:
+        folder.close()
+    print(f"next: visuomotor evaluate {folder.path}; visuomotor report {folder.path}")
