@@ -1,0 +1,126 @@
+"""Images of all worlds of an engine."""
+
+from dataclasses import dataclass
+
+import mujoco
+import numba
+import numpy as np
+import torch
+from torch import Tensor
+
+from visuomotor.camera.kernel import render_worlds
+from visuomotor.camera.scene import per_world_looks, read_fixed, read_looks, read_meshes, read_poses
+from visuomotor.camera.surfaces import MOST_PER_PRIMITIVE
+from visuomotor.engine import Engine
+from visuomotor.errors import VisuomotorError, unknown
+
+_LARGEST_SIDE = 4096
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a camera sees of n worlds.
+
+    Attributes:
+        rgb: `(n, height, width, 3)` uint8.
+        depth: `(n, height, width)` float32, metres along the view axis (not along the ray); 0 where nothing is hit.
+        segmentation: `(n, height, width)` int32, the geom's id; -1 where nothing is hit.
+    """
+
+    rgb: Tensor
+    depth: Tensor
+    segmentation: Tensor
+
+
+class Camera:
+    """A camera of the scene, rendered on the CPU for many worlds at once, without GL.
+
+    Shows planes, spheres, capsules, ellipsoids, cylinders, boxes and meshes of geom groups 0, 1 and 2 in flat colours under
+    MuJoCo's lights: no textures, shadows, reflections, fog or skybox (the background is black). A geom is opaque unless its
+    alpha is 0, and seen from outside only. Images agree with MuJoCo Warp's renderer with shadows and textures off. Poses
+    are those of the engine's last call; model fields that the engine keeps per world may differ between worlds.
+
+    Args:
+        engine: whose worlds to look at; its tensors must be on the CPU.
+        name: of a camera in the model, with perspective projection.
+        height: of the images, in pixels.
+        width: of the images, in pixels.
+        supersampling: side of the square of rays whose mean is a pixel's colour; 1 for one ray through its middle.
+            Depth and segmentation are the middle ray's (for an even side, the one right below the middle).
+    """
+
+    def __init__(self, engine: Engine, name: str, height: int = 64, width: int = 64, supersampling: int = 1):
+        model = engine.model
+        names = [str(model.camera(i).name) for i in range(int(model.ncam))]
+        if name not in names:
+            raise unknown("camera", name, names)
+        for label, side in (("height", height), ("width", width)):
+            if not 1 <= side <= _LARGEST_SIDE:
+                raise VisuomotorError(f"the image's {label} must be between 1 and {_LARGEST_SIDE} pixels, not {side}")
+        if not 1 <= supersampling <= 8:
+            raise VisuomotorError(f"supersampling must be between 1 and 8, not {supersampling}")
+        self._index = names.index(name)
+        if model.cam_projection[self._index] != mujoco.mjtProjection.mjPROJ_PERSPECTIVE:
+            raise VisuomotorError(f'camera {name!r} is orthographic; set its projection to "perspective"')
+        if engine.field("cam_xpos").device.type != "cpu":
+            raise VisuomotorError("this camera renders on the CPU; give it an engine whose tensors are there")
+        self._engine = engine
+        self._height, self._width, self._samples = height, width, supersampling
+        self._fixed = read_fixed(model, self._index)
+        self._meshes = read_meshes(model)
+        self._poses = read_poses(engine)
+        self._looks = read_looks(engine)
+        self._per_world = per_world_looks(engine)
+        of_meshes = model.geom_type[self._fixed.drawn] == mujoco.mjtGeom.mjGEOM_MESH
+        most_faces = int(model.mesh_facenum.max(initial=0))
+        self._most_surfaces = 1 + MOST_PER_PRIMITIVE * len(of_meshes) + most_faces * int(of_meshes.sum())
+
+    @property
+    def height(self) -> int:
+        return self._height
+
+    @property
+    def width(self) -> int:
+        return self._width
+
+    def rgb(self, worlds: Tensor | None = None) -> Tensor:
+        """Colour images in a fresh tensor, `(n, height, width, 3)` uint8; `worlds` is `(n,)` int, None for all."""
+        return self._render(worlds, measure=False).rgb
+
+    def render(self, worlds: Tensor | None = None) -> Frame:
+        """Colour, depth and segmentation in fresh tensors; `worlds` is `(n,)` int, None for all."""
+        return self._render(worlds, measure=True)
+
+    def _render(self, worlds: Tensor | None, measure: bool) -> Frame:
+        chosen = np.arange(self._engine.worlds) if worlds is None else _checked(worlds, self._engine.worlds)
+        if self._per_world != (now := per_world_looks(self._engine)):
+            self._looks, self._per_world = read_looks(self._engine), now
+        shape = (len(chosen), self._height, self._width)
+        rgb = torch.empty((*shape, 3), dtype=torch.uint8)
+        measured = shape if measure else (0, 0, 0)
+        depth, segmentation = torch.empty(measured), torch.empty(measured, dtype=torch.int32)
+        render_worlds(
+            self._fixed,
+            self._looks,
+            self._poses,
+            self._meshes,
+            self._index,
+            chosen,
+            self._samples,
+            self._most_surfaces,
+            min(len(chosen), numba.get_num_threads()),
+            rgb.numpy(),
+            depth.numpy(),
+            segmentation.numpy(),
+        )
+        return Frame(rgb, depth, segmentation)
+
+
+def _checked(worlds: Tensor, count: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    """World numbers as the kernel wants them; it does not check its indices."""
+    if worlds.ndim != 1 or worlds.is_floating_point() or worlds.dtype == torch.bool:
+        raise VisuomotorError(f"worlds must be a (n,) tensor of ints, not {tuple(worlds.shape)} {worlds.dtype}")
+    chosen = worlds.to(torch.int64).contiguous().numpy()
+    if len(chosen) and (chosen.min() < 0 or chosen.max() >= count):
+        raise VisuomotorError(f"worlds must lie between 0 and {count - 1}, not {chosen.min()} to {chosen.max()}")
+    return chosen

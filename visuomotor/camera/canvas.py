@@ -1,0 +1,272 @@
+"""Painting of surfaces onto one world's image, whatever primitive they belong to.
+
+Everything is in the camera's frame. The ray through a pixel is `d = (X, Y, -1)`, so the ray's parameter `t` is the depth
+along the view axis. The buffer holds the inverse depth `w = 1 / t`, for two reasons: on a plane `n.p = D` it is linear,
+`w = n.d / D`, and on a quadric it is a root without a division (see `paint_quadric`). Larger is nearer.
+
+A pixel remembers the nearest surface's number (its owner); colours come later, once a pixel. Surfaces are painted in the
+order of their geoms, and one that ties with another wins over it, as in MuJoCo's OpenGL renderer.
+"""
+
+from math import ceil, floor, sqrt
+from typing import NamedTuple
+
+import numpy as np
+
+from visuomotor.camera.compiled import Doubles, Floats, Owners, Vector, compiled
+
+# Two formulas for one plane differ by rounding; nearer than this (relative) counts as a tie.
+_TIE = np.float32(1.0 - 2e-6)
+_ZERO = np.float32(0.0)
+
+
+class Canvas(NamedTuple):
+    """One world's image while it is painted."""
+
+    inverse_depth: Floats  # (height, width), 1/m
+    owner: Owners  # (height, width)
+    columns: Floats  # (width,), X of each column
+    edges: Doubles  # (6, 4), scratch of `paint_polygon`
+    left: float  # X of column 0
+    across: float  # X from one column to the next, positive
+    top: float  # Y of row 0
+    down: float  # Y from one row to the next, negative
+
+
+Box = tuple[float, float, float, float]  # left column, right column, top row, bottom row; inclusive, not rounded
+
+
+@compiled
+def whole_image(canvas: Canvas) -> Box:
+    height, width = canvas.owner.shape
+    return (0.0, width - 1.0, 0.0, height - 1.0)
+
+
+@compiled
+def first_index(position: float) -> int:
+    """The first pixel at or after `position`, at least 0."""
+    return int(ceil(min(max(position, 0.0), 1e6)))
+
+
+@compiled
+def end_index(position: float, size: int) -> int:
+    """One past the last pixel at or before `position`, at most `size`."""
+    return int(floor(min(max(position, -1.0), size - 1.0))) + 1
+
+
+@compiled
+def paint_polygon(canvas: Canvas, surface: int, plane: Vector, sides: int, box: Box) -> int:
+    """Paint the part of a plane where `edge.d >= 0` for the first `sides` rows of `canvas.edges`.
+
+    Args:
+        plane: `n / D`, so that `w = plane.d`.
+        box: pixels outside need not be looked at.
+
+    Returns:
+        How many pixels it won.
+    """
+    height, width = canvas.owner.shape
+    number = np.uint32(surface)
+    edges = canvas.edges
+    for side in range(sides):  # edge.d as slope * column + offset + per_row * row; then where it crosses zero
+        slope = edges[side, 0] * canvas.across
+        offset = edges[side, 0] * canvas.left + edges[side, 1] * canvas.top - edges[side, 2]
+        per_row = edges[side, 1] * canvas.down
+        if abs(slope) > 1e-14 * (abs(offset) + abs(per_row) + 1e-300):
+            edges[side, 0] = -offset / slope
+            edges[side, 1] = -per_row / slope
+            edges[side, 3] = 1.0 if slope > 0.0 else -1.0
+        else:
+            edges[side, 0] = offset
+            edges[side, 1] = per_row
+            edges[side, 3] = 0.0
+    w_column = np.float32(plane[0])
+    won = 0
+    for row in range(first_index(box[2]), end_index(box[3], height)):
+        low, high = box[0], box[1]
+        for side in range(sides):
+            crossing = edges[side, 0] + edges[side, 1] * row
+            if edges[side, 3] > 0.0:
+                low = max(low, crossing)
+            elif edges[side, 3] < 0.0:
+                high = min(high, crossing)
+            elif crossing < 0.0:
+                high = -1.0
+        # Neighbours share their border exactly; the margin keeps rounding from opening a crack between them.
+        start, end = first_index(low - 1e-9), end_index(high + 1e-9, width)
+        w_row = np.float32(plane[1] * (canvas.top + canvas.down * row) - plane[2])
+        line, y = np.uint64(row), np.uint64(start)
+        for x in range(y, np.uint64(max(start, end))):
+            w = w_column * canvas.columns[x] + w_row
+            old = canvas.inverse_depth[line, x]
+            wins = w >= old * _TIE
+            canvas.inverse_depth[line, x] = w if wins else old
+            canvas.owner[line, x] = number if wins else canvas.owner[line, x]
+            won += 1 if wins else 0
+    return won
+
+
+@compiled
+def conic_box(canvas: Canvas, conic: tuple[float, float, float, float, float, float]) -> Box:
+    """The rows that an ellipse `d' S d >= 0` reaches, all columns; `conic` is S00, S01, S02, S11, S12, S22."""
+    s00, s01, s02, s11, s12, s22 = conic
+    height, width = canvas.owner.shape
+    # A row meets the ellipse where the discriminant of the quadratic in X, itself a quadratic in Y, is not negative.
+    a = s01 * s01 - s00 * s11
+    b = -s01 * s02 + s00 * s12
+    c = s02 * s02 - s00 * s22
+    root = b * b - a * c
+    if a >= 0.0 or s00 >= 0.0:
+        return whole_image(canvas)
+    if root <= 0.0:
+        return (0.0, -1.0, 0.0, -1.0)
+    root = sqrt(root)
+    highest, lowest = (-b - root) / a, (-b + root) / a  # a < 0: the first is the larger Y, so the upper row
+    return (0.0, width - 1.0, (highest - canvas.top) / canvas.down, (lowest - canvas.top) / canvas.down)
+
+
+@compiled
+def conic_span(
+    canvas: Canvas, conic: tuple[float, float, float, float, float, float], y: float, low: float, high: float
+) -> tuple[float, float]:
+    """Narrow the columns `low..high` of the row at Y to those inside a conic, if that is one interval."""
+    s00, s01, s02, s11, s12, s22 = conic
+    if s00 >= -1e-12 * (abs(s11) + abs(s22)):
+        return low, high
+    b = s01 * y - s02
+    root = b * b - s00 * (s11 * y * y - 2.0 * s12 * y + s22)
+    if root <= 0.0:
+        return 0.0, -1.0
+    root = sqrt(root)
+    return (
+        max(low, ((-b + root) / s00 - canvas.left) / canvas.across),
+        min(high, ((-b - root) / s00 - canvas.left) / canvas.across),
+    )
+
+
+@compiled
+def paint_disc(
+    canvas: Canvas, surface: int, plane: Vector, conic: tuple[float, float, float, float, float, float], box: Box
+) -> None:
+    """Paint the part of a plane inside the cone of rays `d' S d >= 0`."""
+    height, width = canvas.owner.shape
+    number = np.uint32(surface)
+    s00, s01, s02, s11, s12, s22 = conic
+    w_column = np.float32(plane[0])
+    for row in range(first_index(box[2]), end_index(box[3], height)):
+        y = canvas.top + canvas.down * row
+        low, high = conic_span(canvas, conic, y, box[0], box[1])
+        start, end = first_index(low), end_index(high, width)
+        # Expanded about the span's middle, where single precision loses nothing to cancellation.
+        middle = canvas.left + canvas.across * 0.5 * (start + end)
+        b = s00 * middle + s01 * y - s02
+        c2, c1 = np.float32(s00), np.float32(2.0 * b)
+        c0 = np.float32(s11 * y * y - 2.0 * s12 * y + s22 + (b + s01 * y - s02) * middle)
+        x0 = np.float32(middle)
+        w_row = np.float32(plane[1] * y - plane[2])
+        line = np.uint64(row)
+        for x in range(np.uint64(start), np.uint64(max(start, end))):
+            dx = canvas.columns[x] - x0
+            inside = (c2 * dx + c1) * dx + c0
+            w = w_column * canvas.columns[x] + w_row
+            old = canvas.inverse_depth[line, x]
+            wins = (inside >= _ZERO) & (w >= old * _TIE)
+            canvas.inverse_depth[line, x] = w if wins else old
+            canvas.owner[line, x] = number if wins else canvas.owner[line, x]
+
+
+@compiled
+def paint_quadric(
+    canvas: Canvas,
+    surface: int,
+    pull: Vector,
+    conic: tuple[float, float, float, float, float, float],
+    offset: float,
+    box: Box,
+) -> None:
+    """Paint the near side of a quadric around `c`, `(p - c)' Q (p - c) = 1`, seen from outside.
+
+    With `q = Q c` and `k = c' Q c - 1 > 0` a ray meets it where `k w^2 - 2 (q.d) w + d' Q d = 0`, first at
+
+        w = (q.d + sqrt(d' S d)) / k,    S = q q' - k Q
+
+    Args:
+        pull: `q`.
+        conic: S00, S01, S02, S11, S12, S22.
+        offset: `k`.
+    """
+    height, width = canvas.owner.shape
+    number = np.uint32(surface)
+    s00, s01, s02, s11, s12, s22 = conic
+    inverse = np.float32(1.0 / offset)
+    for row in range(first_index(box[2]), end_index(box[3], height)):
+        y = canvas.top + canvas.down * row
+        low, high = conic_span(canvas, conic, y, box[0], box[1])
+        start, end = first_index(low), end_index(high, width)
+        middle = canvas.left + canvas.across * 0.5 * (start + end)
+        b = s00 * middle + s01 * y - s02
+        c2, c1 = np.float32(s00), np.float32(2.0 * b)
+        c0 = np.float32(s11 * y * y - 2.0 * s12 * y + s22 + (b + s01 * y - s02) * middle)
+        x0 = np.float32(middle)
+        b1, b0 = np.float32(pull[0]), np.float32(pull[0] * middle + pull[1] * y - pull[2])
+        line = np.uint64(row)
+        for x in range(np.uint64(start), np.uint64(max(start, end))):
+            dx = canvas.columns[x] - x0
+            inside = (c2 * dx + c1) * dx + c0
+            w = (b1 * dx + b0 + np.sqrt(max(inside, _ZERO))) * inverse
+            old = canvas.inverse_depth[line, x]
+            wins = (inside >= _ZERO) & (w >= old * _TIE)
+            canvas.inverse_depth[line, x] = w if wins else old
+            canvas.owner[line, x] = number if wins else canvas.owner[line, x]
+
+
+@compiled
+def paint_tube(
+    canvas: Canvas,
+    surface: int,
+    pull: Vector,
+    conic: tuple[float, float, float, float, float, float],
+    offset: float,
+    axis: Vector,
+    axial_centre: float,
+    half_length: float,
+    box: Box,
+    left_border: Box,
+    right_border: Box,
+) -> None:
+    """`paint_quadric` for an endless cylinder, kept only where `|axis.p - axial_centre| <= half_length`.
+
+    With `p = d / w` that is `|axis.d - axial_centre w| <= half_length w`.
+
+    Args:
+        left_border, right_border: the outline's column as a clamped line over the rows: column at row 0, columns per
+            row, least, greatest.
+    """
+    height, width = canvas.owner.shape
+    number = np.uint32(surface)
+    s00, s01, s02, s11, s12, s22 = conic
+    inverse = np.float32(1.0 / offset)
+    centre, half = np.float32(axial_centre), np.float32(half_length)
+    for row in range(first_index(box[2]), end_index(box[3], height)):
+        y = canvas.top + canvas.down * row
+        low = max(box[0], min(max(left_border[0] + left_border[1] * row, left_border[2]), left_border[3]))
+        high = min(box[1], min(max(right_border[0] + right_border[1] * row, right_border[2]), right_border[3]))
+        low, high = conic_span(canvas, conic, y, low, high)
+        start, end = first_index(low), end_index(high, width)
+        middle = canvas.left + canvas.across * 0.5 * (start + end)
+        b = s00 * middle + s01 * y - s02
+        c2, c1 = np.float32(s00), np.float32(2.0 * b)
+        c0 = np.float32(s11 * y * y - 2.0 * s12 * y + s22 + (b + s01 * y - s02) * middle)
+        x0 = np.float32(middle)
+        b1, b0 = np.float32(pull[0]), np.float32(pull[0] * middle + pull[1] * y - pull[2])
+        g1, g0 = np.float32(axis[0]), np.float32(axis[0] * middle + axis[1] * y - axis[2])
+        line = np.uint64(row)
+        for x in range(np.uint64(start), np.uint64(max(start, end))):
+            dx = canvas.columns[x] - x0
+            inside = (c2 * dx + c1) * dx + c0
+            w = (b1 * dx + b0 + np.sqrt(max(inside, _ZERO))) * inverse
+            between = abs(g1 * dx + g0 - centre * w) <= half * w
+            old = canvas.inverse_depth[line, x]
+            wins = (inside >= _ZERO) & between & (w >= old * _TIE)
+            canvas.inverse_depth[line, x] = w if wins else old
+            canvas.owner[line, x] = number if wins else canvas.owner[line, x]

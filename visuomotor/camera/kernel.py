@@ -1,0 +1,233 @@
+"""The compiled function that renders many worlds in one call."""
+
+from collections.abc import Callable
+from math import pi, tan
+from typing import cast
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from visuomotor.camera.canvas import Canvas
+from visuomotor.camera.compiled import Bytes, Doubles, Floats, Integers, Rows, Vector, compiled, source_digest
+from visuomotor.camera.geometry import add_scaled, axes_into_frame, into_frame, matrix_columns, vector_at
+from visuomotor.camera.meshes import Meshes, draw_mesh
+from visuomotor.camera.primitives import (
+    draw_box,
+    draw_capsule,
+    draw_cylinder,
+    draw_ellipsoid,
+    draw_rectangle,
+    draw_sphere,
+)
+from visuomotor.camera.scene import Fixed, Looks, Poses
+from visuomotor.camera.shading import LIGHT_WIDTH, SCRATCH_ROWS, light_into_camera, put_light, shade_row
+from visuomotor.camera.surfaces import NOTHING, WIDTH, Surfaces, clear, set_look
+
+# MuJoCo's numbers, as plain constants for compiled code.
+_PLANE, _SPHERE, _CAPSULE, _ELLIPSOID, _CYLINDER, _BOX, _MESH = 0, 2, 3, 4, 5, 6, 7
+_DIRECTIONAL = 1
+_AMBIENT_WITHOUT_LIGHT = 0.3
+
+
+@compiled
+def _frustum(looks: Looks, fixed: Fixed, world: int, camera: int, aspect: float) -> tuple[float, float, float, float]:
+    """X of the left and right, Y of the top and bottom border of the image at depth 1."""
+    sensor_width, sensor_height = float(fixed.camera_sensorsize[0]), float(fixed.camera_sensorsize[1])
+    if sensor_height == 0.0:
+        half = tan(looks.cam_fovy[world % looks.cam_fovy.shape[0], camera] * pi / 360.0)
+        return (-half * aspect, half * aspect, half, -half)
+    intrinsic = looks.cam_intrinsic[world % looks.cam_intrinsic.shape[0], camera]
+    if aspect > sensor_width / sensor_height:
+        sensor_height = sensor_width / aspect
+    else:
+        sensor_width = sensor_height * aspect
+    fx, fy, cx, cy = float(intrinsic[0]), float(intrinsic[1]), float(intrinsic[2]), float(intrinsic[3])
+    return (
+        -(0.5 * sensor_width - cx) / fx,
+        (0.5 * sensor_width + cx) / fx,
+        (0.5 * sensor_height - cy) / fy,
+        -(0.5 * sensor_height + cy) / fy,
+    )
+
+
+@compiled
+def _paint_world(
+    canvas: Canvas,
+    surfaces: Surfaces,
+    fixed: Fixed,
+    looks: Looks,
+    poses: Poses,
+    meshes: Meshes,
+    vertices: Doubles,
+    world: int,
+    eye: Vector,
+    axes: Rows,
+) -> None:
+    """Find the nearest surface at every pixel."""
+    clear(surfaces)
+    canvas.inverse_depth[:, :] = np.float32(1.0 / fixed.farthest)
+    canvas.owner[:, :] = np.uint32(NOTHING)
+    sizes = looks.geom_size[world % looks.geom_size.shape[0]]
+    rgba = looks.geom_rgba[world % looks.geom_rgba.shape[0]]
+    materials = looks.geom_matid[world % looks.geom_matid.shape[0]]
+    data = looks.geom_dataid[world % looks.geom_dataid.shape[0]]
+    mat_rgba = looks.mat_rgba[world % looks.mat_rgba.shape[0]]
+    mat_specular = looks.mat_specular[world % looks.mat_specular.shape[0]]
+    mat_shininess = looks.mat_shininess[world % looks.mat_shininess.shape[0]]
+    mat_emission = looks.mat_emission[world % looks.mat_emission.shape[0]]
+    places, turns = poses.geom_xpos[world], poses.geom_xmat[world]
+    for index in range(fixed.drawn.shape[0]):
+        geom = fixed.drawn[index]
+        if not set_look(
+            surfaces, geom, materials[geom], rgba, mat_rgba, mat_specular, mat_shininess, mat_emission
+        ):  # fmt: skip
+            continue
+        centre = into_frame(axes, add_scaled(vector_at(places, geom), eye, -1.0))
+        turned = axes_into_frame(axes, matrix_columns(turns, geom))
+        size = vector_at(sizes, geom)
+        kind = fixed.geom_type[geom]
+        if kind == _PLANE:
+            draw_rectangle(
+                canvas, surfaces, geom, centre, turned[2], turned[0], size[0], turned[1], size[1]
+            )  # fmt: skip
+        elif kind == _SPHERE:
+            draw_sphere(canvas, surfaces, geom, centre, size[0])
+        elif kind == _CAPSULE:
+            draw_capsule(canvas, surfaces, geom, centre, turned[2], size[0], size[1])
+        elif kind == _ELLIPSOID:
+            draw_ellipsoid(canvas, surfaces, geom, centre, turned, size)
+        elif kind == _CYLINDER:
+            draw_cylinder(canvas, surfaces, geom, centre, turned[2], size[0], size[1])
+        elif kind == _BOX:
+            draw_box(canvas, surfaces, geom, centre, turned, size)
+        elif kind == _MESH and data[geom] >= 0:
+            draw_mesh(canvas, surfaces, geom, centre, turned, data[geom], meshes, vertices)
+
+
+@compiled
+def _collect_lights(
+    fixed: Fixed, looks: Looks, poses: Poses, world: int, eye: Vector, axes: Rows, lights: Doubles
+) -> tuple[int, Vector]:
+    """Fill the table of lights in the camera's frame; returns how many there are, and the ambient light."""
+    active = looks.light_active[world % looks.light_active.shape[0]]
+    kinds = looks.light_type[world % looks.light_type.shape[0]]
+    diffuse = looks.light_diffuse[world % looks.light_diffuse.shape[0]]
+    specular = looks.light_specular[world % looks.light_specular.shape[0]]
+    attenuation = looks.light_attenuation[world % looks.light_attenuation.shape[0]]
+    cutoff = looks.light_cutoff[world % looks.light_cutoff.shape[0]]
+    exponent = looks.light_exponent[world % looks.light_exponent.shape[0]]
+    ambients = looks.light_ambient[world % looks.light_ambient.shape[0]]
+    count = 0
+    ambient = (0.0, 0.0, 0.0)
+    if fixed.headlight_active:
+        own = fixed.headlight[0]
+        ambient = (float(own[0]), float(own[1]), float(own[2]))
+        put_light(
+            lights, 0, _DIRECTIONAL, (0.0, 0.0, 0.0), (0.0, 0.0, -1.0), fixed.headlight[1], fixed.headlight[2],
+            fixed.headlight[0], 0.0, 0.0,
+        )  # fmt: skip
+        count = 1
+    elif active.shape[0] == 0:
+        ambient = (_AMBIENT_WITHOUT_LIGHT, _AMBIENT_WITHOUT_LIGHT, _AMBIENT_WITHOUT_LIGHT)
+    for light in range(active.shape[0]):
+        if active[light]:
+            own = ambients[light]
+            ambient = (ambient[0] + own[0], ambient[1] + own[1], ambient[2] + own[2])
+            place = light_into_camera(axes, eye, vector_at(poses.light_xpos[world], light))
+            direction = into_frame(axes, vector_at(poses.light_xdir[world], light))
+            put_light(
+                lights, count, kinds[light], place, direction, diffuse[light], specular[light], attenuation[light],
+                float(cutoff[light]), float(exponent[light]),
+            )  # fmt: skip
+            count += 1
+    return count, ambient
+
+
+@compiled
+def _average_blocks(fine: Bytes, samples: int, coarse: Bytes) -> None:
+    """Each pixel of `coarse` is the mean of `samples x samples` pixels of `fine`, rounded to the nearest."""
+    half = samples * samples // 2
+    for row in range(coarse.shape[0]):
+        for column in range(coarse.shape[1]):
+            for channel in range(3):
+                total = half
+                for i in range(samples):
+                    for j in range(samples):
+                        total += int(fine[row * samples + i, column * samples + j, channel])
+                coarse[row, column, channel] = total // (samples * samples)
+
+
+@compiled
+def _measure(canvas: Canvas, surfaces: Surfaces, samples: int, depth: Floats, segmentation: Integers) -> None:
+    """Depth and geom of each pixel's middle sample."""
+    for row in range(depth.shape[0]):
+        for column in range(depth.shape[1]):
+            i, j = row * samples + samples // 2, column * samples + samples // 2
+            owner = canvas.owner[i, j]
+            segmentation[row, column] = surfaces.geom[owner]
+            depth[row, column] = np.float32(0.0) if owner == NOTHING else np.float32(1.0) / canvas.inverse_depth[i, j]
+
+
+def _make_kernel(digest: int) -> Callable[..., None]:
+    def render_worlds(
+        fixed: Fixed,
+        looks: Looks,
+        poses: Poses,
+        meshes: Meshes,
+        camera: int,
+        worlds: NDArray[np.int64],
+        samples: int,
+        most_surfaces: int,
+        chunks: int,
+        rgb: Bytes,
+        depth: Floats,
+        segmentation: Integers,
+    ) -> int:
+        """Render `worlds` into `rgb` and, unless they are empty, `depth` and `segmentation`."""
+        height, width = rgb.shape[1] * samples, rgb.shape[2] * samples
+        most_vertices = 0
+        for mesh in range(meshes.mesh_vertnum.shape[0]):
+            most_vertices = max(most_vertices, meshes.mesh_vertnum[mesh])
+        for chunk in prange(chunks):
+            columns = np.empty(width, np.float32)
+            inverse_depth = np.empty((height, width), np.float32)
+            owner = np.empty((height, width), np.uint32)
+            edges = np.empty((6, 4), np.float64)
+            surfaces = Surfaces(
+                np.empty((most_surfaces, WIDTH), np.float32),
+                np.empty(most_surfaces, np.int32),
+                np.empty(1, np.int32),
+                np.empty(WIDTH, np.float32),
+            )
+            lights = np.empty((looks.light_active.shape[1] + 1, LIGHT_WIDTH), np.float64)
+            scratch = np.empty((SCRATCH_ROWS, width), np.float32)
+            vertices = np.empty((most_vertices, 5), np.float64)
+            fine = np.empty((height if samples > 1 else 0, width, 3), np.uint8)
+            for item in range(chunk * worlds.shape[0] // chunks, (chunk + 1) * worlds.shape[0] // chunks):
+                world = worlds[item]
+                axes = matrix_columns(poses.cam_xmat[world], camera)
+                eye = vector_at(poses.cam_xpos[world], camera)
+                left, right, top, bottom = _frustum(looks, fixed, world, camera, width / height)
+                across, down = (right - left) / width, (bottom - top) / height
+                left, top = left + 0.5 * across, top + 0.5 * down
+                for column in range(width):
+                    columns[column] = left + across * column
+                canvas = Canvas(inverse_depth, owner, columns, edges, left, across, top, down)
+                _paint_world(canvas, surfaces, fixed, looks, poses, meshes, vertices, world, eye, axes)
+                count, ambient = _collect_lights(fixed, looks, poses, world, eye, axes, lights)
+                image = fine if samples > 1 else rgb[item]
+                for row in range(height):
+                    shade_row(canvas, surfaces, row, lights[:count], ambient, scratch, image[row])
+                if samples > 1:
+                    _average_blocks(fine, samples, rgb[item])
+                if depth.shape[0] > 0:
+                    _measure(canvas, surfaces, samples, depth[item], segmentation[item])
+        return digest
+
+    compile_parallel = njit(parallel=True, cache=True, fastmath=True, error_model="numpy")
+    return cast(Callable[..., None], compile_parallel(render_worlds))
+
+
+# Compiled at the first call, from numba's disk cache if it can.
+render_worlds = _make_kernel(source_digest())

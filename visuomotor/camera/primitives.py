@@ -1,0 +1,269 @@
+"""MuJoCo's analytic shapes as surfaces on the canvas.
+
+Every function takes the geom's centre and axes in the camera's frame and MuJoCo's sizes, and shows the outside only: a
+camera inside a geom looks through it.
+"""
+
+from math import sqrt
+
+from visuomotor.camera.canvas import (
+    Box,
+    Canvas,
+    conic_box,
+    paint_disc,
+    paint_polygon,
+    paint_quadric,
+    paint_tube,
+    whole_image,
+)
+from visuomotor.camera.compiled import Rows, Vector, compiled
+from visuomotor.camera.geometry import add_scaled, dot, scale
+from visuomotor.camera.surfaces import Surfaces, add_centred_surface, add_flat_surface
+
+_NEAR = 1e-6  # closer to the camera's plane than this, a point has no usable place on the image
+_NO_LIMIT = 1e9
+
+
+@compiled
+def _include(box: Box, canvas: Canvas, point: Vector) -> Box:
+    """Stretch a box to a point of the camera's frame; to all the image if the point is not in front."""
+    if point[2] > -_NEAR:
+        return (-_NO_LIMIT, _NO_LIMIT, -_NO_LIMIT, _NO_LIMIT)
+    column = (-point[0] / point[2] - canvas.left) / canvas.across
+    row = (-point[1] / point[2] - canvas.top) / canvas.down
+    return (min(box[0], column), max(box[1], column), min(box[2], row), max(box[3], row))
+
+
+@compiled
+def _edge(canvas: Canvas, side: int, edge: Vector) -> None:
+    canvas.edges[side, 0] = edge[0]
+    canvas.edges[side, 1] = edge[1]
+    canvas.edges[side, 2] = edge[2]
+
+
+@compiled
+def draw_rectangle(
+    canvas: Canvas,
+    surfaces: Surfaces,
+    geom: int,
+    centre: Vector,
+    normal: Vector,
+    u: Vector,
+    half_u: float,
+    v: Vector,
+    half_v: float,
+) -> None:
+    """The part `|u.(p - c)| <= half_u, |v.(p - c)| <= half_v` of the plane through `c`; no limit where half <= 0."""
+    distance = dot(normal, centre)
+    if distance >= 0.0:  # the camera is behind it
+        return
+    plane = scale(normal, 1.0 / distance)
+    # With p = d / w and w = plane.d, the limit |u.(p - c)| <= s is |(u - (u.c) plane).d| <= s plane.d.
+    sides = 0
+    if half_u > 0.0:
+        across = add_scaled(u, plane, -dot(u, centre))
+        reach = scale(plane, half_u)
+        _edge(canvas, sides, add_scaled(reach, across, 1.0))
+        _edge(canvas, sides + 1, add_scaled(reach, across, -1.0))
+        sides += 2
+    if half_v > 0.0:
+        across = add_scaled(v, plane, -dot(v, centre))
+        reach = scale(plane, half_v)
+        _edge(canvas, sides, add_scaled(reach, across, 1.0))
+        _edge(canvas, sides + 1, add_scaled(reach, across, -1.0))
+        sides += 2
+    box = whole_image(canvas)
+    if sides == 4:
+        box = (_NO_LIMIT, -_NO_LIMIT, _NO_LIMIT, -_NO_LIMIT)
+        for i in range(4):
+            corner = add_scaled(centre, u, half_u if i % 2 else -half_u)
+            box = _include(box, canvas, add_scaled(corner, v, half_v if i // 2 else -half_v))
+    paint_polygon(canvas, add_flat_surface(surfaces, geom, normal), plane, sides, box)
+
+
+@compiled
+def draw_box(canvas: Canvas, surfaces: Surfaces, geom: int, centre: Vector, axes: Rows, size: Vector) -> None:
+    for i in range(3):
+        j, k = (i + 1) % 3, (i + 2) % 3
+        towards_camera = -dot(axes[i], centre)
+        if abs(towards_camera) > size[i]:
+            sign = 1.0 if towards_camera > 0.0 else -1.0
+            face = add_scaled(centre, axes[i], sign * size[i])
+            draw_rectangle(
+                canvas, surfaces, geom, face, scale(axes[i], sign), axes[j], max(size[j], 1e-12), axes[k],
+                max(size[k], 1e-12),
+            )  # fmt: skip
+
+
+@compiled
+def draw_sphere(canvas: Canvas, surfaces: Surfaces, geom: int, centre: Vector, radius: float) -> None:
+    x, y, z = centre
+    square = radius * radius
+    distance = dot(centre, centre) - square
+    if distance <= 0.0 or z >= radius:
+        return
+    # Q = identity / r^2; everything here is multiplied by r^2.
+    conic = (x * x - distance, x * y, x * z, y * y - distance, y * z, z * z - distance)
+    box = conic_box(canvas, conic)
+    if box[2] > box[3]:
+        return
+    identity = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    surface = add_centred_surface(surfaces, geom, identity, centre)
+    paint_quadric(canvas, surface, centre, conic, distance, box)
+
+
+@compiled
+def draw_ellipsoid(canvas: Canvas, surfaces: Surfaces, geom: int, centre: Vector, axes: Rows, size: Vector) -> None:
+    reach = sqrt((axes[0][2] * size[0]) ** 2 + (axes[1][2] * size[1]) ** 2 + (axes[2][2] * size[2]) ** 2)
+    if centre[2] >= reach:
+        return
+    i0, i1, i2 = 1.0 / (size[0] * size[0]), 1.0 / (size[1] * size[1]), 1.0 / (size[2] * size[2])
+    a, b, c = axes
+    q00 = i0 * a[0] * a[0] + i1 * b[0] * b[0] + i2 * c[0] * c[0]
+    q01 = i0 * a[0] * a[1] + i1 * b[0] * b[1] + i2 * c[0] * c[1]
+    q02 = i0 * a[0] * a[2] + i1 * b[0] * b[2] + i2 * c[0] * c[2]
+    q11 = i0 * a[1] * a[1] + i1 * b[1] * b[1] + i2 * c[1] * c[1]
+    q12 = i0 * a[1] * a[2] + i1 * b[1] * b[2] + i2 * c[1] * c[2]
+    q22 = i0 * a[2] * a[2] + i1 * b[2] * b[2] + i2 * c[2] * c[2]
+    matrix = ((q00, q01, q02), (q01, q11, q12), (q02, q12, q22))
+    q = (dot(matrix[0], centre), dot(matrix[1], centre), dot(matrix[2], centre))
+    k = dot(q, centre) - 1.0
+    if k <= 0.0:
+        return
+    conic = (
+        q[0] * q[0] - k * q00,
+        q[0] * q[1] - k * q01,
+        q[0] * q[2] - k * q02,
+        q[1] * q[1] - k * q11,
+        q[1] * q[2] - k * q12,
+        q[2] * q[2] - k * q22,
+    )
+    box = conic_box(canvas, conic)
+    if box[2] > box[3]:
+        return
+    surface = add_centred_surface(surfaces, geom, matrix, centre)
+    paint_quadric(canvas, surface, q, conic, k, box)
+
+
+@compiled
+def _sphere_box(canvas: Canvas, centre: Vector, radius: float) -> Box:
+    """The pixels that a sphere's outline reaches; the sphere must lie wholly in front of the camera."""
+    x, y, z = centre
+    square = radius * radius
+    below = z * z - square
+    spread_x = radius * sqrt(max(x * x + below, 0.0))
+    spread_y = radius * sqrt(max(y * y + below, 0.0))
+    return (
+        ((-x * z - spread_x) / below - canvas.left) / canvas.across,
+        ((-x * z + spread_x) / below - canvas.left) / canvas.across,
+        ((-y * z + spread_y) / below - canvas.top) / canvas.down,
+        ((-y * z - spread_y) / below - canvas.top) / canvas.down,
+    )
+
+
+@compiled
+def _left_border(upper: Box, lower: Box, sign: float) -> Box:
+    """The left border (`sign` 1) or right border (-1) of two boxes' hull as a clamped line over the rows (`paint_tube`).
+
+    Between a box and one further left below it the border joins their top corners, otherwise their bottom corners.
+    """
+    above, below = (upper[0], lower[0]) if sign > 0.0 else (-upper[1], -lower[1])
+    if below < above:
+        rows, start = lower[2] - upper[2], upper[2]
+    else:
+        rows, start = lower[3] - upper[3], upper[3]
+    least, greatest = min(above, below), max(above, below)
+    if rows > 1e-3:
+        slope = (below - above) / rows
+        at_zero = above - slope * start
+    else:
+        slope, at_zero = 0.0, least
+    if sign > 0.0:
+        return (at_zero, slope, least, greatest)
+    return (-at_zero, -slope, -greatest, -least)
+
+
+@compiled
+def _draw_side(
+    canvas: Canvas, surfaces: Surfaces, geom: int, centre: Vector, axis: Vector, radius: float, half: float
+) -> bool:
+    """The round side of a cylinder around `axis`. Returns whether any of the cylinder can be in front."""
+    top, bottom = add_scaled(centre, axis, half), add_scaled(centre, axis, -half)
+    if top[2] >= radius and bottom[2] >= radius:
+        return False
+    along = dot(axis, centre)
+    # Q = (identity - axis axis') / r^2; everything here is multiplied by r^2.
+    q = add_scaled(centre, axis, -along)
+    k = dot(q, q) - radius * radius
+    if k <= 0.0:  # the camera is inside the endless cylinder and sees the caps only
+        return True
+    s00 = q[0] * q[0] - k * (1.0 - axis[0] * axis[0])
+    s01 = q[0] * q[1] + k * axis[0] * axis[1]
+    s02 = q[0] * q[2] + k * axis[0] * axis[2]
+    s11 = q[1] * q[1] - k * (1.0 - axis[1] * axis[1])
+    s12 = q[1] * q[2] + k * axis[1] * axis[2]
+    s22 = q[2] * q[2] - k * (1.0 - axis[2] * axis[2])
+    box = whole_image(canvas)
+    left = (0.0, 0.0, 0.0, 0.0)
+    right = (box[1], 0.0, box[1], box[1])
+    if top[2] < -radius - _NEAR and bottom[2] < -radius - _NEAR:
+        # A cylinder lies in the hull of the spheres around its ends, and their outlines in boxes.
+        first, second = _sphere_box(canvas, top, radius), _sphere_box(canvas, bottom, radius)
+        if second[2] < first[2]:
+            first, second = second, first
+        box = (
+            min(first[0], second[0]),
+            max(first[1], second[1]),
+            min(first[2], second[2]),
+            max(first[3], second[3]),
+        )
+        left, right = _left_border(first, second, 1.0), _left_border(first, second, -1.0)
+        height, width = canvas.owner.shape
+        if box[1] < 0.0 or box[0] > width - 1 or box[3] < 0.0 or box[2] > height - 1:
+            return False
+    gradient = (
+        (1.0 - axis[0] * axis[0], -axis[0] * axis[1], -axis[0] * axis[2]),
+        (-axis[0] * axis[1], 1.0 - axis[1] * axis[1], -axis[1] * axis[2]),
+        (-axis[0] * axis[2], -axis[1] * axis[2], 1.0 - axis[2] * axis[2]),
+    )
+    surface = add_centred_surface(surfaces, geom, gradient, q)
+    paint_tube(canvas, surface, q, (s00, s01, s02, s11, s12, s22), k, axis, along, half, box, left, right)
+    return True
+
+
+@compiled
+def draw_capsule(
+    canvas: Canvas, surfaces: Surfaces, geom: int, centre: Vector, axis: Vector, radius: float, half: float
+) -> None:
+    # Whole spheres: what of them is inside the cylinder lies behind its side.
+    if _draw_side(canvas, surfaces, geom, centre, axis, radius, half):
+        draw_sphere(canvas, surfaces, geom, add_scaled(centre, axis, half), radius)
+        draw_sphere(canvas, surfaces, geom, add_scaled(centre, axis, -half), radius)
+
+
+@compiled
+def draw_cylinder(
+    canvas: Canvas, surfaces: Surfaces, geom: int, centre: Vector, axis: Vector, radius: float, half: float
+) -> None:
+    towards_camera = -dot(axis, centre)
+    if not _draw_side(canvas, surfaces, geom, centre, axis, radius, half) or abs(towards_camera) <= half:
+        return
+    sign = 1.0 if towards_camera > 0.0 else -1.0
+    normal = scale(axis, sign)
+    c = add_scaled(centre, normal, half)
+    distance = dot(normal, c)
+    plane = scale(normal, 1.0 / distance)
+    # |p - c|^2 <= r^2 with p = d / w and w = plane.d: (plane.d)^2 (r^2 - c.c) + 2 (plane.d) (c.d) - d.d >= 0.
+    f = radius * radius - dot(c, c)
+    conic = (
+        plane[0] * plane[0] * f + 2.0 * plane[0] * c[0] - 1.0,
+        plane[0] * plane[1] * f + plane[0] * c[1] + plane[1] * c[0],
+        plane[0] * plane[2] * f + plane[0] * c[2] + plane[2] * c[0],
+        plane[1] * plane[1] * f + 2.0 * plane[1] * c[1] - 1.0,
+        plane[1] * plane[2] * f + plane[1] * c[2] + plane[2] * c[1],
+        plane[2] * plane[2] * f + 2.0 * plane[2] * c[2] - 1.0,
+    )
+    box = conic_box(canvas, conic)
+    if box[2] > box[3]:
+        return
+    paint_disc(canvas, add_flat_surface(surfaces, geom, normal), plane, conic, box)

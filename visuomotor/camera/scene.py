@@ -1,0 +1,102 @@
+"""What the kernel reads of a model and an engine, as plain arrays."""
+
+from typing import NamedTuple
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from visuomotor.camera.compiled import Doubles, Floats, Integers
+from visuomotor.camera.meshes import Meshes
+from visuomotor.engine import Engine
+
+VISIBLE_GROUPS = (0, 1, 2)
+_DRAWN_TYPES = (
+    mujoco.mjtGeom.mjGEOM_PLANE,
+    mujoco.mjtGeom.mjGEOM_SPHERE,
+    mujoco.mjtGeom.mjGEOM_CAPSULE,
+    mujoco.mjtGeom.mjGEOM_ELLIPSOID,
+    mujoco.mjtGeom.mjGEOM_CYLINDER,
+    mujoco.mjtGeom.mjGEOM_BOX,
+    mujoco.mjtGeom.mjGEOM_MESH,
+)
+
+
+class Looks(NamedTuple):
+    """MjModel's fields that worlds may differ in, under its names; first axis world, or 1 where all worlds agree."""
+
+    geom_size: Doubles
+    geom_rgba: Floats
+    geom_matid: Integers
+    geom_dataid: Integers
+    mat_rgba: Floats
+    mat_specular: Floats
+    mat_shininess: Floats
+    mat_emission: Floats
+    light_type: Integers
+    light_active: NDArray[np.bool_]
+    light_attenuation: Floats
+    light_cutoff: Floats
+    light_exponent: Floats
+    light_ambient: Floats
+    light_diffuse: Floats
+    light_specular: Floats
+    cam_fovy: Doubles
+    cam_intrinsic: Floats
+
+
+class Poses(NamedTuple):
+    """MjData's fields, `(world, ...)`."""
+
+    geom_xpos: Doubles
+    geom_xmat: Doubles
+    cam_xpos: Doubles
+    cam_xmat: Doubles
+    light_xpos: Doubles
+    light_xdir: Doubles
+
+
+class Fixed(NamedTuple):
+    """What no world can change."""
+
+    geom_type: Integers
+    drawn: Integers  # ids of the geoms to paint, ascending
+    camera_sensorsize: Floats  # (2,)
+    headlight: Floats  # (3, 3): ambient, diffuse, specular
+    headlight_active: bool
+    farthest: float  # metres along the view axis
+
+
+def read_poses(engine: Engine) -> Poses:
+    return Poses(*(engine.field(name).numpy() for name in Poses._fields))
+
+
+def read_looks(engine: Engine) -> Looks:
+    """Live views: later changes of the model or of the engine's per-world fields show through."""
+    return Looks(
+        *(
+            engine.model_field(name).numpy() if engine.is_per_world(name) else getattr(engine.model, name)[None]
+            for name in Looks._fields
+        )
+    )
+
+
+def per_world_looks(engine: Engine) -> tuple[bool, ...]:
+    return tuple(engine.is_per_world(name) for name in Looks._fields)
+
+
+def read_meshes(model: mujoco.MjModel) -> Meshes:
+    return Meshes(*(getattr(model, name) for name in Meshes._fields))
+
+
+def read_fixed(model: mujoco.MjModel, camera: int) -> Fixed:
+    headlight = model.vis.headlight
+    drawn = np.isin(model.geom_group, VISIBLE_GROUPS) & np.isin(model.geom_type, [int(kind) for kind in _DRAWN_TYPES])
+    return Fixed(
+        geom_type=model.geom_type,
+        drawn=np.flatnonzero(drawn).astype(np.int32),
+        camera_sensorsize=np.array(model.cam_sensorsize[camera], dtype=np.float32),
+        headlight=np.array([headlight.ambient, headlight.diffuse, headlight.specular], dtype=np.float32),
+        headlight_active=bool(headlight.active),
+        farthest=float(model.vis.map.zfar * model.stat.extent),
+    )

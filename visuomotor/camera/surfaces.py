@@ -1,0 +1,113 @@
+"""The list of surfaces in view of one world's camera, and what shading needs to know of each.
+
+The unnormalised normal of every surface is affine in the point on it, `n = G p + m`, so that shading needs no branch on the
+kind of primitive: `G` is zero on a plane, the identity on a sphere, `Q` on an ellipsoid, and blends the vertex normals
+on a smooth triangle.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from visuomotor.camera.compiled import Floats, Integers, Rows, Vector, compiled
+
+# Columns of `Surfaces.table`.
+GRADIENT = 0  # 9 values, row-major
+CONSTANT = 9  # 3
+COLOUR = 12  # 3
+SPECULAR = 15
+EXPONENT = 16
+EMISSION = 17
+WIDTH = 20
+
+MOST_PER_PRIMITIVE = 3  # a capsule's side and two caps; at most three faces of a box are in view
+NOTHING = 0  # the surface that owns the background
+
+# MuJoCo's colour for a geom that sets none; such a geom takes its material's.
+_UNSET = np.float32(0.5)
+_LARGEST_EXPONENT = 128.0  # at shininess 1
+_SPECULAR_WITHOUT_MATERIAL = 0.5
+_SHININESS_WITHOUT_MATERIAL = 0.5
+
+
+class Surfaces(NamedTuple):
+    """The list; `count[0]` of the rows are in use."""
+
+    table: Floats  # (surface, WIDTH)
+    geom: Integers  # (surface,), -1 for the background
+    count: Integers  # (1,)
+    look: Floats  # (WIDTH - COLOUR,): colour and material of the geom that is being painted
+
+
+@compiled
+def clear(surfaces: Surfaces) -> None:
+    surfaces.table[NOTHING, :] = 0.0
+    surfaces.geom[NOTHING] = -1
+    surfaces.count[0] = 1
+
+
+@compiled
+def set_look(
+    surfaces: Surfaces,
+    geom: int,
+    material: int,
+    geom_rgba: Floats,
+    mat_rgba: Floats,
+    mat_specular: Floats,
+    mat_shininess: Floats,
+    mat_emission: Floats,
+) -> bool:
+    """Take colour and material of one geom (of one world's arrays); False if it cannot be seen (alpha 0)."""
+    look = surfaces.look
+    r, g, b, a = geom_rgba[geom, 0], geom_rgba[geom, 1], geom_rgba[geom, 2], geom_rgba[geom, 3]
+    specular, shininess, emission = _SPECULAR_WITHOUT_MATERIAL, _SHININESS_WITHOUT_MATERIAL, 0.0
+    if material >= 0:
+        if r == _UNSET and g == _UNSET and b == _UNSET and a == np.float32(1.0):
+            r, g, b, a = (
+                mat_rgba[material, 0],
+                mat_rgba[material, 1],
+                mat_rgba[material, 2],
+                mat_rgba[material, 3],
+            )
+        specular, shininess, emission = mat_specular[material], mat_shininess[material], mat_emission[material]
+    exponent = _LARGEST_EXPONENT * shininess
+    look[0], look[1], look[2] = r, g, b
+    look[SPECULAR - COLOUR] = specular if exponent > 0.0 else 0.0
+    look[EXPONENT - COLOUR] = exponent
+    look[EMISSION - COLOUR] = emission
+    return a > np.float32(0.0)
+
+
+@compiled
+def add_surface(surfaces: Surfaces, geom: int, gradient: Rows, constant: Vector) -> int:
+    """Enter a surface of the geom whose look is set; returns its number."""
+    number = surfaces.count[0]
+    surfaces.count[0] = number + 1
+    surfaces.geom[number] = geom
+    row = surfaces.table[number]
+    for i in range(3):
+        row[GRADIENT + 3 * i] = gradient[i][0]
+        row[GRADIENT + 3 * i + 1] = gradient[i][1]
+        row[GRADIENT + 3 * i + 2] = gradient[i][2]
+        row[CONSTANT + i] = constant[i]
+    for i in range(6):
+        row[COLOUR + i] = surfaces.look[i]
+    return number
+
+
+@compiled
+def add_flat_surface(surfaces: Surfaces, geom: int, normal: Vector) -> int:
+    nothing = (0.0, 0.0, 0.0)
+    return add_surface(surfaces, geom, (nothing, nothing, nothing), normal)
+
+
+@compiled
+def add_centred_surface(surfaces: Surfaces, geom: int, gradient: Rows, centre: Vector) -> int:
+    """A surface with `n = G (p - c)`."""
+    g = gradient
+    constant = (
+        -(g[0][0] * centre[0] + g[0][1] * centre[1] + g[0][2] * centre[2]),
+        -(g[1][0] * centre[0] + g[1][1] * centre[1] + g[1][2] * centre[2]),
+        -(g[2][0] * centre[0] + g[2][1] * centre[1] + g[2][2] * centre[2]),
+    )
+    return add_surface(surfaces, geom, gradient, constant)
