@@ -5,10 +5,10 @@ import importlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Annotated, Any, Generic, NoReturn, TypeVar
 
 import tyro
-from tyro.conf import OmitArgPrefixes, Positional
+from tyro.conf import Positional
 
 from visuomotor.cli import choose, listing
 from visuomotor.errors import VisuomotorError, unknown
@@ -37,7 +37,7 @@ class Train(Generic[Config]):
     """Folder that run folders go into."""
     resume: Path | None = None
     """Go on with this run from its latest checkpoint; it keeps its task, preset, seed and config."""
-    config: OmitArgPrefixes[Config]
+    config: Annotated[Config, tyro.conf.arg(name="")]  # fields as --field and --group.field
 
 
 def run(arguments: list[str]) -> None:

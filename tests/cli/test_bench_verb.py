@@ -1,0 +1,21 @@
+import json
+
+from visuomotor.cli import bench, main
+
+
+def test_last_line_is_one_json_object(monkeypatch, capsys):
+    monkeypatch.setattr(bench, "_measure", lambda options: {"frames_per_second": 1.5, "size": options.size})
+    assert main(["bench", "camera", "--json", "--size", "32"]) == 0
+    measured = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert measured["frames_per_second"] == 1.5
+    assert measured["size"] == 32
+    assert {"bench", "cores", "versions"} <= measured.keys()
+
+
+def test_table_for_people(monkeypatch, capsys):
+    monkeypatch.setattr(bench, "_measure", lambda options: {"frames_per_second": 12345.6})
+    assert main(["bench", "camera"]) == 0
+    printed = capsys.readouterr().out
+    assert "frames_per_second" in printed
+    assert "1.235e+04" in printed
+    assert "versions.mujoco" in printed

@@ -1,0 +1,95 @@
+import subprocess
+import sys
+import types
+
+import pytest
+
+import visuomotor.cli
+from visuomotor.cli import VERBS, main
+from visuomotor.errors import VisuomotorError
+
+
+def modules_after(arguments: list[str]) -> set[str]:
+    """What a fresh interpreter has imported after `visuomotor *arguments`."""
+    code = (
+        "import sys; from visuomotor.cli import main; main(sys.argv[1:]); print(' '.join(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"]])
+def test_help_imports_nothing_heavy(arguments):
+    assert not modules_after(arguments) & {"torch", "numpy", "mujoco", "numba", "matplotlib", "rich.live"}
+
+
+def test_help_lists_every_verb(capsys):
+    assert main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    for verb in VERBS:
+        assert f"  {verb}" in printed
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb, capsys):
+    try:
+        code = main([verb, "--help"])
+    except SystemExit as stop:  # tyro leaves this way
+        code = stop.code
+    assert code == 0
+    assert f"visuomotor {verb}" in capsys.readouterr().out
+
+
+def test_unknown_verb_is_guessed_and_all_are_listed(capsys):
+    assert main(["evalute"]) == 2
+    message = capsys.readouterr().err
+    assert "did you mean 'evaluate'?" in message
+    for verb in VERBS:
+        assert f"  {verb}" in message
+
+
+def verb_that(monkeypatch, effect) -> None:
+    module = types.ModuleType("a_verb")
+    module.run = effect  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "a_verb", module)
+    monkeypatch.setitem(visuomotor.cli.VERBS, "act", ("a_verb", "for the test"))
+
+
+def raising(error):
+    def run(_):
+        raise error
+
+    return run
+
+
+def test_errors_of_the_user_are_told_without_a_traceback(monkeypatch, capsys):
+    verb_that(monkeypatch, raising(VisuomotorError("do this instead")))
+    assert main(["act"]) == 2
+    assert capsys.readouterr().err == "visuomotor: do this instead\n"
+
+
+def test_interrupt(monkeypatch):
+    verb_that(monkeypatch, raising(KeyboardInterrupt()))
+    assert main(["act"]) == 130
+
+
+def test_our_own_bugs_keep_their_traceback(monkeypatch):
+    verb_that(monkeypatch, raising(ZeroDivisionError()))
+    with pytest.raises(ZeroDivisionError):
+        main(["act"])
+
+
+def test_verbs_get_the_words_after_them_and_give_the_exit_code(monkeypatch):
+    seen = []
+    verb_that(monkeypatch, lambda words: seen.append(words) or 1)
+    assert main(["act", "a", "--b"]) == 1
+    assert seen == [["a", "--b"]]
+
+
+def test_exit_code_reaches_the_shell():
+    done = subprocess.run(
+        [sys.executable, "-m", "visuomotor.cli", "report", "/no/such/run"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("visuomotor: there is no run folder /no/such/run")
+    assert "Traceback" not in done.stderr

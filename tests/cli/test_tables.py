@@ -1,0 +1,46 @@
+import pytest
+
+from visuomotor.cli import main
+from visuomotor.cli.tables import BEGIN, END
+from visuomotor.evaluation import Result, write_result
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_result(Result("hanger", "gps", "training", "laptop", 0, 18, 17, 3.0, "a laptop", None, "x"), "results")
+    page = tmp_path / "README.md"
+    page.write_text(f"# Title\n\n{BEGIN}\nold\n{END}\n\nThe end.\n")
+    return page
+
+
+def test_only_the_part_between_the_marks_is_rewritten(page):
+    assert main(["tables"]) == 0
+    text = page.read_text()
+    assert text.startswith(f"# Title\n\n{BEGIN}\n\n| task |")
+    assert "| 17 / 18 | 94% |" in text
+    assert text.endswith(f"\n{END}\n\nThe end.\n")
+    assert "old" not in text
+    assert main(["tables"]) == 0
+    assert page.read_text() == text
+
+
+def test_check_tells_a_stale_page_and_changes_nothing(page):
+    before = page.read_text()
+    assert main(["tables", "--check"]) == 1
+    assert page.read_text() == before
+    main(["tables"])
+    assert main(["tables", "--check"]) == 0
+
+
+@pytest.mark.parametrize("text", ["# Title\n", f"{END}\n{BEGIN}\n", f"{BEGIN}\n{END}\n{BEGIN}\n{END}\n"])
+def test_page_without_a_place_for_the_table_is_left_alone(page, text, capsys):
+    page.write_text(text)
+    assert main(["tables"]) == 2
+    assert "README.md needs one line <!-- results:begin -->" in capsys.readouterr().err
+    assert page.read_text() == text
+
+
+def test_missing_page(page, capsys):
+    assert main(["tables", "--page", "absent.md"]) == 2
+    assert "cannot read absent.md" in capsys.readouterr().err

@@ -1,0 +1,108 @@
+import sys
+import types
+from dataclasses import dataclass, field
+
+import pytest
+
+from visuomotor.cli import main, train
+from visuomotor.runs import Run
+
+
+@dataclass(frozen=True)
+class Inner:
+    rate: float = 0.1
+    """How fast."""
+
+
+@dataclass(frozen=True)
+class Config:
+    iterations: int = 3
+    """How often."""
+    inner: Inner = field(default_factory=Inner)
+    """The rest."""
+
+
+@pytest.fixture
+def calls(monkeypatch, tmp_path) -> list:
+    """A method `toy` whose `train` only notes how it was called."""
+    found = []
+
+    def toy_train(task_name, preset, config, run, resume, report):
+        found.append((task_name, preset, config, run, resume))
+        report({"phase": "toy", "iteration": 1, "cost": 2.5, "per_condition": [1, 2]})
+        run.log({"cost": 2.5})
+        if config.iterations == 99:
+            raise KeyboardInterrupt
+
+    method, config = types.ModuleType("toy"), types.ModuleType("toy.config")
+    method.train = toy_train  # type: ignore[attr-defined]
+    config.PRESETS = {"laptop": Config(), "paper": Config(iterations=12)}  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "toy", method)
+    monkeypatch.setitem(sys.modules, "toy.config", config)
+    monkeypatch.setitem(train.METHODS, "toy", ("toy", "for the test"))
+    monkeypatch.chdir(tmp_path)
+    return found
+
+
+def test_preset_gives_the_defaults_and_options_change_them(calls, capsys):
+    command = ["train", "toy", "hanger", "--inner.rate", "0.5", "--preset", "paper", "--seed", "7", "--name", "mine"]
+    assert main(command) == 0
+    [(task, preset, config, run, resume)] = calls
+    assert (task, preset, config, resume) == ("hanger", "paper", Config(12, Inner(0.5)), False)
+    opened = Run.open("runs/mine")
+    assert (opened.path.resolve(), opened.seed, opened.preset) == (run.path.resolve(), 7, "paper")
+    assert opened.config(Config) == config
+    assert opened.facts["command"] == " ".join(["visuomotor", *command])
+    printed = capsys.readouterr().out
+    assert "toy 1 cost 2.5" in printed
+    assert "visuomotor evaluate runs/mine" in printed
+
+
+def test_help_shows_the_presets_defaults(calls, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "toy", "--preset", "paper", "--help"])
+    printed = capsys.readouterr().out
+    assert "--iterations" in printed
+    assert "(default: 12)" in printed
+    assert "How fast." in printed
+
+
+def test_resume_goes_on_with_the_runs_own_config(calls):
+    main(["train", "toy", "hanger", "--iterations", "5", "--seed", "3", "--name", "mine"])
+    assert main(["train", "toy", "--resume", "runs/mine"]) == 0
+    assert main(["train", "toy", "hanger", "--resume", "runs/mine"]) == 0
+    for task, preset, config, run, resume in calls[1:]:
+        assert (task, preset, config, run.seed, resume) == ("hanger", "laptop", Config(5), 3, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["toi", "hanger"], "there is no method 'toi'; did you mean 'toy'?"),
+        (["toy", "hangar"], "there is no task 'hangar'; choose one of: "),
+        (["toy", "hanger", "--preset", "huge"], "there is no preset 'huge'; choose one of: laptop, paper"),
+        (["toy", "hanger", "--preset"], "--preset"),
+        (["toy", "--resume", "runs/absent"], "there is no run folder runs/absent"),
+        (["toy", "--resume", "runs/mine", "--iterations", "9"], "keeps its task (hanger), preset, seed and config"),
+        (["toy", "cube", "--resume", "runs/mine"], "leave out cube"),
+        (["gps", "--resume", "runs/mine"], "is a run of toy"),
+        (["toy", "hanger", "--name", "mine"], "is there already"),
+    ],
+)
+def test_mistakes_are_told(calls, capsys, monkeypatch, arguments, message):
+    presets = types.ModuleType("visuomotor.gps.config")
+    presets.PRESETS = {"laptop": Config()}  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "visuomotor.gps.config", presets)
+    main(["train", "toy", "hanger", "--name", "mine"])
+    capsys.readouterr()
+    assert main(["train", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert len(calls) == 1
+
+
+def test_interrupt_tells_how_to_go_on(calls, capsys):
+    assert main(["train", "toy", "hanger", "--iterations", "99", "--name", "a"]) == 130
+    assert "no checkpoint yet" in capsys.readouterr().err
+    (Run.open("runs/a").latest_checkpoint).touch()
+    assert main(["train", "toy", "--resume", "runs/a"]) == 130
+    assert "visuomotor train toy --resume runs/a" in capsys.readouterr().err
