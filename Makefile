@@ -1,0 +1,37 @@
+# From a fresh machine: `make train` trains, evaluates and reports; `make test` runs the tests.
+
+PYTHON ?= python3
+TASK ?= hanger
+PRESET ?= laptop
+SEED ?= 0
+TRIALS ?= 100
+NAME := gps-$(TASK)-$(PRESET)-seed$(SEED)-$(shell date +%Y%m%d-%H%M%S)
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help install train test
+
+help:
+	@echo 'make train [TASK=$(TASK)] [PRESET=$(PRESET)] [SEED=$(SEED)]   install, train, evaluate, report'
+	@echo 'make test                                            install, run the tests'
+	@echo 'make install                                         only make .venv, with visuomotor in it'
+
+install: $(INSTALLED)
+
+# The stamp is as new as the last complete installation; an interrupted one is done again.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11'; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+train: $(INSTALLED)
+	$(BIN)/visuomotor train gps $(TASK) --preset $(PRESET) --seed $(SEED) --name $(NAME)
+	$(BIN)/visuomotor evaluate runs/$(NAME) --protocol all --trials $(TRIALS) --video
+	$(BIN)/visuomotor report runs/$(NAME)
+
+# One process a core, so one thread each.
+test: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
