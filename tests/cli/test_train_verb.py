@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from visuomotor.cli import main, train
+from visuomotor.errors import VisuomotorError
 from visuomotor.runs import Run
 
 
@@ -12,6 +13,10 @@ from visuomotor.runs import Run
 class Inner:
     rate: float = 0.1
     """How fast."""
+
+    def __post_init__(self):
+        if self.rate <= 0:
+            raise VisuomotorError(f"rate must be above 0, not {self.rate}")
 
 
 @dataclass(frozen=True)
@@ -106,3 +111,9 @@ def test_interrupt_tells_how_to_go_on(calls, capsys):
     (Run.open("runs/a").latest_checkpoint).touch()
     assert main(["train", "toy", "--resume", "runs/a"]) == 130
     assert "visuomotor train toy --resume runs/a" in capsys.readouterr().err
+
+
+def test_value_out_of_range_is_told(calls, capsys):
+    assert main(["train", "toy", "hanger", "--inner.rate", "-1"]) == 2
+    assert "rate must be above 0" in capsys.readouterr().err
+    assert calls == []

@@ -52,7 +52,7 @@ def run(arguments: list[str]) -> None:
     if early.resume is not None:
         task, preset, config, folder = _resumed(method, early, rest, presets)
     else:
-        task, preset, config, folder = _created(method, arguments, presets)
+        task, preset, config, folder = _created(method, early.preset or "laptop", arguments[1:], presets)
     _train(package, task, preset, config, folder, resume=early.resume is not None)
 
 
@@ -69,9 +69,7 @@ def _parse_early(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     return parser.parse_known_args(arguments)
 
 
-def _created(method: str, arguments: list[str], presets: dict[str, Any]) -> tuple[str, str, Any, Any]:
-    early, _ = _parse_early(arguments[1:])
-    preset = early.preset or "laptop"
+def _created(method: str, preset: str, arguments: list[str], presets: dict[str, Any]) -> tuple[str, str, Any, Any]:
     if preset not in presets:
         raise unknown("preset", preset, presets)
     defaults = presets[preset]
@@ -79,7 +77,7 @@ def _created(method: str, arguments: list[str], presets: dict[str, Any]) -> tupl
         Train[type(defaults)],
         default=Train(task=tyro.MISSING, preset=preset, config=defaults),
         prog=f"visuomotor train {method}",
-        args=arguments[1:],
+        args=arguments,
     )
 
     from visuomotor.runs import Run
@@ -94,7 +92,7 @@ def _created(method: str, arguments: list[str], presets: dict[str, Any]) -> tupl
         preset=preset,
         seed=options.seed,
         config=options.config,
-        command=["visuomotor", "train", *arguments],
+        command=["visuomotor", "train", method, *arguments],
         name=options.name,
     )
     return options.task, preset, options.config, folder
