@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visuomotor.errors import VisuomotorError
@@ -23,6 +23,7 @@ def test_known_values(successes, trials, low, high):
     assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=1e-6)
 
 
+@settings(deadline=None)
 @given(counts)
 def test_solves_the_equation_that_defines_it(count):
     """At each bound q, the measured rate is exactly z standard deviations sqrt(q (1 - q) / n) away."""
@@ -33,6 +34,7 @@ def test_solves_the_equation_that_defines_it(count):
         assert deviation == pytest.approx(z**2 * bound * (1 - bound) / trials, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(counts)
 def test_holds_the_rate_within_zero_and_one(count):
     low, high = wilson_interval(*count)
@@ -40,6 +42,7 @@ def test_holds_the_rate_within_zero_and_one(count):
     assert low < high
 
 
+@settings(deadline=None)
 @given(counts)
 def test_failures_mirror_successes(count):
     successes, trials = count

@@ -2,7 +2,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visuomotor.errors import VisuomotorError
@@ -27,6 +27,7 @@ class Outer:
     inner: Inner = field(default_factory=Inner)
 
 
+@settings(deadline=None)
 @given(
     st.builds(
         Outer,

@@ -1,0 +1,57 @@
+import sys
+import types
+from dataclasses import dataclass
+
+import pytest
+
+from visuomotor.cli import main
+from visuomotor.evaluation import Result, read_results
+from visuomotor.runs import Run
+
+
+@dataclass(frozen=True)
+class Config:
+    iterations: int = 3
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path) -> list:
+    """A run `runs/mine`, and an evaluation that only notes what it was asked."""
+    found = []
+
+    def evaluate(run, protocol, trials, seed, video):
+        found.append((run.name, protocol, trials, seed, video))
+        return Result(run.task, run.method, protocol, run.preset, run.seed, trials, 1, 2.0, "a laptop", None, "")
+
+    module = types.ModuleType("visuomotor.evaluation.evaluate")
+    module.evaluate = evaluate  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "visuomotor.evaluation.evaluate", module)
+    monkeypatch.chdir(tmp_path)
+    Run.create(method="gps", task="hanger", preset="laptop", seed=4, config=Config(), name="mine")
+    return found
+
+
+def test_all_protocols_by_default(asked, capsys):
+    assert main(["evaluate", "runs/mine", "--trials", "5", "--video"]) == 0
+    assert asked == [("mine", protocol, 5, 0, True) for protocol in ("training", "spatial", "visual")]
+    results = read_results("runs/mine/results")
+    assert {(r.protocol, r.seed, r.trials) for r in results} == {(p, 4, 5) for p in ("training", "spatial", "visual")}
+    assert results[0].command == "visuomotor evaluate runs/mine --trials 5 --video"
+    assert "| hanger | gps | laptop | spatial | 1 | 1 / 5 |" in capsys.readouterr().out
+
+
+def test_results_for_the_readme_are_written_on_demand_only(asked, tmp_path):
+    main(["evaluate", "runs/mine", "--protocol", "visual"])
+    assert not (tmp_path / "results").exists()
+    main(["evaluate", "runs/mine", "--protocol", "visual", "--results", "results"])
+    assert [r.protocol for r in read_results("results")] == ["visual"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["runs/mine", "--trials", "0"], "--trials must be at least 1"), (["runs/other"], "runs in runs: mine")],
+)
+def test_mistakes_are_told(asked, capsys, arguments, message):
+    assert main(["evaluate", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert asked == []
