@@ -55,3 +55,11 @@ def test_mistakes_are_told(asked, capsys, arguments, message):
     assert main(["evaluate", *arguments]) == 2
     assert message in capsys.readouterr().err
     assert asked == []
+
+
+def test_training_time_is_the_last_that_was_logged(asked):
+    run = Run.open("runs/mine")
+    for seconds in (60, 120):
+        run.log({"elapsed_seconds": seconds})
+    main(["evaluate", "runs/mine", "--protocol", "training"])
+    assert read_results("runs/mine/results")[0].training_seconds == 120

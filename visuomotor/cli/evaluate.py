@@ -42,10 +42,13 @@ def run(arguments: list[str]) -> None:
     trained = Run.open(options.run)
     protocols = make_task(trained.task).protocols if options.protocol == "all" else (options.protocol,)
     command = shlex.join(["visuomotor", "evaluate", *arguments])
+    # The trainer logs how long the run has taken so far, interruptions left out.
+    spent = [row["elapsed_seconds"] for row in trained.metrics() if "elapsed_seconds" in row]
+    training_seconds = spent[-1] if spent else None
     results = []
     for protocol in protocols:
         result = evaluate(trained, protocol, options.trials, options.seed, options.video)
-        results.append(dataclasses.replace(result, command=command))
+        results.append(dataclasses.replace(result, command=command, training_seconds=training_seconds))
         for folder in filter(None, (trained.results, options.results)):
             print(write_result(results[-1], folder), flush=True)
     print("\n" + markdown_table(results))
