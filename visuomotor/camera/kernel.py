@@ -21,7 +21,7 @@ from visuomotor.camera.primitives import (
     draw_sphere,
 )
 from visuomotor.camera.scene import Fixed, Looks, Poses
-from visuomotor.camera.shading import LIGHT_WIDTH, SCRATCH_ROWS, light_into_camera, put_light, shade_row
+from visuomotor.camera.shading import LIGHT_WIDTH, SCRATCH_ROWS, light_into_camera, put_light, shade, tile_rows
 from visuomotor.camera.surfaces import NOTHING, WIDTH, Surfaces, clear, set_look
 
 # MuJoCo's numbers, as plain constants for compiled code.
@@ -201,7 +201,7 @@ def _make_kernel(digest: int) -> Callable[..., None]:
                 np.empty(WIDTH, np.float32),
             )
             lights = np.empty((looks.light_active.shape[1] + 1, LIGHT_WIDTH), np.float64)
-            scratch = np.empty((SCRATCH_ROWS, width), np.float32)
+            scratch = np.empty((SCRATCH_ROWS, tile_rows(height, width) * width), np.float32)
             vertices = np.empty((most_vertices, 5), np.float64)
             fine = np.empty((height if samples > 1 else 0, width, 3), np.uint8)
             for item in range(chunk * worlds.shape[0] // chunks, (chunk + 1) * worlds.shape[0] // chunks):
@@ -217,8 +217,7 @@ def _make_kernel(digest: int) -> Callable[..., None]:
                 _paint_world(canvas, surfaces, fixed, looks, poses, meshes, vertices, world, eye, axes)
                 count, ambient = _collect_lights(fixed, looks, poses, world, eye, axes, lights)
                 image = fine if samples > 1 else rgb[item]
-                for row in range(height):
-                    shade_row(canvas, surfaces, row, lights[:count], ambient, scratch, image[row])
+                shade(canvas, surfaces, lights[:count], ambient, scratch, image)
                 if samples > 1:
                     _average_blocks(fine, samples, rgb[item])
                 if depth.shape[0] > 0:
