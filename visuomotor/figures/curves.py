@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 from numpy.typing import NDArray
 
 Rows = Sequence[Mapping[str, Any]]
@@ -70,11 +71,13 @@ def _draw_panel(axes: Axes, panel: Panel, histories: Sequence[Rows]) -> None:
         positive = positive and bool((values > 0).all())
     if panel.log and positive:
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))  # plain numbers, few of them
     if "success" in panel.lines:
         axes.set_ylim(-0.03, 1.03)
     axes.set_title(panel.title, fontsize=10)
     axes.set_xlabel("iteration", fontsize=8)
-    axes.tick_params(labelsize=8)
+    axes.tick_params(labelsize=8, which="both")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25, linewidth=0.6)
     if len(panel.lines) > 1:
