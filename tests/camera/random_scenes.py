@@ -16,7 +16,7 @@ def random_scene(seed: int, per_kind: int = 4) -> mujoco.MjModel:
     spec.visual.headlight.specular = [0.3, 0.2, 0.4]
     spec.add_material(name="shiny", rgba=[0.7, 0.4, 0.2, 1], specular=0.9, shininess=0.3, emission=0.1)
     spec.add_material(name="dull", rgba=[0.2, 0.4, 0.7, 1], specular=0.0, shininess=0.8, emission=0.0)
-    points = draw.normal(size=(30, 3))
+    points = draw.normal(size=(300, 3))
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     spec.add_mesh(name="hull", uservert=(0.15 * points).ravel(), inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_CONVEX)
     corners = [x + (y,) for x in ((-0.1, -0.1), (0.2, -0.1), (0, 0.2)) for y in (0.0, 0.12)]

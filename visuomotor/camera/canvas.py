@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from visuomotor.camera.compiled import Doubles, Floats, Owners, Vector, compiled
+from visuomotor.camera.compiled import Doubles, Floats, Owners, Vector, compiled, compiled_apart
 
 # Two formulas for one plane differ by rounding; nearer than this (relative) counts as a tie.
 _TIE = np.float32(1.0 - 2e-6)
@@ -33,6 +33,8 @@ class Canvas(NamedTuple):
     down: float  # Y from one row to the next, negative
 
 
+Conic = tuple[float, float, float, float, float, float]  # S00, S01, S02, S11, S12, S22 of a symmetric matrix
+Spans = tuple[float, float, float, float, float]
 Box = tuple[float, float, float, float]  # left column, right column, top row, bottom row; inclusive, not rounded
 
 
@@ -54,7 +56,7 @@ def end_index(position: float, size: int) -> int:
     return int(floor(min(max(position, -1.0), size - 1.0))) + 1
 
 
-@compiled
+@compiled_apart
 def paint_polygon(canvas: Canvas, surface: int, plane: Vector, sides: int, box: Box) -> int:
     """Paint the part of a plane where `edge.d >= 0` for the first `sides` rows of `canvas.edges`.
 
@@ -107,8 +109,8 @@ def paint_polygon(canvas: Canvas, surface: int, plane: Vector, sides: int, box: 
 
 
 @compiled
-def conic_box(canvas: Canvas, conic: tuple[float, float, float, float, float, float]) -> Box:
-    """The rows that an ellipse `d' S d >= 0` reaches, all columns; `conic` is S00, S01, S02, S11, S12, S22."""
+def conic_box(canvas: Canvas, conic: Conic) -> Box:
+    """The rows that an ellipse `d' S d >= 0` reaches, all columns."""
     s00, s01, s02, s11, s12, s22 = conic
     height, width = canvas.owner.shape
     # A row meets the ellipse where the discriminant of the quadratic in X, itself a quadratic in Y, is not negative.
@@ -126,36 +128,48 @@ def conic_box(canvas: Canvas, conic: tuple[float, float, float, float, float, fl
 
 
 @compiled
-def conic_span(
-    canvas: Canvas, conic: tuple[float, float, float, float, float, float], y: float, low: float, high: float
-) -> tuple[float, float]:
-    """Narrow the columns `low..high` of the row at Y to those inside a conic, if that is one interval."""
+def conic_spans(canvas: Canvas, conic: Conic) -> Spans:
+    """Prepare `span_at`: the middle of a row's columns inside a conic is linear, its half-width squared quadratic."""
     s00, s01, s02, s11, s12, s22 = conic
-    if s00 >= -1e-12 * (abs(s11) + abs(s22)):
-        return low, high
-    b = s01 * y - s02
-    root = b * b - s00 * (s11 * y * y - 2.0 * s12 * y + s22)
-    if root <= 0.0:
-        return 0.0, -1.0
-    root = sqrt(root)
+    if s00 >= -1e-12 * (abs(s11) + abs(s22)):  # not one interval, or not one that this formula can find
+        return (0.0, 0.0, 0.0, 0.0, 1e18)
+    to_columns = 1.0 / (s00 * canvas.across)
+    # With b(Y) = S01 Y - S02 the borders are X = (-b +- sqrt(b^2 - S00 (S11 Y^2 - 2 S12 Y + S22))) / S00.
+    b_row, b_start = s01 * canvas.down, s01 * canvas.top - s02
+    r_row, r_start = s11 * canvas.down, s11 * canvas.top - s12
+    rest = r_start * canvas.top - s12 * canvas.top + s22
+    square = to_columns * to_columns
     return (
-        max(low, ((-b + root) / s00 - canvas.left) / canvas.across),
-        min(high, ((-b - root) / s00 - canvas.left) / canvas.across),
+        -b_row * to_columns,
+        -b_start * to_columns - canvas.left / canvas.across,
+        (b_row * b_row - s00 * r_row * canvas.down) * square,
+        2.0 * (b_row * b_start - s00 * r_start * canvas.down) * square,
+        (b_start * b_start - s00 * rest) * square,
     )
 
 
 @compiled
+def span_at(spans: Spans, row: int, low: float, high: float) -> tuple[float, float]:
+    """Narrow the columns `low..high` of a row to those inside the conic."""
+    middle = spans[0] * row + spans[1]
+    square = (spans[2] * row + spans[3]) * row + spans[4]
+    half = sqrt(max(square, 0.0))
+    return max(low, middle - half), (min(high, middle + half) if square > 0.0 else -1.0)
+
+
+@compiled_apart
 def paint_disc(
-    canvas: Canvas, surface: int, plane: Vector, conic: tuple[float, float, float, float, float, float], box: Box
+    canvas: Canvas, surface: int, plane: Vector, conic: Conic, box: Box
 ) -> None:
     """Paint the part of a plane inside the cone of rays `d' S d >= 0`."""
     height, width = canvas.owner.shape
     number = np.uint32(surface)
     s00, s01, s02, s11, s12, s22 = conic
     w_column = np.float32(plane[0])
+    spans = conic_spans(canvas, conic)
     for row in range(first_index(box[2]), end_index(box[3], height)):
         y = canvas.top + canvas.down * row
-        low, high = conic_span(canvas, conic, y, box[0], box[1])
+        low, high = span_at(spans, row, box[0], box[1])
         start, end = first_index(low), end_index(high, width)
         # Expanded about the span's middle, where single precision loses nothing to cancellation.
         middle = canvas.left + canvas.across * 0.5 * (start + end)
@@ -175,12 +189,12 @@ def paint_disc(
             canvas.owner[line, x] = number if wins else canvas.owner[line, x]
 
 
-@compiled
+@compiled_apart
 def paint_quadric(
     canvas: Canvas,
     surface: int,
     pull: Vector,
-    conic: tuple[float, float, float, float, float, float],
+    conic: Conic,
     offset: float,
     box: Box,
 ) -> None:
@@ -192,16 +206,17 @@ def paint_quadric(
 
     Args:
         pull: `q`.
-        conic: S00, S01, S02, S11, S12, S22.
+        conic: `S`.
         offset: `k`.
     """
     height, width = canvas.owner.shape
     number = np.uint32(surface)
     s00, s01, s02, s11, s12, s22 = conic
     inverse = np.float32(1.0 / offset)
+    spans = conic_spans(canvas, conic)
     for row in range(first_index(box[2]), end_index(box[3], height)):
         y = canvas.top + canvas.down * row
-        low, high = conic_span(canvas, conic, y, box[0], box[1])
+        low, high = span_at(spans, row, box[0], box[1])
         start, end = first_index(low), end_index(high, width)
         middle = canvas.left + canvas.across * 0.5 * (start + end)
         b = s00 * middle + s01 * y - s02
@@ -220,12 +235,12 @@ def paint_quadric(
             canvas.owner[line, x] = number if wins else canvas.owner[line, x]
 
 
-@compiled
+@compiled_apart
 def paint_tube(
     canvas: Canvas,
     surface: int,
     pull: Vector,
-    conic: tuple[float, float, float, float, float, float],
+    conic: Conic,
     offset: float,
     axis: Vector,
     axial_centre: float,
@@ -247,11 +262,12 @@ def paint_tube(
     s00, s01, s02, s11, s12, s22 = conic
     inverse = np.float32(1.0 / offset)
     centre, half = np.float32(axial_centre), np.float32(half_length)
+    spans = conic_spans(canvas, conic)
     for row in range(first_index(box[2]), end_index(box[3], height)):
         y = canvas.top + canvas.down * row
         low = max(box[0], min(max(left_border[0] + left_border[1] * row, left_border[2]), left_border[3]))
         high = min(box[1], min(max(right_border[0] + right_border[1] * row, right_border[2]), right_border[3]))
-        low, high = conic_span(canvas, conic, y, low, high)
+        low, high = span_at(spans, row, low, high)
         start, end = first_index(low), end_index(high, width)
         middle = canvas.left + canvas.across * 0.5 * (start + end)
         b = s00 * middle + s01 * y - s02

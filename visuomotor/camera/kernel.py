@@ -202,6 +202,7 @@ def _make_kernel(digest: int) -> Callable[..., None]:
             )
             lights = np.empty((looks.light_active.shape[1] + 1, LIGHT_WIDTH), np.float64)
             scratch = np.empty((SCRATCH_ROWS, tile_rows(height, width) * width), np.float32)
+            packed = np.empty(tile_rows(height, width) * width, np.int32)
             vertices = np.empty((most_vertices, 5), np.float64)
             fine = np.empty((height if samples > 1 else 0, width, 3), np.uint8)
             for item in range(chunk * worlds.shape[0] // chunks, (chunk + 1) * worlds.shape[0] // chunks):
@@ -217,7 +218,7 @@ def _make_kernel(digest: int) -> Callable[..., None]:
                 _paint_world(canvas, surfaces, fixed, looks, poses, meshes, vertices, world, eye, axes)
                 count, ambient = _collect_lights(fixed, looks, poses, world, eye, axes, lights)
                 image = fine if samples > 1 else rgb[item]
-                shade(canvas, surfaces, lights[:count], ambient, scratch, image)
+                shade(canvas, surfaces, lights[:count], ambient, scratch, packed, image.reshape(height * width, 3))
                 if samples > 1:
                     _average_blocks(fine, samples, rgb[item])
                 if depth.shape[0] > 0:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from visuomotor.camera.canvas import Canvas, paint_polygon
-from visuomotor.camera.compiled import Doubles, Floats, Integers, Rows, Vector, compiled
+from visuomotor.camera.compiled import Doubles, Floats, Integers, Rows, Vector, compiled, compiled_apart
 from visuomotor.camera.geometry import add_scaled, cross, dot, out_of_frame, scale, vector_at
 from visuomotor.camera.surfaces import Surfaces, add_surface
 
@@ -44,7 +44,7 @@ def _outer_sum(a: Vector, e: Vector, b: Vector, f: Vector, c: Vector, g: Vector,
     )
 
 
-@compiled
+@compiled_apart
 def draw_mesh(
     canvas: Canvas,
     surfaces: Surfaces,

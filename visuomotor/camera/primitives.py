@@ -16,7 +16,7 @@ from visuomotor.camera.canvas import (
     paint_tube,
     whole_image,
 )
-from visuomotor.camera.compiled import Rows, Vector, compiled
+from visuomotor.camera.compiled import Rows, Vector, compiled, compiled_apart
 from visuomotor.camera.geometry import add_scaled, dot, scale
 from visuomotor.camera.surfaces import Surfaces, add_centred_surface, add_flat_surface
 
@@ -29,8 +29,9 @@ def _include(box: Box, canvas: Canvas, point: Vector) -> Box:
     """Stretch a box to a point of the camera's frame; to all the image if the point is not in front."""
     if point[2] > -_NEAR:
         return (-_NO_LIMIT, _NO_LIMIT, -_NO_LIMIT, _NO_LIMIT)
-    column = (-point[0] / point[2] - canvas.left) / canvas.across
-    row = (-point[1] / point[2] - canvas.top) / canvas.down
+    inverse = -1.0 / point[2]
+    column = (point[0] * inverse - canvas.left) / canvas.across
+    row = (point[1] * inverse - canvas.top) / canvas.down
     return (min(box[0], column), max(box[1], column), min(box[2], row), max(box[3], row))
 
 
@@ -41,7 +42,7 @@ def _edge(canvas: Canvas, side: int, edge: Vector) -> None:
     canvas.edges[side, 2] = edge[2]
 
 
-@compiled
+@compiled_apart
 def draw_rectangle(
     canvas: Canvas,
     surfaces: Surfaces,
@@ -75,27 +76,47 @@ def draw_rectangle(
     box = whole_image(canvas)
     if sides == 4:
         box = (_NO_LIMIT, -_NO_LIMIT, _NO_LIMIT, -_NO_LIMIT)
-        for i in range(4):
-            corner = add_scaled(centre, u, half_u if i % 2 else -half_u)
-            box = _include(box, canvas, add_scaled(corner, v, half_v if i // 2 else -half_v))
+        low, high = add_scaled(centre, u, -half_u), add_scaled(centre, u, half_u)
+        box = _include(box, canvas, add_scaled(low, v, -half_v))
+        box = _include(box, canvas, add_scaled(low, v, half_v))
+        box = _include(box, canvas, add_scaled(high, v, -half_v))
+        box = _include(box, canvas, add_scaled(high, v, half_v))
+        height, width = canvas.owner.shape
+        if box[1] < 0.0 or box[0] > width - 1 or box[3] < 0.0 or box[2] > height - 1:
+            return
     paint_polygon(canvas, add_flat_surface(surfaces, geom, normal), plane, sides, box)
 
 
 @compiled
-def draw_box(canvas: Canvas, surfaces: Surfaces, geom: int, centre: Vector, axes: Rows, size: Vector) -> None:
-    for i in range(3):
-        j, k = (i + 1) % 3, (i + 2) % 3
-        towards_camera = -dot(axes[i], centre)
-        if abs(towards_camera) > size[i]:
-            sign = 1.0 if towards_camera > 0.0 else -1.0
-            face = add_scaled(centre, axes[i], sign * size[i])
-            draw_rectangle(
-                canvas, surfaces, geom, face, scale(axes[i], sign), axes[j], max(size[j], 1e-12), axes[k],
-                max(size[k], 1e-12),
-            )  # fmt: skip
+def _draw_faces(
+    canvas: Canvas,
+    surfaces: Surfaces,
+    geom: int,
+    centre: Vector,
+    normal: Vector,
+    half: float,
+    u: Vector,
+    half_u: float,
+    v: Vector,
+    half_v: float,
+) -> None:
+    """That one of a pair of opposite faces of a box which the camera can see, if any."""
+    towards_camera = -dot(normal, centre)
+    if abs(towards_camera) > half:
+        outwards = scale(normal, 1.0 if towards_camera > 0.0 else -1.0)
+        face = add_scaled(centre, outwards, half)
+        draw_rectangle(canvas, surfaces, geom, face, outwards, u, max(half_u, 1e-12), v, max(half_v, 1e-12))
 
 
 @compiled
+def draw_box(canvas: Canvas, surfaces: Surfaces, geom: int, centre: Vector, axes: Rows, size: Vector) -> None:
+    a, b, c = axes
+    _draw_faces(canvas, surfaces, geom, centre, a, size[0], b, size[1], c, size[2])
+    _draw_faces(canvas, surfaces, geom, centre, b, size[1], c, size[2], a, size[0])
+    _draw_faces(canvas, surfaces, geom, centre, c, size[2], a, size[0], b, size[1])
+
+
+@compiled_apart
 def draw_sphere(canvas: Canvas, surfaces: Surfaces, geom: int, centre: Vector, radius: float) -> None:
     x, y, z = centre
     square = radius * radius
@@ -183,7 +204,7 @@ def _left_border(upper: Box, lower: Box, sign: float) -> Box:
     return (-at_zero, -slope, -greatest, -least)
 
 
-@compiled
+@compiled_apart
 def _draw_side(
     canvas: Canvas, surfaces: Surfaces, geom: int, centre: Vector, axis: Vector, radius: float, half: float
 ) -> bool:

@@ -15,13 +15,13 @@ from math import cos, pi
 import numpy as np
 
 from visuomotor.camera.canvas import Canvas
-from visuomotor.camera.compiled import Bytes, Doubles, Floats, Rows, Vector, compiled
+from visuomotor.camera.compiled import Bytes, Doubles, Floats, Integers, Rows, Vector, compiled, compiled_apart
 from visuomotor.camera.geometry import add_scaled, into_frame
 from visuomotor.camera.surfaces import COLOUR, CONSTANT, EMISSION, EXPONENT, GRADIENT, SPECULAR, Surfaces
 
 # Rows of the scratch of a tile of pixels.
-_X, _Y, _DEPTH, _NX, _NY, _NZ, _NV, _V, _SPECULAR, _EXPONENT, _DIFFUSE, _HIGHLIGHT = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13
-SCRATCH_ROWS = 16
+_X, _Y, _DEPTH, _NX, _NY, _NZ, _NV, _V, _SPECULAR, _EXPONENT, _BASE, _DIFFUSE, _HIGHLIGHT = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14, 17
+SCRATCH_ROWS = 20
 # Pixels of a tile, which is one row at least: its scratch fits the processor's nearest cache.
 _TILE = 512
 
@@ -31,6 +31,7 @@ _SPOT, _DIRECTIONAL = 0, 1
 _LARGEST_CHANNEL = np.float32(255.0)
 _ZERO, _HALF, _ONE, _TWO = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0)
 _TINY = np.float32(1e-20)
+_BYTE, _TWO_BYTES = np.int32(8), np.int32(16)
 
 
 @compiled
@@ -86,7 +87,7 @@ def _power(base: float, exponent: float) -> float:
     return mantissa * np.int32((np.int32(floor) + _BIAS) << _BITS).view(np.float32)
 
 
-@compiled
+@compiled_apart
 def _spread(canvas: Canvas, surfaces: Surfaces, first_row: int, rows: int, scratch: Floats) -> None:
     """Place, normal (of any length) and material of every pixel of a tile."""
     table = surfaces.table
@@ -96,6 +97,10 @@ def _spread(canvas: Canvas, surfaces: Surfaces, first_row: int, rows: int, scrat
         line = np.uint64(first_row + row)
         base = np.uint64(row) * width
         y = np.float32(canvas.top + canvas.down * (first_row + row))
+        for x in range(width):
+            scratch[_X, base + x] = canvas.columns[x]
+            scratch[_Y, base + x] = y
+            scratch[_DEPTH, base + x] = _ONE / canvas.inverse_depth[line, x]
         start = np.uint64(0)
         while start < width:
             owner = canvas.owner[line, start]
@@ -109,25 +114,27 @@ def _spread(canvas: Canvas, surfaces: Surfaces, first_row: int, rows: int, scrat
             m0, m1, m2 = surface[CONSTANT], surface[CONSTANT + 1], surface[CONSTANT + 2]
             # p = (X, Y, -1) t, so G p = (G's first column X + the rest) t.
             a0, a1, a2 = g01 * y - g02, g11 * y - g12, g21 * y - g22
+            red, green, blue, emission = surface[COLOUR], surface[COLOUR + 1], surface[COLOUR + 2], surface[EMISSION]
             specular, exponent = surface[SPECULAR], _HALF * surface[EXPONENT]
             for x in range(start, end):
-                t = _ONE / canvas.inverse_depth[line, x]
-                column = canvas.columns[x]
                 at = base + x
-                scratch[_X, at] = column
-                scratch[_Y, at] = y
-                scratch[_DEPTH, at] = t
+                column, t = scratch[_X, at], scratch[_DEPTH, at]
                 scratch[_NX, at] = (g00 * column + a0) * t + m0
                 scratch[_NY, at] = (g10 * column + a1) * t + m1
                 scratch[_NZ, at] = (g20 * column + a2) * t + m2
                 scratch[_SPECULAR, at] = specular
                 scratch[_EXPONENT, at] = exponent
+                scratch[_BASE, at] = red
+                scratch[_BASE + 1, at] = green
+                scratch[_BASE + 2, at] = blue
+                scratch[_BASE + 3, at] = emission
             start = end
 
 
-@compiled
-def _prepare(scratch: Floats, pixels: int) -> None:
-    """Unit normals and the direction of view; clears the sums of light."""
+@compiled_apart
+def _prepare(scratch: Floats, pixels: int, ambient: Vector) -> None:
+    """Unit normals and the direction of view; starts the sums of light."""
+    red, green, blue = np.float32(ambient[0]), np.float32(ambient[1]), np.float32(ambient[2])
     for x in range(np.uint64(pixels)):
         column, y = scratch[_X, x], scratch[_Y, x]
         nx, ny, nz = scratch[_NX, x], scratch[_NY, x], scratch[_NZ, x]
@@ -137,12 +144,12 @@ def _prepare(scratch: Floats, pixels: int) -> None:
         scratch[_NX, x], scratch[_NY, x], scratch[_NZ, x] = nx, ny, nz
         scratch[_NV, x] = (nz - nx * column - ny * y) * view
         scratch[_V, x] = view
-        for channel in range(3):
-            scratch[_DIFFUSE + channel, x] = _ZERO
-            scratch[_HIGHLIGHT + channel, x] = _ZERO
+        glow = scratch[_BASE + 3, x]
+        scratch[_DIFFUSE, x], scratch[_DIFFUSE + 1, x], scratch[_DIFFUSE + 2, x] = glow + red, glow + green, glow + blue
+        scratch[_HIGHLIGHT, x], scratch[_HIGHLIGHT + 1, x], scratch[_HIGHLIGHT + 2, x] = _ZERO, _ZERO, _ZERO
 
 
-@compiled
+@compiled_apart
 def _add_directional(scratch: Floats, pixels: int, light: Doubles) -> None:
     lx, ly, lz = np.float32(light[0]), np.float32(light[1]), np.float32(light[2])
     dr, dg, db = np.float32(light[DIFFUSE]), np.float32(light[DIFFUSE + 1]), np.float32(light[DIFFUSE + 2])
@@ -164,7 +171,7 @@ def _add_directional(scratch: Floats, pixels: int, light: Doubles) -> None:
         scratch[_HIGHLIGHT + 2, x] += hb * shine
 
 
-@compiled
+@compiled_apart
 def _add_positional(scratch: Floats, pixels: int, light: Doubles) -> None:
     """A point light or a spot."""
     lx, ly, lz = np.float32(light[0]), np.float32(light[1]), np.float32(light[2])
@@ -202,35 +209,23 @@ def _add_positional(scratch: Floats, pixels: int, light: Doubles) -> None:
         scratch[_HIGHLIGHT + 2, x] += hb * shine
 
 
-@compiled
-def _finish(canvas: Canvas, surfaces: Surfaces, first_row: int, rows: int, ambient: Vector, scratch: Floats, image: Bytes) -> None:
+@compiled_apart
+def _finish(scratch: Floats, packed: Integers, pixels: int, image: Bytes) -> None:
     """Multiply the light with the surfaces' colours and store the bytes."""
-    table = surfaces.table
-    width = np.uint64(canvas.owner.shape[1])
-    one = np.uint64(1)
-    for row in range(rows):
-        line = np.uint64(first_row + row)
-        base = np.uint64(row) * width
-        start = np.uint64(0)
-        while start < width:
-            owner = canvas.owner[line, start]
-            end = start + one
-            while end < width and canvas.owner[line, end] == owner:
-                end += one
-            surface = table[owner]
-            red, green, blue = surface[COLOUR], surface[COLOUR + 1], surface[COLOUR + 2]
-            ambient_r = surface[EMISSION] + np.float32(ambient[0])
-            ambient_g = surface[EMISSION] + np.float32(ambient[1])
-            ambient_b = surface[EMISSION] + np.float32(ambient[2])
-            for x in range(start, end):
-                at = base + x
-                r = red * (ambient_r + scratch[_DIFFUSE, at]) + scratch[_HIGHLIGHT, at]
-                g = green * (ambient_g + scratch[_DIFFUSE + 1, at]) + scratch[_HIGHLIGHT + 1, at]
-                b = blue * (ambient_b + scratch[_DIFFUSE + 2, at]) + scratch[_HIGHLIGHT + 2, at]
-                image[line, x, 0] = np.uint8(np.int32(min(max(r, _ZERO), _ONE) * _LARGEST_CHANNEL))
-                image[line, x, 1] = np.uint8(np.int32(min(max(g, _ZERO), _ONE) * _LARGEST_CHANNEL))
-                image[line, x, 2] = np.uint8(np.int32(min(max(b, _ZERO), _ONE) * _LARGEST_CHANNEL))
-            start = end
+    for x in range(np.uint64(pixels)):
+        r = scratch[_BASE, x] * scratch[_DIFFUSE, x] + scratch[_HIGHLIGHT, x]
+        g = scratch[_BASE + 1, x] * scratch[_DIFFUSE + 1, x] + scratch[_HIGHLIGHT + 1, x]
+        b = scratch[_BASE + 2, x] * scratch[_DIFFUSE + 2, x] + scratch[_HIGHLIGHT + 2, x]
+        red = np.int32(min(max(r, _ZERO), _ONE) * _LARGEST_CHANNEL)
+        green = np.int32(min(max(g, _ZERO), _ONE) * _LARGEST_CHANNEL)
+        blue = np.int32(min(max(b, _ZERO), _ONE) * _LARGEST_CHANNEL)
+        packed[x] = red | (green << _BYTE) | (blue << _TWO_BYTES)
+    # Apart, because a loop that stores bytes three apart does not vectorise.
+    for x in range(np.uint64(pixels)):
+        colour = packed[x]
+        image[x, 0] = np.uint8(colour)
+        image[x, 1] = np.uint8(colour >> _BYTE)
+        image[x, 2] = np.uint8(colour >> _TWO_BYTES)
 
 
 @compiled
@@ -240,11 +235,20 @@ def tile_rows(height: int, width: int) -> int:
 
 
 @compiled
-def shade(canvas: Canvas, surfaces: Surfaces, lights: Doubles, ambient: Vector, scratch: Floats, image: Bytes) -> None:
-    """Fill `image` `(height, width, 3)` from the surfaces that own the pixels.
+def shade(
+    canvas: Canvas,
+    surfaces: Surfaces,
+    lights: Doubles,
+    ambient: Vector,
+    scratch: Floats,
+    packed: Integers,
+    image: Bytes,
+) -> None:
+    """Fill `image` `(height * width, 3)` from the surfaces that own the pixels.
 
     Args:
         scratch: `(SCRATCH_ROWS, tile_rows * width)`.
+        packed: `(tile_rows * width,)`, scratch too.
     """
     height, width = canvas.owner.shape
     step = tile_rows(height, width)
@@ -252,10 +256,10 @@ def shade(canvas: Canvas, surfaces: Surfaces, lights: Doubles, ambient: Vector, 
         rows = min(step, height - first)
         pixels = rows * width
         _spread(canvas, surfaces, first, rows, scratch)
-        _prepare(scratch, pixels)
+        _prepare(scratch, pixels, ambient)
         for index in range(lights.shape[0]):
             if lights[index, KIND] == _DIRECTIONAL:
                 _add_directional(scratch, pixels, lights[index])
             else:
                 _add_positional(scratch, pixels, lights[index])
-        _finish(canvas, surfaces, first, rows, ambient, scratch, image)
+        _finish(scratch, packed, pixels, image[first * width : first * width + pixels])

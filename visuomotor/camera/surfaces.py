@@ -85,11 +85,12 @@ def add_surface(surfaces: Surfaces, geom: int, gradient: Rows, constant: Vector)
     surfaces.count[0] = number + 1
     surfaces.geom[number] = geom
     row = surfaces.table[number]
-    for i in range(3):
-        row[GRADIENT + 3 * i] = gradient[i][0]
-        row[GRADIENT + 3 * i + 1] = gradient[i][1]
-        row[GRADIENT + 3 * i + 2] = gradient[i][2]
-        row[CONSTANT + i] = constant[i]
+    # Written out: an index into a tuple that only a running loop knows is slow in compiled code.
+    g0, g1, g2 = gradient
+    row[0], row[1], row[2] = g0
+    row[3], row[4], row[5] = g1
+    row[6], row[7], row[8] = g2
+    row[CONSTANT], row[CONSTANT + 1], row[CONSTANT + 2] = constant
     for i in range(6):
         row[COLOUR + i] = surfaces.look[i]
     return number

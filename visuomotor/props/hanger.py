@@ -12,15 +12,16 @@ from visuomotor.robots.collision import AS_HELD, NOTHING
 from visuomotor.robots.shapes import capsule
 
 WIRE: Final = 0.0035  # m, radius
-HOOK_INNER_RADIUS: Final = 0.026  # m: an 8 mm bar has 18 mm of play
+HOOK_INNER_RADIUS: Final = 0.028  # m: an 8 mm bar has 20 mm of play
 MASS: Final = 0.12  # kg
 
 _ARC: Final = HOOK_INNER_RADIUS + WIRE  # radius of the wire's centre line
-_ARC_SEGMENTS: Final = 4  # even, so that a corner is on top
+_ARC_STEP: Final = math.pi / 4
+_ARC_ANGLES: Final = tuple(math.pi - index * _ARC_STEP for index in range(4))  # a corner straight above the neck
 _NECK_TOP: Final = 0.045
 _ARC_HEIGHT: Final = _NECK_TOP + 0.05  # centre of the arc, straight above the neck so that the hanger hangs upright
 _SHOULDER_TOP, _SHOULDER_BOTTOM, _SHOULDER_HALF_WIDTH = -0.05, -0.15, 0.15
-_TIP: Final = (_ARC + 0.006, _ARC_HEIGHT - 0.010)  # turned out a little: a latch once hung, a guide before
+_TIP: Final = (0.036, _ARC_HEIGHT + 0.018)  # turned out: a latch once hung, a guide before
 _WIRE_COLOR = (0.95, 0.33, 0.08, 1.0)
 
 
@@ -80,15 +81,13 @@ def add_hanger(spec: mujoco.MjSpec, tool: str = "r_gripper_tool_frame") -> Hange
 def hook_inside_height(bar_radius: float = 0.008) -> float:
     """Height (m) above the hanger's origin of the top of a bar on which the hanger hangs at rest."""
     # The arc's top is a corner between two straight wires, under which the bar centres itself; it touches both.
-    slope = math.pi / _ARC_SEGMENTS / 2
-    return _ARC_HEIGHT + _ARC + bar_radius - (WIRE + bar_radius) / math.cos(slope)
+    return _ARC_HEIGHT + _ARC + bar_radius - (WIRE + bar_radius) / math.cos(_ARC_STEP / 2)
 
 
 def _hook() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    angles = np.linspace(math.pi, 0, _ARC_SEGMENTS + 1)
-    arc = [np.array([_ARC * math.cos(a), 0, _ARC_HEIGHT + _ARC * math.sin(a)]) for a in angles]
+    arc = [np.array([_ARC * math.cos(a), 0, _ARC_HEIGHT + _ARC * math.sin(a)]) for a in _ARC_ANGLES]
     points = [np.array([0, 0, _NECK_TOP]), *arc, np.array([_TIP[0], 0, _TIP[1]])]
-    names = ["hanger_shank", *(f"hanger_hook_{index}" for index in range(_ARC_SEGMENTS)), "hanger_tip"]
+    names = ["hanger_shank", *(f"hanger_hook_{index}" for index in range(len(_ARC_ANGLES) - 1)), "hanger_tip"]
     neck = {"hanger_neck": (np.array([0, 0, _SHOULDER_TOP]), points[0])}
     return neck | dict(zip(names, itertools.pairwise(points), strict=True))
 

@@ -10,7 +10,7 @@ from visuomotor.robots.collision import AS_TARGET, NOTHING
 from visuomotor.robots.shapes import box, capsule, cylinder
 
 BAR_RADIUS: Final = 0.008  # m
-BAR_HALF_LENGTH: Final = 0.1  # m, from the centre to each pole
+BAR_HALF_LENGTH: Final = 0.12  # m, from the centre to each pole
 HEIGHT: Final = 0.36  # m, from the bar's axis to the base rail's
 HANDLE_RADIUS: Final = 0.012  # m
 MASS: Final = 0.4  # kg, weightless in the hand: the servos' feed-forward knows it
@@ -49,9 +49,9 @@ def add_rack(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -> Rack:
     grip = {"friction": (0.6, 0.005, 0.0001)}
     made = [
         capsule(body, "rack_bar", (0, -half, 0), (0, half, 0), BAR_RADIUS, _BAR_COLOR, AS_TARGET, mass=0.05, **grip),
-        capsule(body, "rack_left_pole", (0, half, low), (0, half, 0.03), 0.009, _LEFT_POLE_COLOR, AS_TARGET, mass=0.09),
+        capsule(body, "rack_left_pole", (0, half, low), (0, half, 0.0), 0.009, _LEFT_POLE_COLOR, AS_TARGET, mass=0.09),
         capsule(
-            body, "rack_right_pole", (0, -half, low), (0, -half, 0.03), 0.009, _RIGHT_POLE_COLOR, AS_TARGET, mass=0.09
+            body, "rack_right_pole", (0, -half, low), (0, -half, 0.0), 0.009, _RIGHT_POLE_COLOR, AS_TARGET, mass=0.09
         ),
         cylinder(body, "rack_rail", (0, -half, low), (0, half, low), 0.008, _RAIL_COLOR, NOTHING, mass=0.04),
         box(body, "rack_left_foot", (0, half, low), (0.11, 0.012, 0.01), _RAIL_COLOR, NOTHING, mass=0.05),

@@ -1,0 +1,27 @@
+"""A small network on the full state: it stands in for the visuomotor policy while trajectories are trained first."""
+
+import torch
+from torch import Tensor, nn
+
+from visuomotor.policies.visuomotor_policy import motor_layers
+
+
+class StatePolicy(nn.Module):
+    """pi(u | x) = N(mean(x), covariance), with the state scaled by its frozen mean and deviation."""
+
+    state_mean: Tensor
+    state_scale: Tensor
+    action_scale: Tensor
+    covariance: Tensor
+
+    def __init__(self, state_size: int, action_size: int) -> None:
+        super().__init__()
+        self.motor = motor_layers(state_size, action_size)
+        self.register_buffer("state_mean", torch.zeros(state_size))
+        self.register_buffer("state_scale", torch.ones(state_size))
+        self.register_buffer("action_scale", torch.ones(action_size))
+        self.register_buffer("covariance", torch.eye(action_size, dtype=torch.float64))
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Mean actions `(batch, action)` for full states `(batch, X)`."""
+        return self.motor((states.float() - self.state_mean) / self.state_scale) * self.action_scale

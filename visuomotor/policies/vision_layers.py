@@ -1,0 +1,74 @@
+"""The convolutional layers of the visuomotor policy, 86,336 parameters."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.policies.spatial_softmax import spatial_softmax
+
+FEATURE_POINTS = 32
+_SMALLEST_SIDE = 24
+
+
+class VisionLayers(nn.Module):
+    """Three rectified convolutions and a spatial softmax: 32 feature points from an image of any size.
+
+    64 filters of 7x7 at stride 2, 32 of 5x5, 32 of 5x5, no padding, no pooling (Levine et al. 2015, figure 2): a
+    240x240 image gives response maps of 109x109. Pixels are scaled to [0, 1] and centred on `pixel_mean`, which is no
+    parameter.
+    """
+
+    pixel_mean: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, stride=2)
+        self.conv2 = nn.Conv2d(64, 32, 5)
+        self.conv3 = nn.Conv2d(32, FEATURE_POINTS, 5)
+        self.register_buffer("pixel_mean", torch.full((3,), 0.5))
+        for layer in (self.conv1, self.conv2, self.conv3):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)  # pyright: ignore[reportArgumentType]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images `(batch, height, width, rgb)` uint8 to feature points `(batch, 64)`: x0, y0, x1, y1, ..."""
+        return spatial_softmax(self.responses(images)).flatten(1)
+
+    def responses(self, images: Tensor) -> Tensor:
+        """The rectified response maps before the softmax, `(batch, 32, height', width')`."""
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[-1] != 3:
+            raise VisuomotorError(
+                f"images must be uint8 (batch, height, width, 3), not {images.dtype} {tuple(images.shape)}"
+            )
+        if min(images.shape[1:3]) < _SMALLEST_SIDE:
+            raise VisuomotorError(
+                f"images of {images.shape[1]}x{images.shape[2]} leave nothing after three convolutions; "
+                f"use at least {_SMALLEST_SIDE}x{_SMALLEST_SIDE}"
+            )
+        pixels = (images.float() / 255 - self.pixel_mean).permute(0, 3, 1, 2)  # channels last, as convolutions like it
+        return self.conv3(self.conv2(self.conv1(pixels).relu()).relu()).relu()
+
+    def load_first_layer(self, path: Path) -> None:
+        """Take the first layer's filters from a file, for instance those of an ImageNet classifier.
+
+        The file is written by `torch.save({"weight": (64, 3, 7, 7), "bias": (64,)}, path)`: float32, axes output,
+        rgb, rows, columns, for pixels in [0, 1] less their mean. The bias may be left out.
+        """
+        try:
+            filters = torch.load(path, weights_only=True, map_location="cpu")
+            weight = filters["weight"].float()
+        except FileNotFoundError as error:
+            raise VisuomotorError(f"there is no file of first-layer filters at {path}") from error
+        except Exception as error:
+            raise VisuomotorError(
+                f"{path} does not hold first-layer filters; write it with "
+                'torch.save({"weight": tensor of shape (64, 3, 7, 7)}, path)'
+            ) from error
+        if weight.shape != self.conv1.weight.shape or not weight.isfinite().all():
+            raise VisuomotorError(f"{path} holds filters of shape {tuple(weight.shape)}; they must be (64, 3, 7, 7), finite")
+        with torch.no_grad():
+            self.conv1.weight.copy_(weight)
+            if "bias" in filters:
+                self.conv1.bias.copy_(filters["bias"])  # pyright: ignore[reportOptionalMemberAccess]

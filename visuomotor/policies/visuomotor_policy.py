@@ -1,0 +1,51 @@
+"""The visuomotor policy of Levine et al. 2015: pixels and joint readings to torques, 92,143 parameters."""
+
+import torch
+from torch import Tensor, nn
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.policies.vision_layers import FEATURE_POINTS, VisionLayers
+
+_HIDDEN = 40
+
+
+class VisuomotorPolicy(nn.Module):
+    """pi(u | image, proprioception) = N(mean, covariance): the covariance is one matrix for all observations.
+
+    Feature points are joined with the robot's readings and go through two rectified layers of 40 to the actions.
+    Buffers, not parameters: the readings' mean and scale, set once from data, the actions' scale, and the covariance.
+    """
+
+    proprioception_mean: Tensor
+    proprioception_scale: Tensor
+    action_scale: Tensor
+    covariance: Tensor
+
+    def __init__(self, proprioception_size: int, action_size: int) -> None:
+        super().__init__()
+        self.vision = VisionLayers()
+        self.motor = motor_layers(2 * FEATURE_POINTS + proprioception_size, action_size)
+        self.register_buffer("proprioception_mean", torch.zeros(proprioception_size))
+        self.register_buffer("proprioception_scale", torch.ones(proprioception_size))
+        self.register_buffer("action_scale", torch.ones(action_size))
+        self.register_buffer("covariance", torch.eye(action_size, dtype=torch.float64))
+
+    def forward(self, images: Tensor, proprioception: Tensor) -> Tensor:
+        """Mean actions `(batch, action)` for images `(batch, height, width, rgb)` uint8 and readings `(batch, P)`."""
+        return self.from_points(self.vision(images), proprioception)
+
+    def from_points(self, points: Tensor, proprioception: Tensor) -> Tensor:
+        """Mean actions when the feature points `(batch, 64)` are known already."""
+        if proprioception.shape[-1] != len(self.proprioception_mean):
+            raise VisuomotorError(
+                f"this policy reads {len(self.proprioception_mean)} joint readings, not {proprioception.shape[-1]}"
+            )
+        readings = (proprioception.float() - self.proprioception_mean) / self.proprioception_scale
+        return self.motor(torch.cat([points, readings], dim=-1)) * self.action_scale
+
+
+def motor_layers(inputs: int, actions: int) -> nn.Sequential:
+    """Two rectified layers of 40 and a linear one."""
+    return nn.Sequential(
+        nn.Linear(inputs, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, actions)
+    )
