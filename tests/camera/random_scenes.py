@@ -19,16 +19,22 @@ def random_scene(seed: int, per_kind: int = 4) -> mujoco.MjModel:
     points = draw.normal(size=(300, 3))
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     spec.add_mesh(name="hull", uservert=(0.15 * points).ravel(), inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_CONVEX)
-    corners = [x + (y,) for x in ((-0.1, -0.1), (0.2, -0.1), (0, 0.2)) for y in (0.0, 0.12)]
+    corners = [(*x, y) for x in ((-0.1, -0.1), (0.2, -0.1), (0, 0.2)) for y in (0.0, 0.12)]
     spec.add_mesh(name="prism", uservert=np.ravel(corners), inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_CONVEX)
     world = spec.worldbody
     world.add_camera(name="eye", pos=[0, -2.2, 0.9], xyaxes=[1, 0, 0, 0, 0.3, 1], fovy=50)
     world.add_light(pos=[1, -1, 2], dir=[-0.4, 0.4, -0.8], type=mujoco.mjtLightType.mjLIGHT_SPOT, cutoff=40, exponent=4)
-    world.add_light(pos=[0, 0, 3], dir=[0.3, 0.3, -0.9], type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, ambient=[0, 0.1, 0])
+    world.add_light(
+        pos=[0, 0, 3], dir=[0.3, 0.3, -0.9], type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, ambient=[0, 0.1, 0]
+    )
     world.add_light(pos=[-1, 0, 1.5], type=mujoco.mjtLightType.mjLIGHT_POINT, attenuation=[0.5, 0.2, 0.3])
     world.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 1], pos=[0, 0, -0.6], rgba=[0.4, 0.5, 0.4, 1])
     world.add_geom(
-        type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0.5, 0.3, 1], pos=[0, 0.9, 0.4], euler=[70, 0, 0], rgba=[0.5, 0.3, 0.3, 1]
+        type=mujoco.mjtGeom.mjGEOM_PLANE,
+        size=[0.5, 0.3, 1],
+        pos=[0, 0.9, 0.4],
+        euler=[70, 0, 0],
+        rgba=[0.5, 0.3, 0.3, 1],
     )
     for index in range(per_kind):
         for kind in KINDS:
@@ -48,7 +54,9 @@ def random_scene(seed: int, per_kind: int = 4) -> mujoco.MjModel:
                 conaffinity=0,
                 **looks,
             )
-    world.add_geom(type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[0.2] * 3, pos=[0.1, -1, 0.5], rgba=[1, 0, 0, 0])  # invisible
+    world.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[0.2] * 3, pos=[0.1, -1, 0.5], rgba=[1, 0, 0, 0]
+    )  # invisible
     world.add_geom(type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[0.2] * 3, pos=[-0.1, -1, 0.5], group=3)  # hidden group
     return spec.compile()
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from random_scenes import WORLDS, random_engine
+from random_scenes import random_engine
 
 from visuomotor.camera import Camera, Frame
-from visuomotor.engine import Engine
 from visuomotor.camera.scene import Looks, Poses
+from visuomotor.engine import Engine
 
 SIZE = 120
 FARTHEST = 1e3  # metres; Warp cuts its depth there

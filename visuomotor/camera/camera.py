@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import mujoco
-import numba
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,10 +10,13 @@ from torch import Tensor
 from visuomotor.camera.kernel import render_worlds
 from visuomotor.camera.scene import per_world_looks, read_fixed, read_looks, read_meshes, read_poses
 from visuomotor.camera.surfaces import MOST_PER_PRIMITIVE
+from visuomotor.camera.workers import available_cores, share_work
 from visuomotor.engine import Engine
 from visuomotor.errors import VisuomotorError, unknown
 
 _LARGEST_SIDE = 4096
+# More parts share a busy machine's cores better, but each part costs a call.
+_PARTS_PER_THREAD = 4
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,12 @@ class Frame:
 class Camera:
     """A camera of the scene, rendered on the CPU for many worlds at once, without GL.
 
-    Shows planes, spheres, capsules, ellipsoids, cylinders, boxes and meshes of geom groups 0, 1 and 2 in flat colours under
-    MuJoCo's lights: no textures, shadows, reflections, fog or skybox (the background is black). A geom is opaque unless its
-    alpha is 0, and seen from outside only. Images agree with MuJoCo Warp's renderer with shadows and textures off. Poses
-    are those of the engine's last call; model fields that the engine keeps per world may differ between worlds.
+    Shows planes, spheres, capsules, ellipsoids, cylinders, boxes and meshes of geom groups 0, 1 and 2 in flat colours
+    under MuJoCo's lights: no textures, shadows, reflections, fog or skybox (the background is black), no height fields
+    and flexes. A geom is opaque unless its alpha is 0, and seen from outside only. Images agree with MuJoCo Warp's
+    renderer with shadows and textures off. Poses are those of the engine's last call; colours, materials, sizes,
+    lights and fields of view are the engine's per-world ones where it keeps such, else the model's at the time of
+    the call. The headlight, `zfar` and which geoms exist are taken when the camera is made.
 
     Args:
         engine: whose worlds to look at; its tensors must be on the CPU.
@@ -47,9 +51,12 @@ class Camera:
         width: of the images, in pixels.
         supersampling: side of the square of rays whose mean is a pixel's colour; 1 for one ray through its middle.
             Depth and segmentation are the middle ray's (for an even side, the one right below the middle).
+        threads: 0 for all cores. Images do not depend on it.
     """
 
-    def __init__(self, engine: Engine, name: str, height: int = 64, width: int = 64, supersampling: int = 1):
+    def __init__(
+        self, engine: Engine, name: str, height: int = 64, width: int = 64, supersampling: int = 1, threads: int = 0
+    ):
         model = engine.model
         names = [str(model.camera(i).name) for i in range(int(model.ncam))]
         if name not in names:
@@ -59,6 +66,9 @@ class Camera:
                 raise VisuomotorError(f"the image's {label} must be between 1 and {_LARGEST_SIDE} pixels, not {side}")
         if not 1 <= supersampling <= 8:
             raise VisuomotorError(f"supersampling must be between 1 and 8, not {supersampling}")
+        if threads < 0:
+            raise VisuomotorError(f"threads must be 0 (all cores) or more, not {threads}")
+        self._threads = threads or available_cores()
         self._index = names.index(name)
         if model.cam_projection[self._index] != mujoco.mjtProjection.mjPROJ_PERSPECTIVE:
             raise VisuomotorError(f'camera {name!r} is orthographic; set its projection to "perspective"')
@@ -99,20 +109,25 @@ class Camera:
         rgb = torch.empty((*shape, 3), dtype=torch.uint8)
         measured = shape if measure else (0, 0, 0)
         depth, segmentation = torch.empty(measured), torch.empty(measured, dtype=torch.int32)
-        render_worlds(
-            self._fixed,
-            self._looks,
-            self._poses,
-            self._meshes,
-            self._index,
-            chosen,
-            self._samples,
-            self._most_surfaces,
-            min(len(chosen), numba.get_num_threads()),
-            rgb.numpy(),
-            depth.numpy(),
-            segmentation.numpy(),
-        )
+        outputs = rgb.numpy(), depth.numpy(), segmentation.numpy()
+        parts = min(len(chosen), _PARTS_PER_THREAD * self._threads)
+
+        def render_part(part: int) -> None:
+            render_worlds(
+                self._fixed,
+                self._looks,
+                self._poses,
+                self._meshes,
+                self._index,
+                chosen,
+                self._samples,
+                self._most_surfaces,
+                part * len(chosen) // parts,
+                (part + 1) * len(chosen) // parts,
+                *outputs,
+            )
+
+        share_work(render_part, parts, self._threads)
         return Frame(rgb, depth, segmentation)
 
 

@@ -1,11 +1,11 @@
 """Painting of surfaces onto one world's image, whatever primitive they belong to.
 
-Everything is in the camera's frame. The ray through a pixel is `d = (X, Y, -1)`, so the ray's parameter `t` is the depth
-along the view axis. The buffer holds the inverse depth `w = 1 / t`, for two reasons: on a plane `n.p = D` it is linear,
+Everything is in the camera's frame. The ray through a pixel is `d = (X, Y, -1)`, so the ray's parameter `t` is the
+depth along the view axis. The buffer holds the inverse depth `w = 1 / t`, for two reasons: on a plane `n.p = D` it is linear,
 `w = n.d / D`, and on a quadric it is a root without a division (see `paint_quadric`). Larger is nearer.
 
-A pixel remembers the nearest surface's number (its owner); colours come later, once a pixel. Surfaces are painted in the
-order of their geoms, and one that ties with another wins over it, as in MuJoCo's OpenGL renderer.
+A pixel remembers the nearest surface's number (its owner); colours come later, once a pixel. Surfaces are painted in
+the order of their geoms, and one that ties with another wins over it, as in MuJoCo's OpenGL renderer.
 """
 
 from math import ceil, floor, sqrt
@@ -47,13 +47,13 @@ def whole_image(canvas: Canvas) -> Box:
 @compiled
 def first_index(position: float) -> int:
     """The first pixel at or after `position`, at least 0."""
-    return int(ceil(min(max(position, 0.0), 1e6)))
+    return ceil(min(max(position, 0.0), 1e6))
 
 
 @compiled
 def end_index(position: float, size: int) -> int:
     """One past the last pixel at or before `position`, at most `size`."""
-    return int(floor(min(max(position, -1.0), size - 1.0))) + 1
+    return floor(min(max(position, -1.0), size - 1.0)) + 1
 
 
 @compiled_apart
@@ -112,7 +112,6 @@ def paint_polygon(canvas: Canvas, surface: int, plane: Vector, sides: int, box: 
 def conic_box(canvas: Canvas, conic: Conic) -> Box:
     """The rows that an ellipse `d' S d >= 0` reaches, all columns."""
     s00, s01, s02, s11, s12, s22 = conic
-    height, width = canvas.owner.shape
     # A row meets the ellipse where the discriminant of the quadratic in X, itself a quadratic in Y, is not negative.
     a = s01 * s01 - s00 * s11
     b = -s01 * s02 + s00 * s12
@@ -124,7 +123,7 @@ def conic_box(canvas: Canvas, conic: Conic) -> Box:
         return (0.0, -1.0, 0.0, -1.0)
     root = sqrt(root)
     highest, lowest = (-b - root) / a, (-b + root) / a  # a < 0: the first is the larger Y, so the upper row
-    return (0.0, width - 1.0, (highest - canvas.top) / canvas.down, (lowest - canvas.top) / canvas.down)
+    return (0.0, canvas.owner.shape[1] - 1.0, (highest - canvas.top) / canvas.down, (lowest - canvas.top) / canvas.down)
 
 
 @compiled
@@ -158,9 +157,7 @@ def span_at(spans: Spans, row: int, low: float, high: float) -> tuple[float, flo
 
 
 @compiled_apart
-def paint_disc(
-    canvas: Canvas, surface: int, plane: Vector, conic: Conic, box: Box
-) -> None:
+def paint_disc(canvas: Canvas, surface: int, plane: Vector, conic: Conic, box: Box) -> None:
     """Paint the part of a plane inside the cone of rays `d' S d >= 0`."""
     height, width = canvas.owner.shape
     number = np.uint32(surface)

@@ -23,8 +23,8 @@ Function = TypeVar("Function", bound=Callable[..., object])
 def compiled(function: Function) -> Function:
     """Machine code that becomes part of its caller.
 
-    `fastmath` and NumPy's division let LLVM vectorise the pixel loops; the callers keep NaN and zero divisors out. A call
-    proper would be slow: every array among the arguments, also inside a tuple, goes over the stack as nine words.
+    `fastmath` and NumPy's division let LLVM vectorise the pixel loops; the callers keep NaN and zero divisors out. A
+    call proper would be slow: every array among the arguments, also inside a tuple, goes over the stack as nine words.
     """
     return cast(Function, njit(fastmath=True, error_model="numpy", forceinline=True)(function))
 

@@ -1,11 +1,11 @@
-"""The compiled function that renders many worlds in one call."""
+"""The compiled function that renders worlds one after the other, without the interpreter lock."""
 
 from collections.abc import Callable
 from math import pi, tan
 from typing import cast
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from visuomotor.camera.canvas import Canvas
@@ -169,7 +169,7 @@ def _measure(canvas: Canvas, surfaces: Surfaces, samples: int, depth: Floats, se
             depth[row, column] = np.float32(0.0) if owner == NOTHING else np.float32(1.0) / canvas.inverse_depth[i, j]
 
 
-def _make_kernel(digest: int) -> Callable[..., None]:
+def _make_kernel(digest: int) -> Callable[..., int]:
     def render_worlds(
         fixed: Fixed,
         looks: Looks,
@@ -179,54 +179,53 @@ def _make_kernel(digest: int) -> Callable[..., None]:
         worlds: NDArray[np.int64],
         samples: int,
         most_surfaces: int,
-        chunks: int,
+        first: int,
+        end: int,
         rgb: Bytes,
         depth: Floats,
         segmentation: Integers,
     ) -> int:
-        """Render `worlds` into `rgb` and, unless they are empty, `depth` and `segmentation`."""
+        """Render `worlds[first:end]` into the same rows of `rgb` and, unless empty, `depth` and `segmentation`."""
         height, width = rgb.shape[1] * samples, rgb.shape[2] * samples
         most_vertices = 0
         for mesh in range(meshes.mesh_vertnum.shape[0]):
             most_vertices = max(most_vertices, meshes.mesh_vertnum[mesh])
-        for chunk in prange(chunks):
-            columns = np.empty(width, np.float32)
-            inverse_depth = np.empty((height, width), np.float32)
-            owner = np.empty((height, width), np.uint32)
-            edges = np.empty((6, 4), np.float64)
-            surfaces = Surfaces(
-                np.empty((most_surfaces, WIDTH), np.float32),
-                np.empty(most_surfaces, np.int32),
-                np.empty(1, np.int32),
-                np.empty(WIDTH, np.float32),
-            )
-            lights = np.empty((looks.light_active.shape[1] + 1, LIGHT_WIDTH), np.float64)
-            scratch = np.empty((SCRATCH_ROWS, tile_rows(height, width) * width), np.float32)
-            packed = np.empty(tile_rows(height, width) * width, np.int32)
-            vertices = np.empty((most_vertices, 5), np.float64)
-            fine = np.empty((height if samples > 1 else 0, width, 3), np.uint8)
-            for item in range(chunk * worlds.shape[0] // chunks, (chunk + 1) * worlds.shape[0] // chunks):
-                world = worlds[item]
-                axes = matrix_columns(poses.cam_xmat[world], camera)
-                eye = vector_at(poses.cam_xpos[world], camera)
-                left, right, top, bottom = _frustum(looks, fixed, world, camera, width / height)
-                across, down = (right - left) / width, (bottom - top) / height
-                left, top = left + 0.5 * across, top + 0.5 * down
-                for column in range(width):
-                    columns[column] = left + across * column
-                canvas = Canvas(inverse_depth, owner, columns, edges, left, across, top, down)
-                _paint_world(canvas, surfaces, fixed, looks, poses, meshes, vertices, world, eye, axes)
-                count, ambient = _collect_lights(fixed, looks, poses, world, eye, axes, lights)
-                image = fine if samples > 1 else rgb[item]
-                shade(canvas, surfaces, lights[:count], ambient, scratch, packed, image.reshape(height * width, 3))
-                if samples > 1:
-                    _average_blocks(fine, samples, rgb[item])
-                if depth.shape[0] > 0:
-                    _measure(canvas, surfaces, samples, depth[item], segmentation[item])
+        columns = np.empty(width, np.float32)
+        inverse_depth = np.empty((height, width), np.float32)
+        owner = np.empty((height, width), np.uint32)
+        edges = np.empty((6, 4), np.float64)
+        surfaces = Surfaces(
+            np.empty((most_surfaces, WIDTH), np.float32),
+            np.empty(most_surfaces, np.int32),
+            np.empty(1, np.int32),
+            np.empty(WIDTH, np.float32),
+        )
+        lights = np.empty((looks.light_active.shape[1] + 1, LIGHT_WIDTH), np.float64)
+        scratch = np.empty((SCRATCH_ROWS, tile_rows(height, width) * width), np.float32)
+        packed = np.empty(tile_rows(height, width) * width, np.int32)
+        vertices = np.empty((most_vertices, 5), np.float64)
+        fine = np.empty((height if samples > 1 else 0, width, 3), np.uint8)
+        for item in range(first, end):
+            world = worlds[item]
+            axes = matrix_columns(poses.cam_xmat[world], camera)
+            eye = vector_at(poses.cam_xpos[world], camera)
+            left, right, top, bottom = _frustum(looks, fixed, world, camera, width / height)
+            across, down = (right - left) / width, (bottom - top) / height
+            left, top = left + 0.5 * across, top + 0.5 * down
+            for column in range(width):
+                columns[column] = left + across * column
+            canvas = Canvas(inverse_depth, owner, columns, edges, left, across, top, down)
+            _paint_world(canvas, surfaces, fixed, looks, poses, meshes, vertices, world, eye, axes)
+            count, ambient = _collect_lights(fixed, looks, poses, world, eye, axes, lights)
+            image = fine if samples > 1 else rgb[item]
+            shade(canvas, surfaces, lights[:count], ambient, scratch, packed, image.reshape(height * width, 3))
+            if samples > 1:
+                _average_blocks(fine, samples, rgb[item])
+            if depth.shape[0] > 0:
+                _measure(canvas, surfaces, samples, depth[item], segmentation[item])
         return digest
 
-    compile_parallel = njit(parallel=True, cache=True, fastmath=True, error_model="numpy")
-    return cast(Callable[..., None], compile_parallel(render_worlds))
+    return cast(Callable[..., int], njit(nogil=True, cache=True, fastmath=True, error_model="numpy")(render_worlds))
 
 
 # Compiled at the first call, from numba's disk cache if it can.

@@ -55,7 +55,11 @@ def draw_mesh(
     meshes: Meshes,
     vertices: Doubles,
 ) -> None:
-    """Paint the front faces of a mesh; `vertices` is scratch for its vertices: place in the camera's frame, then pixel."""
+    """Paint the front faces of a mesh.
+
+    Args:
+        vertices: `(vertex, 5)` scratch: place in the camera's frame, then column and row.
+    """
     height, width = canvas.owner.shape
     first = meshes.mesh_vertadr[mesh]
     for i in range(meshes.mesh_vertnum[mesh]):
@@ -91,7 +95,7 @@ def draw_mesh(
             canvas.edges[0, axis] = -edge_a[axis]
             canvas.edges[1, axis] = -edge_b[axis]
             canvas.edges[2, axis] = -edge_c[axis]
-        if paint_polygon(canvas, surfaces.count[0], scale(normal, 1.0 / distance), 3, box) == 0:
+        if paint_polygon(canvas, surfaces.used[0], scale(normal, 1.0 / distance), 3, box) == 0:
             continue
         unit = scale(normal, 1.0 / dot(normal, normal) ** 0.5)
         gradient = _outer_sum(

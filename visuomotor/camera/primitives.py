@@ -184,7 +184,7 @@ def _sphere_box(canvas: Canvas, centre: Vector, radius: float) -> Box:
 
 @compiled
 def _left_border(upper: Box, lower: Box, sign: float) -> Box:
-    """The left border (`sign` 1) or right border (-1) of two boxes' hull as a clamped line over the rows (`paint_tube`).
+    """The left border (`sign` 1) or right border (-1) of two boxes' hull as a clamped line (`paint_tube`).
 
     Between a box and one further left below it the border joins their top corners, otherwise their bottom corners.
     """

@@ -2,12 +2,12 @@
 
     colour = base (emission + ambient + sum_l diffuse_l w_l max(0, n.L)) + sum_l specular_l s w_l max(0, n.H)^e
 
-`n.L` and `n.H` are cosines with the direction to the light and with the half-way vector between light and camera, `s` the
-material's specular, `e` 128 times its shininess, `w_l` the light's attenuation and spot cone. No gamma: channels
+`n.L` and `n.H` are cosines with the direction to the light and with the half-way vector between light and camera, `s`
+the material's specular, `e` 128 times its shininess, `w_l` the light's attenuation and spot cone. No gamma: channels
 are cut to 0..1 and stored as bytes, rounded down. This is the model of MuJoCo Warp's renderer.
 
-A few rows of pixels (a tile) at a time. The work that differs between surfaces goes by runs of pixels with one owner; all
-else runs over the whole tile in loops that vectorise.
+A few rows of pixels (a tile) at a time. The work that differs between surfaces goes by runs of pixels with one owner;
+all else runs over the whole tile in loops that vectorise.
 """
 
 from math import cos, pi
@@ -20,13 +20,37 @@ from visuomotor.camera.geometry import add_scaled, into_frame
 from visuomotor.camera.surfaces import COLOUR, CONSTANT, EMISSION, EXPONENT, GRADIENT, SPECULAR, Surfaces
 
 # Rows of the scratch of a tile of pixels.
-_X, _Y, _DEPTH, _NX, _NY, _NZ, _NV, _V, _SPECULAR, _EXPONENT, _BASE, _DIFFUSE, _HIGHLIGHT = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14, 17
+_X, _Y, _DEPTH, _NX, _NY, _NZ, _NV, _V, _SPECULAR, _EXPONENT, _BASE, _DIFFUSE, _HIGHLIGHT = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10,
+    14,
+    17,
+)
 SCRATCH_ROWS = 20
 # Pixels of a tile, which is one row at least: its scratch fits the processor's nearest cache.
 _TILE = 512
 
 # Columns of the light table. VECTOR: direction to a directional light, else the light's place.
-VECTOR, DIFFUSE, HIGHLIGHT, AXIS, ATTENUATION, CUTOFF_COSINE, SPOT_EXPONENT, KIND, LIGHT_WIDTH = 0, 3, 6, 9, 12, 15, 16, 17, 18
+VECTOR, DIFFUSE, HIGHLIGHT, AXIS, ATTENUATION, CUTOFF_COSINE, SPOT_EXPONENT, KIND, LIGHT_WIDTH = (
+    0,
+    3,
+    6,
+    9,
+    12,
+    15,
+    16,
+    17,
+    18,
+)
 _SPOT, _DIRECTIONAL = 0, 1
 _LARGEST_CHANNEL = np.float32(255.0)
 _ZERO, _HALF, _ONE, _TWO = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0)

@@ -1,7 +1,7 @@
 """The list of surfaces in view of one world's camera, and what shading needs to know of each.
 
-The unnormalised normal of every surface is affine in the point on it, `n = G p + m`, so that shading needs no branch on the
-kind of primitive: `G` is zero on a plane, the identity on a sphere, `Q` on an ellipsoid, and blends the vertex normals
+The unnormalised normal of every surface is affine in the point on it, `n = G p + m`, so that shading needs no branch on
+the kind of primitive: `G` is zero on a plane, the identity on a sphere, `Q` on an ellipsoid, and blends the vertex normals
 on a smooth triangle.
 """
 
@@ -31,11 +31,11 @@ _SHININESS_WITHOUT_MATERIAL = 0.5
 
 
 class Surfaces(NamedTuple):
-    """The list; `count[0]` of the rows are in use."""
+    """The list; `used[0]` of the rows are in use."""
 
     table: Floats  # (surface, WIDTH)
     geom: Integers  # (surface,), -1 for the background
-    count: Integers  # (1,)
+    used: Integers  # (1,)
     look: Floats  # (WIDTH - COLOUR,): colour and material of the geom that is being painted
 
 
@@ -43,7 +43,7 @@ class Surfaces(NamedTuple):
 def clear(surfaces: Surfaces) -> None:
     surfaces.table[NOTHING, :] = 0.0
     surfaces.geom[NOTHING] = -1
-    surfaces.count[0] = 1
+    surfaces.used[0] = 1
 
 
 @compiled
@@ -81,8 +81,8 @@ def set_look(
 @compiled
 def add_surface(surfaces: Surfaces, geom: int, gradient: Rows, constant: Vector) -> int:
     """Enter a surface of the geom whose look is set; returns its number."""
-    number = surfaces.count[0]
-    surfaces.count[0] = number + 1
+    number = surfaces.used[0]
+    surfaces.used[0] = number + 1
     surfaces.geom[number] = geom
     row = surfaces.table[number]
     # Written out: an index into a tuple that only a running loop knows is slow in compiled code.

@@ -29,15 +29,15 @@ def bench_camera(
 ) -> dict[str, object]:
     """Time colour images of one camera, `size x size` pixels, the joints of every world elsewhere.
 
-    All renderers are timed in this call, one after the other, without shadows, textures or multisampling: MuJoCo's own GL
-    renderer (scene update and image, one world after the other) and MuJoCo Warp on its CPU device (all worlds at once).
+    All renderers are timed in this call, one after the other, without shadows, textures or multisampling: MuJoCo's own
+    GL renderer (scene update and image, one world after the other) and MuJoCo Warp on its CPU device (all worlds at once).
 
     Args:
         seconds: to spend on each renderer after its warm-up.
 
     Returns:
-        `frames_per_second` (the median of repeated calls), `ratio_to_mujoco_gl` and `ratio_to_mujoco_warp_cpu` (how many
-        times faster; None where that renderer is missing), `mujoco_gl_frames_per_second`,
+        `frames_per_second` (the median of repeated calls), `ratio_to_mujoco_gl` and `ratio_to_mujoco_warp_cpu` (how
+        many times faster; None where that renderer is missing), `mujoco_gl_frames_per_second`,
         `mujoco_warp_cpu_frames_per_second`, `mujoco_gl_backend`, `size`, `worlds`, `geoms`, `cores`, `processor`,
         `versions`.
     """
@@ -100,7 +100,7 @@ def _versions() -> dict[str, str | None]:
 def _time_gl(
     model: mujoco.MjModel, camera: str, size: int, positions: np.ndarray, seconds: float
 ) -> tuple[float | None, str | None]:
-    """Frames a second of MuJoCo's renderer and its GL backend. In a process of its own, since a bad GL driver crashes."""
+    """Frames a second of MuJoCo's renderer, and its GL backend; in a process of its own, since a bad driver crashes."""
     with tempfile.TemporaryDirectory() as folder:
         scene, places = Path(folder) / "scene.mjb", Path(folder) / "qpos.npy"
         mujoco.mj_saveModel(model, str(scene), None)
@@ -195,5 +195,5 @@ def _time_warp(model: mujoco.MjModel, camera: str, size: int, engine: CpuEngine,
 
 
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    print(json.dumps(_gl_frames_per_second(*arguments[:3], int(arguments[3]), float(arguments[4]))))
+    _, _scene, _places, _camera, _size, _seconds = sys.argv
+    print(json.dumps(_gl_frames_per_second(_scene, _places, _camera, int(_size), float(_seconds))))
