@@ -1,8 +1,8 @@
 """Painting of surfaces onto one world's image, whatever primitive they belong to.
 
 Everything is in the camera's frame. The ray through a pixel is `d = (X, Y, -1)`, so the ray's parameter `t` is the
-depth along the view axis. The buffer holds the inverse depth `w = 1 / t`, for two reasons: on a plane `n.p = D` it is linear,
-`w = n.d / D`, and on a quadric it is a root without a division (see `paint_quadric`). Larger is nearer.
+depth along the view axis. The buffer holds the inverse depth `w = 1 / t`, for two reasons: on a plane `n.p = D` it is
+linear, `w = n.d / D`, and on a quadric it is a root without a division (see `paint_quadric`). Larger is nearer.
 
 A pixel remembers the nearest surface's number (its owner); colours come later, once a pixel. Surfaces are painted in
 the order of their geoms, and one that ties with another wins over it, as in MuJoCo's OpenGL renderer.

@@ -80,17 +80,15 @@ def _paint_world(
     for index in range(fixed.drawn.shape[0]):
         geom = fixed.drawn[index]
         if not set_look(
-            surfaces, geom, materials[geom], rgba, mat_rgba, mat_specular, mat_shininess, mat_emission
-        ):  # fmt: skip
+            surfaces, geom, int(materials[geom]), rgba, mat_rgba, mat_specular, mat_shininess, mat_emission
+        ):
             continue
         centre = into_frame(axes, add_scaled(vector_at(places, geom), eye, -1.0))
         turned = axes_into_frame(axes, matrix_columns(turns, geom))
         size = vector_at(sizes, geom)
         kind = fixed.geom_type[geom]
         if kind == _PLANE:
-            draw_rectangle(
-                canvas, surfaces, geom, centre, turned[2], turned[0], size[0], turned[1], size[1]
-            )  # fmt: skip
+            draw_rectangle(canvas, surfaces, geom, centre, turned[2], turned[0], size[0], turned[1], size[1])
         elif kind == _SPHERE:
             draw_sphere(canvas, surfaces, geom, centre, size[0])
         elif kind == _CAPSULE:
@@ -102,7 +100,7 @@ def _paint_world(
         elif kind == _BOX:
             draw_box(canvas, surfaces, geom, centre, turned, size)
         elif kind == _MESH and data[geom] >= 0:
-            draw_mesh(canvas, surfaces, geom, centre, turned, data[geom], meshes, vertices)
+            draw_mesh(canvas, surfaces, geom, centre, turned, int(data[geom]), meshes, vertices)
 
 
 @compiled

@@ -98,7 +98,7 @@ _E0, _E1, _E2, _E3 = (np.float32(c) for c in (0.99989669, 0.69639055, 0.22451634
 
 
 @compiled
-def _power(base: float, exponent: float) -> float:
+def _power(base: np.float32, exponent: np.float32) -> np.float32:
     """`base ** exponent` for a base in (0, 1], good to a quarter of a grey level, in operations that vectorise."""
     bits = np.float32(base).view(np.int32)
     whole = np.float32((bits >> _BITS) - _BIAS)
@@ -206,7 +206,7 @@ def _add_positional(scratch: Floats, pixels: int, light: Doubles) -> None:
     hr, hg, hb = np.float32(light[HIGHLIGHT]), np.float32(light[HIGHLIGHT + 1]), np.float32(light[HIGHLIGHT + 2])
     spot = light[KIND] == _SPOT
     cutoff = np.float32(light[CUTOFF_COSINE]) if spot else np.float32(-2.0)
-    exponent = np.float32(light[SPOT_EXPONENT]) if spot else _ZERO
+    exponent = np.float32(light[SPOT_EXPONENT] if spot else 0.0)
     for x in range(np.uint64(pixels)):
         t = scratch[_DEPTH, x]
         column, y = scratch[_X, x], scratch[_Y, x]

@@ -1,8 +1,8 @@
 """The list of surfaces in view of one world's camera, and what shading needs to know of each.
 
 The unnormalised normal of every surface is affine in the point on it, `n = G p + m`, so that shading needs no branch on
-the kind of primitive: `G` is zero on a plane, the identity on a sphere, `Q` on an ellipsoid, and blends the vertex normals
-on a smooth triangle.
+the kind of primitive: `G` is zero on a plane, the identity on a sphere, `Q` on an ellipsoid, and blends the vertex
+normals on a smooth triangle.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,8 @@
 """Threads that share one call's work.
 
 Not numba's `prange`: it deals the work out evenly beforehand, so that on a busy machine (a simulator, a network in
-training) all wait for the thread that got no core. Here the caller works too and never waits for one that has not begun.
+training) all wait for the thread that got no core. Here the caller works too and never waits for one that has not
+begun.
 """
 
 import os

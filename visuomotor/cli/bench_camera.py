@@ -30,7 +30,8 @@ def bench_camera(
     """Time colour images of one camera, `size x size` pixels, the joints of every world elsewhere.
 
     All renderers are timed in this call, one after the other, without shadows, textures or multisampling: MuJoCo's own
-    GL renderer (scene update and image, one world after the other) and MuJoCo Warp on its CPU device (all worlds at once).
+    GL renderer (scene update and image, one world after the other) and MuJoCo Warp on its CPU device (all worlds
+    at once).
 
     Args:
         seconds: to spend on each renderer after its warm-up.
