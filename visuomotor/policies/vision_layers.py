@@ -50,7 +50,7 @@ class VisionLayers(nn.Module):
         pixels = (images.float() / 255 - self.pixel_mean).permute(0, 3, 1, 2)  # channels last, as convolutions like it
         return self.conv3(self.conv2(self.conv1(pixels).relu()).relu()).relu()
 
-    def load_first_layer(self, path: Path) -> None:
+    def load_first_layer(self, path: Path | str) -> None:
         """Take the first layer's filters from a file, for instance those of an ImageNet classifier.
 
         The file is written by `torch.save({"weight": (64, 3, 7, 7), "bias": (64,)}, path)`: float32, axes output,

@@ -20,9 +20,9 @@ MASS: Final = 0.4  # kg, weightless in the hand: the servos' feed-forward knows 
 TOOL_IN_RACK: Final = (0.0, 0.20, -0.16)
 TOOL_YAW: Final = -np.pi / 4
 
-_BAR_COLOR = (0.16, 0.27, 0.50, 1.0)
-_LEFT_POLE_COLOR = (0.09, 0.14, 0.30, 1.0)
-_RIGHT_POLE_COLOR = (0.35, 0.50, 0.72, 1.0)
+_BAR_COLOR = (0.15, 0.35, 0.85, 1.0)
+_LEFT_POLE_COLOR = (0.08, 0.12, 0.40, 1.0)
+_RIGHT_POLE_COLOR = (0.25, 0.60, 0.90, 1.0)
 _RAIL_COLOR = (0.12, 0.16, 0.24, 1.0)
 
 

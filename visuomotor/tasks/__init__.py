@@ -3,6 +3,7 @@
 from visuomotor.errors import unknown
 from visuomotor.tasks.cost import Cost, Expansion
 from visuomotor.tasks.pr2.hanger import Hanger
+from visuomotor.tasks.rollout import Samples, rollout
 from visuomotor.tasks.task import Conditions, Outcome, Task
 
 _TASKS: dict[str, type[Task]] = {task.name: task for task in (Hanger,)}
@@ -20,4 +21,4 @@ def make_task(name: str) -> Task:
     return _TASKS[name]()
 
 
-__all__ = ["Conditions", "Cost", "Expansion", "Outcome", "Task", "make_task", "task_names"]
+__all__ = ["Conditions", "Cost", "Expansion", "Outcome", "Samples", "Task", "make_task", "rollout", "task_names"]

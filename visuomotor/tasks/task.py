@@ -95,6 +95,10 @@ class Task(ABC):
         """Put every world at the start of an episode; the arm's joints deviate by `spread` rad (normal)."""
 
     @abstractmethod
+    def scatter(self, engine: Engine, conditions: Conditions, generator: torch.Generator) -> None:
+        """Put every world's arm somewhere on the way from its start to the target: views for pose regression."""
+
+    @abstractmethod
     def state(self, engine: Engine, conditions: Conditions) -> Tensor:
         """The full state `(n, state_size)` that trajectories are optimised on."""
 

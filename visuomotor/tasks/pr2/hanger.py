@@ -11,6 +11,7 @@ from visuomotor.engine import Engine
 from visuomotor.props.clutter import add_clothes
 from visuomotor.props.hanger import add_hanger, hook_inside_height
 from visuomotor.props.rack import BAR_HALF_LENGTH, BAR_RADIUS, HEIGHT, add_rack, tool_pose
+from visuomotor.props.room import add_room
 from visuomotor.robots.arm_pose import arm_pose
 from visuomotor.robots.pr2 import END_EFFECTOR_POINTS, add_pr2
 from visuomotor.tasks.pr2.point_cost import point_cost
@@ -24,6 +25,7 @@ _CLEARANCE = 0.004  # m between bar and hook at the target: the hanger drops by 
 _GRIP_OPENING = 0.004  # m, each finger on the wire
 _OPEN = 0.045  # m, each finger
 _RELEASE_SECONDS = 1.5
+_WANDER = 0.1  # rad, how far the arm strays from its way in the images for pose regression
 # How the hand holds the hanger, one row a grasp: shift along the neck (m) and tilt about the fingers' axis (rad)
 _GRASPS = ((0.0, 0.0), (0.015, 0.2))
 _KP = (30.0, 30.0, 8.0, 8.0, 4.0, 3.0, 3.0)  # N m/rad
@@ -49,6 +51,7 @@ class Hanger(Task):
         hanger = add_hanger(spec, robot.right_tool)
         rack = add_rack(spec, robot.left_tool)
         clothes = add_clothes(spec, rack)
+        add_room(spec)
         for site in robot.points:
             spec.add_sensor(
                 name=f"{site}_velocity",
@@ -105,11 +108,23 @@ class Hanger(Task):
         return (conditions.target[:, None] + torch.tensor(corners, dtype=torch.float64)).flatten(1)
 
     def start(self, engine: Engine, conditions: Conditions, generator: torch.Generator | None, spread: float) -> None:
-        engine.reset()
-        qpos, ctrl = engine.field("qpos"), engine.field("ctrl")
         angles = self._start_angles.expand(len(conditions), -1)
         if generator is not None:
             angles = angles + spread * torch.randn(angles.shape, generator=generator, dtype=torch.float64)
+        self._place(engine, conditions, angles)
+
+    def scatter(self, engine: Engine, conditions: Conditions, generator: torch.Generator) -> None:
+        position, quat = self._hand_targets(conditions)
+        reached = torch.stack([self._right_arm(p, q) for p, q in zip(position, quat, strict=True)])
+        way = torch.rand(len(conditions), 1, generator=generator, dtype=torch.float64)
+        angles = self._start_angles + way * (reached - self._start_angles)
+        wander = _WANDER * torch.randn(angles.shape, generator=generator, dtype=torch.float64)
+        self._place(engine, conditions, angles + wander)
+
+    def _place(self, engine: Engine, conditions: Conditions, angles: Tensor) -> None:
+        """Right arm at angles `(n, 7)`, hanger in hand, rack in the left hand at its target, clothes shown or hidden."""
+        engine.reset()
+        qpos, ctrl = engine.field("qpos"), engine.field("ctrl")
         left = torch.stack([self._left_arm(target) for target in conditions.target])
         qpos[:, self._joint_positions] = angles
         qpos[:, self._left_positions] = ctrl[:, self._servos] = left
@@ -130,7 +145,7 @@ class Hanger(Task):
 
     def state(self, engine: Engine, conditions: Conditions) -> Tensor:
         readings = self.proprioception(engine)
-        readings[:, 14:23] -= self._hand_targets(conditions)
+        readings[:, 14:23] -= self._point_targets(conditions)
         return readings
 
     def proprioception(self, engine: Engine) -> Tensor:
@@ -166,14 +181,23 @@ class Hanger(Task):
         on_bar = (offset[:, [0, 2]].norm(dim=-1) < 0.03) & (offset[:, 1].abs() < BAR_HALF_LENGTH)
         return Outcome(on_bar & ~blown_up, distance)
 
-    def _hand_targets(self, conditions: Conditions) -> Tensor:
-        """`(n, 9)` m: where the end-effector points are when the hanger hangs upright over the bar's middle."""
+    def _hand_targets(self, conditions: Conditions) -> tuple[Tensor, Tensor]:
+        """Position `(n, 3)` and quaternion `(n, 4)` of the hand when the hanger hangs upright over the bar's middle."""
         hook = torch.tensor([0.0, 0.0, BAR_RADIUS + _CLEARANCE - hook_inside_height()], dtype=torch.float64)
         held_position, held_quat = _grasp_poses(conditions.grasp)
-        back = held_quat * torch.tensor([1.0, -1.0, -1.0, -1.0], dtype=torch.float64)
-        hand = conditions.target + hook - _rotate(back, held_position)
+        quat = held_quat * torch.tensor([1.0, -1.0, -1.0, -1.0], dtype=torch.float64)
+        return conditions.target + hook - _rotate(quat, held_position), quat
+
+    def _point_targets(self, conditions: Conditions) -> Tensor:
+        """`(n, 9)` m: where the end-effector points are then."""
+        position, quat = self._hand_targets(conditions)
         points = torch.tensor(END_EFFECTOR_POINTS, dtype=torch.float64)
-        return torch.cat([hand + _rotate(back, point.expand(len(hand), 3)) for point in points], dim=-1)
+        return torch.cat([position + _rotate(quat, point.expand(len(quat), 3)) for point in points], dim=-1)
+
+    def _right_arm(self, position: Tensor, quat: Tensor) -> Tensor:
+        """`(7,)` rad: the right arm's angles that put the hand there, near the start pose."""
+        angles = arm_pose(self.model, "r", position.numpy(), quat.numpy(), start=self._start_angles.numpy())
+        return torch.from_numpy(angles)
 
     def _left_arm(self, target: Tensor) -> Tensor:
         """`(7,)` rad: the left arm's angles that put the rack at a target; solved once for each."""

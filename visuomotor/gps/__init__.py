@@ -1,0 +1,6 @@
+"""Guided policy search with BADMM: trajectories learn from the full state, the policy learns from them to see and act."""
+
+from visuomotor.gps.config import PRESETS, GpsConfig
+from visuomotor.gps.trainer import train
+
+__all__ = ["PRESETS", "GpsConfig", "train"]
