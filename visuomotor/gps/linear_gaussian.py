@@ -3,11 +3,14 @@
 Axes: `condition` (N), `time` (T), then the quantity; X states, U actions, Z = X + U. Everything is float64.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import torch
 from torch import Tensor
+
+from visuomotor.gps.linalg import cholesky
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,15 @@ class Controller:
     @property
     def precision(self) -> Tensor:
         """C_t^-1, `(N, T, U, U)`."""
-        return torch.cholesky_inverse(torch.linalg.cholesky(self.covariance))
+        return torch.cholesky_inverse(cholesky(self.covariance))
 
     def mean_action(self, states: Tensor) -> Tensor:
         """K_t x_t + k_t for states `(..., T, X)` whose leading axes broadcast with `(N,)`; returns `(..., T, U)`."""
         return (self.gain @ states[..., None])[..., 0] + self.offset
+
+    def at(self, step: int) -> "Controller":
+        """One step's controller, without the axis of time."""
+        return Controller(self.gain[:, step], self.offset[:, step], self.covariance[:, step])
 
     def where(self, mask: Tensor, other: Self) -> Self:
         """This controller for the conditions in `mask` `(N,)`, `other` for the rest."""
@@ -76,33 +83,38 @@ class Marginals:
         return self.covariance[..., : self.states, : self.states]
 
 
-def marginals(controller: Controller, dynamics: Dynamics) -> Marginals:
-    """Propagate the initial Gaussian through controller and dynamics (exact for linear-Gaussian systems)."""
-    conditions, steps, actions, states = controller.gain.shape
-    # [x; u] = A x + (0, k) with A = [I; K], so cov(z) = A P A' + diag(0, C)
-    eye = torch.eye(states, dtype=torch.float64, device=controller.gain.device)
-    stacked = torch.cat([eye.expand(conditions, steps, states, states), controller.gain], dim=-2)
-    action_noise = torch.zeros(
-        conditions, steps, states + actions, states + actions, dtype=torch.float64, device=eye.device
-    )
-    action_noise[..., states:, states:] = controller.covariance
-    # the closed loop x' = (F A) x + F (0, k) + f with noise R + F diag(0, C) F'
-    closed = dynamics.transition @ stacked[:, :-1]
-    action_part = dynamics.transition[..., states:]
-    drift = (action_part @ controller.offset[:, :-1, :, None])[..., 0] + dynamics.offset
-    noise = dynamics.noise + action_part @ controller.covariance[:, :-1] @ action_part.mT
+def propagate(controller: Controller, dynamics: Dynamics) -> Iterator[tuple[Tensor, Tensor]]:
+    """The state's mean `(N, X)` and covariance `(N, X, X)` at each step, exact for linear-Gaussian systems."""
     mean, covariance = dynamics.initial_mean, dynamics.initial_covariance
-    means, covariances = [mean], [covariance]
-    for t in range(steps - 1):
-        step = closed[:, t]
-        mean = torch.baddbmm(drift[:, t, :, None], step, mean[..., None])[..., 0]
-        covariance = torch.baddbmm(noise[:, t], step @ covariance, step.mT)
-        means.append(mean)
-        covariances.append(covariance)
-    state_mean, state_covariance = torch.stack(means, 1), torch.stack(covariances, 1)
-    joint_mean = torch.cat([state_mean, controller.mean_action(state_mean)], dim=-1)
-    joint_covariance = stacked @ state_covariance @ stacked.mT + action_noise
-    return Marginals(joint_mean, (joint_covariance + joint_covariance.mT) / 2, states)
+    yield mean, covariance
+    states = mean.shape[-1]
+    for t in range(controller.gain.shape[1] - 1):
+        now, transition = controller.at(t), dynamics.transition[:, t]
+        # the closed loop x' = (F_x + F_u K) x + F_u k + f with noise R + F_u C F_u'
+        from_state, from_action = transition[..., :states], transition[..., states:]
+        closed = torch.baddbmm(from_state, from_action, now.gain)
+        drift = torch.baddbmm(dynamics.offset[:, t, :, None], from_action, now.offset[..., None])
+        noise = torch.baddbmm(dynamics.noise[:, t], from_action @ now.covariance, from_action.mT)
+        mean = torch.baddbmm(drift, closed, mean[..., None])[..., 0]
+        covariance = torch.baddbmm(noise, closed @ covariance, closed.mT)
+        yield mean, covariance
+
+
+def marginals(controller: Controller, dynamics: Dynamics) -> Marginals:
+    """Propagate the initial Gaussian through controller and dynamics."""
+    conditions, steps, actions, states = controller.gain.shape
+    mean = controller.gain.new_empty(conditions, steps, states + actions)
+    covariance = controller.gain.new_empty(conditions, steps, states + actions, states + actions)
+    for t, (state_mean, state_covariance) in enumerate(propagate(controller, dynamics)):
+        now = controller.at(t)
+        cross = now.gain @ state_covariance
+        mean[:, t, :states] = state_mean
+        mean[:, t, states:] = (now.gain @ state_mean[..., None])[..., 0] + now.offset
+        covariance[:, t, :states, :states] = state_covariance
+        covariance[:, t, states:, :states] = cross
+        covariance[:, t, :states, states:] = cross.mT
+        covariance[:, t, states:, states:] = torch.baddbmm(now.covariance, cross, now.gain.mT)
+    return Marginals(mean, covariance, states)
 
 
 def kl_divergence(new: Controller, old: Controller, state_mean: Tensor, state_covariance: Tensor) -> Tensor:
@@ -110,11 +122,10 @@ def kl_divergence(new: Controller, old: Controller, state_mean: Tensor, state_co
 
     1/2 ( log|C_old|/|C_new| - U + tr(C_old^-1 C_new) + E[d' C_old^-1 d] ),   d = (K_new - K_old) x + k_new - k_old.
     """
-    factor = torch.linalg.cholesky(old.covariance)
-    gain, offset = new.gain - old.gain, new.offset - old.offset
-    mean_gap = (gain @ state_mean[..., None])[..., 0] + offset
-    # E[d d'] = gain P gain' + mean_gap mean_gap'
-    second_moment = gain @ state_covariance @ gain.mT + mean_gap[..., :, None] * mean_gap[..., None, :]
+    factor = cholesky(old.covariance)
+    gain = new.gain - old.gain
+    mean_gap = gain @ state_mean[..., None] + (new.offset - old.offset)[..., None]
+    second_moment = gain @ state_covariance @ gain.mT + mean_gap * mean_gap.mT  # E[d d']
     trace = torch.cholesky_solve(new.covariance + second_moment, factor).diagonal(dim1=-2, dim2=-1).sum(-1)
     log_determinant = 2 * factor.diagonal(dim1=-2, dim2=-1).log().sum(-1) - torch.logdet(new.covariance)
     return 0.5 * (log_determinant - new.offset.shape[-1] + trace)

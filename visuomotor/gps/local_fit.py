@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from visuomotor.gps.linalg import cholesky
 from visuomotor.gps.mixture import GaussianMixture
 
 
@@ -45,7 +46,7 @@ def fit_locally(samples: Tensor, inputs: int, prior: GaussianMixture, strength: 
     )
     sigma = scatter / (count + strength)
     input_block = sigma[:, :inputs, :inputs] + ridge * torch.eye(inputs, dtype=sigma.dtype, device=sigma.device)
-    gain = torch.cholesky_solve(sigma[:, :inputs, inputs:], torch.linalg.cholesky(input_block)).mT
+    gain = torch.cholesky_solve(sigma[:, :inputs, inputs:], cholesky(input_block)).mT
     offset = mean[:, inputs:] - (gain @ mean[:, :inputs, None])[..., 0]
     residual = sigma[:, inputs:, inputs:] - gain @ input_block @ gain.mT
     return LocalFit(gain, offset, (residual + residual.mT) / 2)

@@ -1,14 +1,20 @@
-"""The KL-constrained update of the local controllers, all conditions at once."""
+"""The KL-constrained update of the local controllers."""
 
 from dataclasses import dataclass, replace
+from math import exp, inf, isfinite, log
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from visuomotor.gps.linear_gaussian import Controller, Dynamics, Marginals, kl_divergence, marginals
-from visuomotor.gps.lqr import QuadraticCost, backward_pass
+from visuomotor.camera.workers import available_cores, share_work
+from visuomotor.gps.linear_gaussian import Controller, Dynamics, Marginals, marginals
+from visuomotor.gps.lqr import Law, Passes, QuadraticCost, stack_laws
 
-_SMALLEST_ETA, _LARGEST_ETA = 1e-8, 1e16
+_LOG_SMALLEST, _LOG_LARGEST = log(1e-8), log(1e16)  # of eta
+_LARGEST_MOVE = log(30.0)
+_USUAL_SLOPE = 0.7  # of -log KL over log eta, before two points are known
+_SECANT_PASSES = 12  # after so many, halve the bracket
 
 
 @dataclass(frozen=True)
@@ -45,14 +51,15 @@ class TrajectoryUpdate:
 
 
 def add_log_density(cost: QuadraticCost, controller: Controller, weight: Tensor) -> QuadraticCost:
-    """c_t(z) - w_t log p(u | x) for a linear-Gaussian p and w `(N, T)`, constants left out."""
+    """c_t(z) - w_t log p(u | x) for a linear-Gaussian p and w `(N, T)`, without log p's normalising constant."""
     precision = weight[..., None, None] * controller.precision
     actions = controller.offset.shape[-1]
     eye = torch.eye(actions, dtype=precision.dtype, device=precision.device)
     residual = torch.cat([-controller.gain, eye.expand(*controller.gain.shape[:2], actions, actions)], dim=-1)
     pulled = residual.mT @ precision  # (N, T, Z, U)
+    hessian = torch.baddbmm(cost.hessian.flatten(0, 1), pulled.flatten(0, 1), residual.flatten(0, 1))
     return QuadraticCost(
-        cost.hessian + pulled @ residual,
+        hessian.view_as(cost.hessian),
         cost.gradient - (pulled @ controller.offset[..., None])[..., 0],
         cost.constant + 0.5 * ((precision @ controller.offset[..., None])[..., 0] * controller.offset).sum(-1),
     )
@@ -73,8 +80,8 @@ def update_controllers(
         min_p  E_p[sum_t l - u' lambda_t] + sum_t nu_t E[KL(p || pi)]    s.t.  sum_t E_x[KL(p || previous)] <= bound
 
     For a multiplier eta on the bound, the optimum is one backward pass with entropy weight nu_t + eta. The divergence
-    falls with eta, so each condition's eta is found by a safeguarded secant search on log eta and log KL. A condition
-    whose optimum lies inside the ball keeps the smallest eta.
+    falls with eta, so each condition's eta is found by a search on log eta and log KL. A condition whose optimum lies
+    inside the ball keeps the smallest eta; one without any optimum inside the ball keeps its previous controller.
 
     Args:
         cost: quadratic expansion of l about zero.
@@ -82,80 +89,77 @@ def update_controllers(
         agreement: BADMM's terms, None for plain trajectory optimisation.
         eta: `(N,)` where to start, such as the last iteration's.
         tolerance: a divergence within this fraction of the bound is good enough.
-        passes: at most so many backward and forward passes.
+        passes: at most so many backward and forward passes a condition.
     """
     if agreement is not None:
         cost = agreement.add_to(cost)
     conditions, steps = cost.gradient.shape[:2]
     weight = agreement.weight if agreement is not None else cost.gradient.new_zeros(conditions, steps)
-    # previous, as a cost of weight one: scaled by each candidate eta
-    nothing = QuadraticCost(
-        torch.zeros_like(cost.hessian), torch.zeros_like(cost.gradient), torch.zeros_like(cost.constant)
-    )
-    stay = add_log_density(nothing, previous, torch.ones_like(weight))
+    search = Passes(cost, dynamics, weight, previous)
+    starts = torch.ones_like(kl_bound) if eta is None else eta
+    found = [_Found()] * conditions
 
-    eta = torch.ones_like(kl_bound) if eta is None else eta.clone()
-    low, high = torch.full_like(eta, _SMALLEST_ETA), torch.full_like(eta, _LARGEST_ETA)
-    low_kl, high_kl = torch.full_like(eta, torch.inf), torch.zeros_like(eta)
-    best, best_marginals, best_eta, best_kl = previous, None, eta, torch.zeros_like(eta)
-    done = torch.zeros_like(eta, dtype=torch.bool)
+    def find(condition: int) -> None:
+        bound, start = kl_bound[condition].item(), starts[condition].item()
+        found[condition] = _find(search, condition, bound, start, tolerance, passes)
+
+    share_work(find, conditions, available_cores())
+    controller = stack_laws([one.law or search.previous(i) for i, one in enumerate(found)])
+    return TrajectoryUpdate(
+        controller,
+        marginals(controller, dynamics),
+        eta=kl_bound.new_tensor([one.eta for one in found]),
+        kl=kl_bound.new_tensor([one.kl for one in found]),
+        converged=torch.tensor([one.converged for one in found]),
+        passes=max(one.passes for one in found),
+    )
+
+
+class _Found(NamedTuple):
+    """The best of one condition so far: the largest divergence inside the ball. No law: stay at the previous one."""
+
+    law: Law | None = None
+    eta: float = 1.0
+    kl: float = 0.0
+    converged: bool = False
+    passes: int = 0
+
+
+def _find(search: Passes, condition: int, bound: float, eta: float, tolerance: float, passes: int) -> _Found:
+    """Search the eta of one condition."""
+    best = _Found(eta=eta)
+    low, high = -inf, inf  # log eta: the largest outside the ball, the smallest inside
+    trail: list[tuple[float, float]] = []  # log eta and log(KL / bound)
+    x = min(max(log(max(eta, 1e-300)), _LOG_SMALLEST), _LOG_LARGEST)
     used = 0
-    for _ in range(passes):
+    while used < passes:
         used += 1
-        scale = eta[:, None]
-        candidate_cost = QuadraticCost(
-            cost.hessian + scale[..., None, None] * stay.hessian,
-            cost.gradient + scale[..., None] * stay.gradient,
-            cost.constant,
-        )
-        candidate, definite = backward_pass(candidate_cost, dynamics, weight + scale)
-        candidate = candidate.where(definite, previous)
-        spread = marginals(candidate, dynamics)
-        divergence = kl_divergence(candidate, previous, spread.state_mean, spread.state_covariance).sum(-1)
-        kl = torch.where(definite & divergence.isfinite(), divergence, torch.inf)
-        inside = kl <= kl_bound * (1 + tolerance)
-        # the best so far: the largest divergence that is still inside the ball
-        better = ~done & inside & ((kl >= best_kl) | (best_marginals is None))
-        best = candidate.where(better, best)
-        best_marginals = spread if best_marginals is None else _where(better, spread, best_marginals)
-        best_eta, best_kl = torch.where(better, eta, best_eta), torch.where(better, kl, best_kl)
-        done |= inside & ((kl >= kl_bound * (1 - tolerance)) | (eta <= _SMALLEST_ETA * 1.01))
-        if done.all():
+        law = search.backward(condition, exp(x))
+        kl = search.divergence(condition, law)
+        if kl <= bound * (1 + tolerance) and kl >= best.kl:
+            converged = kl >= bound * (1 - tolerance) or x <= _LOG_SMALLEST
+            best = _Found(law, exp(x), kl, converged)
+        if best.converged or x >= _LOG_LARGEST:
             break
-        outside = kl > kl_bound
-        low, low_kl = torch.where(outside, eta, low), torch.where(outside, kl, low_kl)
-        high, high_kl = torch.where(outside, high, eta), torch.where(outside, high_kl, kl)
-        eta = torch.where(done, eta, _next_eta(eta, low, low_kl, high, high_kl, kl_bound))
-    never = best_kl == 0
-    if never.any():  # nothing inside the ball was found: stay
-        best = previous.where(never, best)
-    spread = marginals(best, dynamics)
-    kl = kl_divergence(best, previous, spread.state_mean, spread.state_covariance).sum(-1)
-    return TrajectoryUpdate(best, spread, best_eta, kl, done, used)
+        trail.append((x, log(max(kl, 1e-300) / bound)))
+        low, high = (max(low, x), high) if kl > bound else (low, min(high, x))
+        x = _next_log_eta(trail, low, high)
+    return best._replace(passes=used)
 
 
-def _next_eta(eta: Tensor, low: Tensor, low_kl: Tensor, high: Tensor, high_kl: Tensor, bound: Tensor) -> Tensor:
-    """The secant through both ends of the bracket in logarithms; a factor of ten while one end is still open."""
-    log_low, log_high = low.log(), high.log()
-    above, below = (low_kl / bound).log(), (high_kl / bound).log()
-    fraction = (above / (above - below)).nan_to_num(0.5, 0.5, 0.5).clamp(0.1, 0.9)
-    secant = (log_low + fraction * (log_high - log_low)).exp()
-    rising = torch.minimum(eta * 10, (low * high).sqrt())
-    falling = torch.maximum(eta * 0.1, (low * high).sqrt())
-    open_above, open_below = high >= _LARGEST_ETA, low_kl.isinf() & (low <= _SMALLEST_ETA)
-    step = torch.where(open_above, rising, torch.where(open_below, falling, secant))
-    # a failed factorisation has no divergence to interpolate: halve the bracket
-    failed = low_kl.isinf() & (low > _SMALLEST_ETA) & ~open_above
-    step = torch.where(failed, (low * high).sqrt(), step)
-    return torch.where(open_below & (eta <= _SMALLEST_ETA * 10), _SMALLEST_ETA, step)
-
-
-def _where(mask: Tensor, new: Marginals, old: Marginals) -> Marginals:
-    return Marginals(
-        torch.where(mask[:, None, None], new.mean, old.mean),
-        torch.where(mask[:, None, None, None], new.covariance, old.covariance),
-        new.states,
-    )
+def _next_log_eta(trail: list[tuple[float, float]], low: float, high: float) -> float:
+    """Where log(KL / bound) should be zero: the secant through the last two points, kept inside the bracket."""
+    x, y = trail[-1]
+    bracketed = isfinite(low) and isfinite(high)
+    if bracketed and (len(trail) > _SECANT_PASSES or not isfinite(y)):
+        return (low + high) / 2
+    slope = _USUAL_SLOPE
+    if len(trail) > 1 and isfinite(y + trail[-2][1]) and x != trail[-2][0]:
+        slope = (y - trail[-2][1]) / (trail[-2][0] - x)
+        slope = min(max(slope, _USUAL_SLOPE / 4), _USUAL_SLOPE * 4)
+    step = min(max(y / slope, -_LARGEST_MOVE), _LARGEST_MOVE)
+    guess = min(max(x + step, _LOG_SMALLEST), _LOG_LARGEST)
+    return guess if low < guess < high else (low + high) / 2
 
 
 def next_step_size(step_size: Tensor, predicted: Tensor, actual: Tensor, smallest: float, largest: float) -> Tensor:

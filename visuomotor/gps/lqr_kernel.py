@@ -1,0 +1,216 @@
+"""The backward pass of one condition, and how far its controller lies from another: compiled, float64.
+
+Torch spends most of its time on calls when the matrices are as small as these, and on fresh memory when they are
+stacked. Here everything lives in a few buffers in the processor's cache. Quadratics and dynamics are written in
+homogeneous coordinates, so that one product serves matrix, slope and constant alike: z = [x, 1, u].
+"""
+
+from collections.abc import Callable
+from math import log, sqrt
+from typing import TypeVar, cast
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Doubles = NDArray[np.float64]
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def _compiled(function: Function) -> Function:
+    """Machine code without the interpreter lock. Sums may be reordered, so that they are vectorised."""
+    return cast(Function, njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})(function))
+
+
+@_compiled
+def _add_product(a: Doubles, b: Doubles, out: Doubles) -> None:
+    """out += a' b. (With a' every turn of the middle loop works on another row, so none waits for the last.)"""
+    for k in range(a.shape[0]):
+        for i in range(a.shape[1]):
+            factor = a[k, i]
+            for j in range(b.shape[1]):
+                out[i, j] += factor * b[k, j]
+
+
+@_compiled
+def _factorise(matrix: Doubles, factor: Doubles) -> bool:
+    """The lower Cholesky factor; False where the matrix is not positive definite."""
+    for i in range(matrix.shape[0]):
+        for j in range(i + 1):
+            rest = matrix[i, j]
+            for k in range(j):
+                rest -= factor[i, k] * factor[j, k]
+            if i > j:
+                factor[i, j] = rest / factor[j, j]
+            elif rest > 0.0:
+                factor[i, i] = sqrt(rest)
+            else:  # also NaN
+                return False
+    return True
+
+
+@_compiled
+def _solve(factor: Doubles, columns: Doubles) -> None:
+    """columns <- (L L')^-1 columns."""
+    size, width = columns.shape
+    for i in range(size):
+        for k in range(i):
+            for j in range(width):
+                columns[i, j] -= factor[i, k] * columns[k, j]
+        columns[i] /= factor[i, i]
+    for i in range(size - 1, -1, -1):
+        for k in range(i + 1, size):
+            for j in range(width):
+                columns[i, j] -= factor[k, i] * columns[k, j]
+        columns[i] /= factor[i, i]
+
+
+@_compiled
+def backward(
+    hessian: Doubles,
+    gradient: Doubles,
+    transition: Doubles,
+    drift: Doubles,
+    entropy_weight: Doubles,
+    anchor_gain: Doubles,
+    anchor_offset: Doubles,
+    anchor_precision: Doubles,
+    eta: float,
+    gain: Doubles,
+    offset: Doubles,
+    covariance: Doubles,
+) -> bool:
+    """Fill in the controller that minimises  sum_t E[c_t] - eta E[log anchor(u_t | x_t)] - w_t H(p(u_t | x_t)).
+
+    Args:
+        hessian, gradient: c_t, `(T, Z, Z)` and `(T, Z)`.
+        transition, drift: F_t and f_t, `(T-1, X, Z)` and `(T-1, X)`.
+        entropy_weight: w_t, `(T,)`.
+        anchor_gain, anchor_offset, anchor_precision: another controller, `(T, U, X)`, `(T, U)` and `(T, U, U)`.
+        gain, offset, covariance: the result.
+
+    Returns:
+        False, with the result incomplete, if some Q_uu is not positive definite.
+    """
+    steps, actions, states = gain.shape
+    one, first_action, size = states, states + 1, states + 1 + actions
+    value, curvature = np.zeros((states + 1, states + 1)), np.zeros((size, size))
+    move, bent = np.zeros((states + 1, size)), np.zeros((states + 1, size))
+    move[one, one] = 1.0
+    residual, pulled = np.zeros((actions, size)), np.zeros((actions, size))
+    for a in range(actions):
+        residual[a, first_action + a] = 1.0
+    action_block, factor = np.zeros((actions, actions)), np.zeros((actions, actions))
+    law, inverse = np.zeros((actions, states + 1)), np.zeros((actions, actions))
+    for t in range(steps - 1, -1, -1):
+        # Q_t = c_t + eta/2 r' C^-1 r + V_{t+1}(F z),  with r = u - K x - k of the anchor
+        curvature[:states, :states] = hessian[t, :states, :states]
+        curvature[:states, first_action:] = hessian[t, :states, states:]
+        curvature[first_action:, :states] = hessian[t, states:, :states]
+        curvature[first_action:, first_action:] = hessian[t, states:, states:]
+        curvature[one, :states] = curvature[:states, one] = gradient[t, :states]
+        curvature[one, first_action:] = curvature[first_action:, one] = gradient[t, states:]
+        curvature[one, one] = 0.0
+        residual[:, :states] = -anchor_gain[t]
+        residual[:, one] = -anchor_offset[t]
+        pulled[:] = 0.0
+        _add_product(eta * anchor_precision[t], residual, pulled)
+        _add_product(residual, pulled, curvature)
+        if t < steps - 1:
+            move[:states, :states] = transition[t, :, :states]
+            move[:states, one] = drift[t]
+            move[:states, first_action:] = transition[t, :, states:]
+            bent[:] = 0.0
+            _add_product(value, move, bent)  # value is symmetric
+            _add_product(move, bent, curvature)
+        # the law [K, k] = -Q_uu^-1 [Q_ux, q_u] and C = w Q_uu^-1
+        action_block[:] = curvature[first_action:, first_action:]
+        if not _factorise(action_block, factor):
+            return False
+        law[:] = curvature[first_action:, : states + 1]
+        _solve(factor, law)
+        law *= -1.0
+        inverse[:] = 0.0
+        for a in range(actions):
+            inverse[a, a] = entropy_weight[t]
+        _solve(factor, inverse)
+        gain[t], offset[t], covariance[t] = law[:, :states], law[:, one], inverse
+        # V_t = Q_xx + Q_xu [K, k], made symmetric
+        for i in range(states + 1):
+            value[i] = curvature[i, : states + 1]
+            for a in range(actions):
+                slope = curvature[i, first_action + a]
+                for j in range(states + 1):
+                    value[i, j] += slope * law[a, j]
+        for i in range(states + 1):
+            for j in range(i):
+                value[i, j] = value[j, i] = 0.5 * (value[i, j] + value[j, i])
+    return True
+
+
+@_compiled
+def divergence(
+    gain: Doubles,
+    offset: Doubles,
+    covariance: Doubles,
+    anchor_gain: Doubles,
+    anchor_offset: Doubles,
+    anchor_precision: Doubles,
+    transition: Doubles,
+    drift: Doubles,
+    noise: Doubles,
+    initial_mean: Doubles,
+    initial_covariance: Doubles,
+) -> float:
+    """sum_t E_x[KL(p(u_t | x_t) || anchor(u_t | x_t))] in nats under the states that p visits; infinite if p is broken.
+
+    The equation is `linear_gaussian.kl_divergence`'s.
+    """
+    steps, actions, states = gain.shape
+    mean, spread = np.zeros((states, 1)), initial_covariance.copy()
+    mean[:, 0] = initial_mean
+    # transposed, as `_add_product` takes its left side
+    closed, from_action, gap = np.zeros((states, states)), np.zeros((actions, states)), np.zeros((states, actions))
+    half, shaken, bent = np.zeros((states, states)), np.zeros((actions, states)), np.zeros((states, actions))
+    moment, factor = np.zeros((actions, actions)), np.zeros((actions, actions))
+    shift, moved = np.zeros((actions, 1)), np.zeros((1, states))
+    total = 0.0
+    for t in range(steps):
+        # E[d d'] + C with d = (K - K_anchor) x + k - k_anchor
+        gap[:] = (gain[t] - anchor_gain[t]).T
+        shift[:, 0] = offset[t] - anchor_offset[t]
+        _add_product(gap, mean, shift)
+        bent[:] = 0.0
+        _add_product(spread, gap, bent)
+        moment[:] = covariance[t]
+        _add_product(gap, bent, moment)
+        trace = 0.0
+        for a in range(actions):
+            for b in range(actions):
+                trace += anchor_precision[t, a, b] * (moment[a, b] + shift[a, 0] * shift[b, 0])
+        total += 0.5 * (trace - actions)
+        if not _factorise(covariance[t], factor):
+            return np.inf
+        for a in range(actions):
+            total -= log(factor[a, a])
+        if not _factorise(anchor_precision[t], factor):
+            return np.inf
+        for a in range(actions):
+            total -= log(factor[a, a])
+        if t == steps - 1:
+            break
+        # the closed loop x' = (F_x + F_u K) x + F_u k + f with noise R + F_u C F_u'
+        closed[:] = transition[t, :, :states].T
+        from_action[:] = transition[t, :, states:].T
+        _add_product(gain[t], from_action, closed)
+        moved[0] = drift[t]
+        _add_product(mean, closed, moved)
+        _add_product(offset[t : t + 1].T, from_action, moved)
+        mean[:] = moved.T
+        half[:], shaken[:] = 0.0, 0.0
+        _add_product(spread, closed, half)
+        _add_product(covariance[t], from_action, shaken)
+        spread[:] = noise[t]
+        _add_product(closed, half, spread)
+        _add_product(from_action, shaken, spread)
+    return total if np.isfinite(total) else np.inf
