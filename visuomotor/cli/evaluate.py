@@ -34,6 +34,7 @@ def run(arguments: list[str]) -> None:
     from visuomotor.errors import VisuomotorError
     from visuomotor.evaluation import markdown_table, write_result
     from visuomotor.evaluation.evaluate import evaluate
+    from visuomotor.evaluation.feature_pictures import draw_feature_pictures
     from visuomotor.runs import Run
     from visuomotor.tasks import make_task
 
@@ -51,4 +52,6 @@ def run(arguments: list[str]) -> None:
         results.append(dataclasses.replace(result, command=command, training_seconds=training_seconds))
         for folder in filter(None, (trained.results, options.results)):
             print(write_result(results[-1], folder), flush=True)
+    if options.video:
+        draw_feature_pictures(trained)
     print("\n" + markdown_table(results))

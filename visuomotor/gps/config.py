@@ -15,6 +15,8 @@ class ImageConfig:
     """Side of the square images in pixels; the paper's robot had 240."""
     supersampling: int = 2
     """Rays along each side of a pixel: a wire thinner than a pixel then keeps its place."""
+    distractors: int = 6
+    """Random shapes pasted over training images, at most so many each, so that clutter distracts less; the paper has 0."""
     first_layer: str | None = None
     """File of first-layer filters to begin with (see `VisionLayers.load_first_layer`); None draws them at random."""
 
@@ -23,7 +25,7 @@ class ImageConfig:
 class PoseConfig:
     """Pose regression, which initialises the vision layers."""
 
-    images: int = 1000
+    images: int = 2000
     """Images of random target poses; a tenth of them is held out."""
     epochs: int = 40
     """Passes over the images."""
@@ -122,6 +124,7 @@ class GpsConfig:
                 raise VisuomotorError(f"{name} must be between {low} and {high}, not {value}")
 
         within("image.size", self.image.size, 24, 1024)
+        within("image.distractors", self.image.distractors, 0, 100)
         within("image.supersampling", self.image.supersampling, 1, 8)
         within("pose.images", self.pose.images, 10, 1_000_000)
         within("pose.epochs", self.pose.epochs, 0, 10_000)

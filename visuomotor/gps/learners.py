@@ -1,10 +1,11 @@
 """The two policies as BADMM sees them: a small one on the state, and the visuomotor one on pixels."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from visuomotor.gps.config import EndToEndConfig
 from visuomotor.gps.supervised import FitConfig, Lesson, fit
-from visuomotor.policies import StatePolicy, VisuomotorPolicy
+from visuomotor.policies import StatePolicy, VisuomotorPolicy, paste_shapes
 from visuomotor.tasks.rollout import Actor, Observation, Samples
 
 _CHUNK = 256  # images at once where no gradient is needed
@@ -32,22 +33,38 @@ class StateLearner:
 class VisuomotorLearner:
     """The visuomotor policy: taught its motor layers first, on fixed feature points, then as a whole."""
 
-    def __init__(self, policy: VisuomotorPolicy, motor: FitConfig, whole: FitConfig, generator: torch.Generator):
-        self.policy, self._motor, self._whole, self._generator = policy, motor, whole, generator
+    def __init__(
+        self, policy: VisuomotorPolicy, config: EndToEndConfig, distractors: int, generator: torch.Generator
+    ):
+        self.policy, self._config, self._distractors, self._generator = policy, config, distractors, generator
 
     def teach(self, samples: list[Samples], taught: Lesson, covariance: Tensor) -> float:
         policy = self.policy
         device = policy.action_scale.device
         images = torch.cat([_images(s) for s in samples]).to(device)
         readings = torch.cat([s.proprioception.flatten(0, 1) for s in samples]).float().to(device)
-        mean, scale = policy.proprioception_mean, policy.proprioception_scale
-        _scale_once(mean, scale, policy.action_scale, readings, taught.target)
+        _scale_once(
+            policy.proprioception_mean, policy.proprioception_scale, policy.action_scale, readings, taught.target
+        )
         policy.covariance.copy_(covariance)
+        # feature points of each image as it is and, since they will shift a little among clutter, with shapes on it
         with torch.no_grad():
-            points = torch.cat([policy.vision(chunk) for chunk in images.split(_CHUNK)])
+            points = [policy.vision(chunk) for chunk in images.split(_CHUNK)]
+            points += [policy.vision(self._distract(chunk)) for chunk in images.split(_CHUNK)] if self._distractors else []
+        copies = len(points) // len(images.split(_CHUNK))
+        repeated = Lesson(taught.target.repeat(copies, 1), taught.precision.repeat(copies, 1, 1))
+        inputs = [torch.cat(points), readings.repeat(copies, 1)]
         motor = list(policy.motor.parameters())
-        loss = fit(policy.from_points, motor, [points, readings], taught, self._motor, self._generator)
-        return fit(policy, list(policy.parameters()), [images, readings], taught, self._whole, self._generator) or loss
+        loss = fit(policy.from_points, motor, inputs, repeated, self._config.motor, self._generator)
+
+        def distracted(images: Tensor, readings: Tensor) -> Tensor:
+            return policy(self._distract(images), readings)
+
+        whole = list(policy.parameters())
+        return fit(distracted, whole, [images, readings], taught, self._config.whole, self._generator) or loss
+
+    def _distract(self, images: Tensor) -> Tensor:
+        return paste_shapes(images, self._distractors, self._generator)
 
     @torch.inference_mode()
     def mean_actions(self, samples: Samples) -> Tensor:
@@ -85,7 +102,3 @@ def _scale_once(mean: Tensor, scale: Tensor, action_scale: Tensor, inputs: Tenso
     scale.copy_(inputs.std(0).clamp(min=_SMALLEST_SCALE))
     action_scale.copy_(targets.std(0).clamp(min=_SMALLEST_SCALE))
 
-
-def count_parameters(module: nn.Module) -> int:
-    """How many numbers training may change."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)

@@ -8,7 +8,7 @@ from torch import Tensor
 from visuomotor.camera import Camera
 from visuomotor.errors import VisuomotorError
 from visuomotor.gps.config import ImageConfig, PoseConfig
-from visuomotor.policies import PoseNetwork
+from visuomotor.policies import PoseNetwork, paste_shapes
 from visuomotor.tasks.task import Task
 
 _WORLDS = 50
@@ -40,13 +40,13 @@ def record_poses(task: Task, count: int, image: ImageConfig, generator: torch.Ge
 class PoseTraining:
     """Adam on the mean squared distance, an epoch at a time; its state can be saved between epochs."""
 
-    def __init__(self, network: PoseNetwork, data: PoseData, config: PoseConfig):
-        self.network, self._data, self._config = network, data, config
+    def __init__(self, network: PoseNetwork, data: PoseData, config: PoseConfig, distractors: int):
+        self.network, self._data, self._config, self._distractors = network, data, config, distractors
         train = len(data.images) - data.held_out
         with torch.no_grad():
             network.vision.pixel_mean.copy_(data.images[:train].float().mean((0, 1, 2)) / 255)
             network.set_target_statistics(data.points[:train])
-        self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+        self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
         self.epoch = 0
 
     @property
@@ -63,7 +63,8 @@ class PoseTraining:
             group["lr"] = config.learning_rate * max(0.02, 0.5 * (1 + torch.cos(torch.tensor(progress * torch.pi)).item()))
         total = 0.0
         for rows in torch.randperm(train, generator=generator).split(config.batch):
-            predicted = network(data.images[rows].to(device))
+            images = paste_shapes(data.images[rows], self._distractors, generator)
+            predicted = network(images.to(device))
             gap = (predicted - data.points[rows].to(device)) / network.scale
             loss = gap.square().mean()
             self.optimiser.zero_grad()

@@ -116,7 +116,7 @@ def fit(
     decayed = [p for p in parameters if p.ndim > 1]
     kept = [p for p in parameters if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": kept, "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(groups, lr=config.learning_rate)
+    optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.steps, config.learning_rate / 10)
     last: list[float] = []
     for step in range(config.steps):

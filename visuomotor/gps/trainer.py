@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -96,7 +97,9 @@ class Trainer:
         if self.pose_training is None:  # the images are drawn anew after a resume: same seed, same images
             drawing = torch.Generator().manual_seed(self.seed + 1)
             data = record_poses(self.task, self.config.pose.images, self.config.image, drawing)
-            self.pose_training = PoseTraining(self.pose_network, data, self.config.pose)
+            self.pose_training = PoseTraining(
+                self.pose_network, data, self.config.pose, self.config.image.distractors
+            )
         return self.pose_training
 
     def _move(self) -> dict[str, float]:
@@ -104,13 +107,11 @@ class Trainer:
 
     def _see_and_move(self) -> dict[str, float]:
         settings = self.config.end_to_end
-        learner = VisuomotorLearner(self.policy, settings.motor, settings.whole, self.generator)
+        learner = VisuomotorLearner(self.policy, settings, self.config.image.distractors, self.generator)
         camera = self._camera()
         if self.iteration == 0 and self.state is not None:  # another policy: what tied the trajectories to the old goes
             fresh = initial_state(self.state.controller, self.config)
-            self.state = BadmmState(
-                **{**vars(fresh), "eta": self.state.eta, "dynamics_prior": self.state.dynamics_prior}
-            )
+            self.state = replace(fresh, eta=self.state.eta, dynamics_prior=self.state.dynamics_prior)
         row = self._iterate(learner, camera)
         rollout(self.task, self.engine, self.conditions, policy_actor(self.policy), camera)
         outcome = self.task.judge(self.engine, self.conditions)

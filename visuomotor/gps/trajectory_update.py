@@ -135,7 +135,7 @@ def _find(search: Passes, condition: int, bound: float, eta: float, tolerance: f
     while used < passes:
         used += 1
         law = search.backward(condition, exp(x))
-        kl = search.divergence(condition, law)
+        kl = max(search.divergence(condition, law), 0.0)  # rounding may take it below
         if kl <= bound * (1 + tolerance) and kl >= best.kl:
             converged = kl >= bound * (1 - tolerance) or x <= _LOG_SMALLEST
             best = _Found(law, exp(x), kl, converged)

@@ -44,7 +44,7 @@ def rollout(
     camera: Camera | None = None,
     generator: torch.Generator | None = None,
     spread: float = 0.0,
-    watch: Callable[[int], None] | None = None,
+    watch: Callable[[], None] | None = None,
 ) -> Samples:
     """One episode in every world.
 
@@ -52,7 +52,7 @@ def rollout(
         actor: asked at every control step; its actions are clipped to the task's limits when applied and recorded.
         camera: renders each step's image; None for none.
         generator, spread: the start pose's randomness, see `Task.start`.
-        watch: called with each step before the action, for videos.
+        watch: called at every step before the action, for videos.
 
     Raises:
         VisuomotorError: a world's physics blew up; nothing may be learned from such an episode.
@@ -63,7 +63,7 @@ def rollout(
         seen = None if camera is None else camera.rgb()
         observation = Observation(step, task.state(engine, conditions), task.proprioception(engine), seen)
         if watch is not None:
-            watch(step)
+            watch()
         action = actor(observation).clamp(-task.action_limits, task.action_limits)
         if not action.isfinite().all():
             raise VisuomotorError(f"the actions at step {step} are not finite; the controller or policy has diverged")

@@ -1,6 +1,7 @@
 """What a task is: a scene, its conditions, and small functions of the simulation's state."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -115,5 +116,8 @@ class Task(ABC):
         """Proportional and derivative gains `(action,)` of a controller that holds the start pose (N m/rad, N m s/rad)."""
 
     @abstractmethod
-    def judge(self, engine: Engine, conditions: Conditions) -> Outcome:
-        """Finish the episodes (release what is held, wait) and see what has become of them."""
+    def judge(self, engine: Engine, conditions: Conditions, watch: Callable[[], None] | None = None) -> Outcome:
+        """Finish the episodes (release what is held, wait) and see what has become of them.
+
+        watch: called every control period meanwhile.
+        """

@@ -1,5 +1,6 @@
 """Hang a coat hanger on a clothes rack."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import mujoco
@@ -78,7 +79,7 @@ class Hanger(Task):
         self._points = [model.site(name).id for name in robot.points]
         self._grasp = model.equality(hanger.grasp).id
         self._hook, self._bar = model.site(hanger.hook_inside).id, model.site(rack.bar_center).id
-        self._clothes = [model.geom(name).id for name in clothes.geoms]
+        self._clothes = [model.geom(name).id for name in clothes]
         self._clothes_alpha = torch.from_numpy(model.geom_rgba[self._clothes, 3].copy())
         self._start_angles = torch.from_numpy(arm_pose(model, "r", _START, (1.0, 0.0, 0.0, 0.0)))
         self._left_angles: dict[tuple[float, ...], Tensor] = {}
@@ -166,7 +167,7 @@ class Hanger(Task):
     def holding_gains(self) -> tuple[Tensor, Tensor]:
         return torch.tensor(_KP, dtype=torch.float64), torch.tensor(_KD, dtype=torch.float64)
 
-    def judge(self, engine: Engine, conditions: Conditions) -> Outcome:
+    def judge(self, engine: Engine, conditions: Conditions, watch: Callable[[], None] | None = None) -> Outcome:
         gap = self.state(engine, conditions)[:, 14:23].unflatten(-1, (3, 3))
         distance = gap.norm(dim=-1).mean(-1)
         engine.field("ctrl")[:, self._motors] = 0.0
@@ -176,6 +177,8 @@ class Hanger(Task):
         for _ in range(round(_RELEASE_SECONDS / self.control_period)):
             engine.step(self.substeps)
             blown_up |= engine.diverged
+            if watch is not None:
+                watch()
         sites = engine.field("site_xpos")
         offset = sites[:, self._hook] - sites[:, self._bar]
         on_bar = (offset[:, [0, 2]].norm(dim=-1) < 0.03) & (offset[:, 1].abs() < BAR_HALF_LENGTH)
