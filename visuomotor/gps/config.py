@@ -95,11 +95,11 @@ class BadmmConfig:
 class EndToEndConfig:
     """Training of the visuomotor policy."""
 
-    iterations: int = 4
-    """Iterations of guided policy search with the visuomotor policy."""
+    iterations: int = 3
+    """Iterations of guided policy search with the visuomotor policy; the paper's hanger took 2."""
     motor: FitConfig = field(default_factory=lambda: FitConfig(steps=2000))
     """First the fully connected layers alone, on fixed feature points."""
-    whole: FitConfig = field(default_factory=lambda: FitConfig(steps=100, batch=50, learning_rate=3e-4))
+    whole: FitConfig = field(default_factory=lambda: FitConfig(steps=150, batch=50, learning_rate=3e-4))
     """Then all layers together."""
 
 

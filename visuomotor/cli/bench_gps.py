@@ -1,0 +1,97 @@
+"""One trajectory update, the part of guided policy search that the original code spends its minutes on."""
+
+import statistics
+import time
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from visuomotor.gps.config import PRESETS, GpsConfig
+from visuomotor.gps.dynamics import fit_dynamics, fit_prior, transitions
+from visuomotor.gps.linear_gaussian import Controller
+from visuomotor.gps.lqr import QuadraticCost
+from visuomotor.gps.mixture import GaussianMixture
+from visuomotor.gps.sampler import exploring, holding_controller, smooth_noise
+from visuomotor.gps.trajectory_update import TrajectoryUpdate, update_controllers
+from visuomotor.runs.provenance import cores, versions
+from visuomotor.tasks import make_task
+from visuomotor.tasks.rollout import Samples, rollout
+
+_SEED = 0
+
+
+def bench_gps(repeats: int = 9) -> dict[str, Any]:
+    """Time what follows the sampling in one iteration of trajectory optimisation on the hanger's 18 conditions.
+
+    The data are real: trajectories are optimised for as many iterations as the prior remembers, then the last
+    iteration's computation is repeated. The bar is 0.4 s on two cores.
+
+    Returns:
+        `seconds_fit_and_update`: median over the repeats of prior, dynamics and update together;
+        `seconds_prior`, `seconds_dynamics`, `seconds_update`: the medians of its parts; `search_passes`: the most that
+        a condition's search on eta took; `conditions`, `steps`, `states`, `actions`, `repeats`,
+        `cores`, `versions`.
+    """
+    settings = PRESETS["laptop"]
+    task = make_task("hanger")
+    conditions = task.conditions("training")
+    engine = task.make_engine(len(conditions))
+    generator = torch.Generator().manual_seed(_SEED)
+    task.start(engine, conditions, None, 0.0)
+    controller = holding_controller(task, task.state(engine, conditions), settings.trajectory.noise)
+    noise_shape = len(conditions), task.steps, task.action_size
+    prior, eta, pool = None, None, []
+    remembered = settings.dynamics.prior_iterations
+    results: list[_Timed] = []
+    for iteration in range(remembered + 1):
+        noise = smooth_noise(noise_shape, generator, settings.trajectory.noise_width)
+        samples = rollout(task, engine, conditions, exploring(controller, noise))
+        pool = [*pool, transitions(samples.states, samples.actions)][-remembered:]
+        expansion = task.cost.expand(samples.states, samples.actions)
+        cost = QuadraticCost(expansion.hessian, expansion.gradient, expansion.constant)
+        rounds = repeats + 1 if iteration == remembered else 1
+        results = [_fit_and_update(samples, pool, cost, controller, prior, eta, settings) for _ in range(rounds)]
+        prior, controller, eta = results[-1].prior, results[-1].update.controller, results[-1].update.eta
+    results = results[1:]  # the first one warms up
+    return {
+        "seconds_fit_and_update": statistics.median(sum(result.seconds) for result in results),
+        "seconds_prior": statistics.median(result.seconds[0] for result in results),
+        "seconds_dynamics": statistics.median(result.seconds[1] for result in results),
+        "seconds_update": statistics.median(result.seconds[2] for result in results),
+        "search_passes": results[-1].update.passes,
+        "conditions": len(conditions),
+        "steps": task.steps,
+        "states": task.state_size,
+        "actions": task.action_size,
+        "repeats": repeats,
+        "cores": cores(),
+        "versions": versions(),
+    }
+
+
+class _Timed(NamedTuple):
+    prior: GaussianMixture
+    update: TrajectoryUpdate
+    seconds: tuple[float, float, float]
+
+
+def _fit_and_update(
+    samples: Samples,
+    pool: list[Tensor],
+    cost: QuadraticCost,
+    controller: Controller,
+    prior: GaussianMixture | None,
+    eta: Tensor | None,
+    settings: GpsConfig,
+) -> _Timed:
+    fit, generator = settings.dynamics, torch.Generator().manual_seed(_SEED)
+    bound = torch.full((len(samples.states),), settings.trajectory.kl_step * samples.states.shape[1]).double()
+    begin = time.perf_counter()
+    prior = fit_prior(torch.cat(pool), fit.clusters, fit.prior_points, generator, prior)
+    fitted_prior = time.perf_counter()
+    dynamics = fit_dynamics(samples.states, samples.actions, prior, fit.prior_strength, fit.ridge)
+    fitted_dynamics = time.perf_counter()
+    update = update_controllers(cost, dynamics, controller, bound, eta=eta)
+    updated = time.perf_counter()
+    return _Timed(prior, update, (fitted_prior - begin, fitted_dynamics - fitted_prior, updated - fitted_dynamics))
