@@ -4,7 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from linear_problems import normal, random_controller, random_problem, simulate
-from torch.distributions import MultivariateNormal, kl_divergence as torch_kl
+from torch.distributions import MultivariateNormal
+from torch.distributions import kl_divergence as torch_kl
 
 from visuomotor.gps.linear_gaussian import Controller, kl_divergence, marginals, propagate
 from visuomotor.gps.lqr import Passes

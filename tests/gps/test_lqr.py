@@ -155,8 +155,6 @@ def test_expected_cost_is_the_mean_over_samples():
     draw = torch.distributions.MultivariateNormal(spread.mean, spread.covariance)
     torch.manual_seed(0)
     z = draw.sample((20_000,))
-    values = (
-        0.5 * torch.einsum("snti,ntij,sntj->snt", z, cost.hessian, z) + (cost.gradient * z).sum(-1) + cost.constant
-    )
+    values = 0.5 * torch.einsum("snti,ntij,sntj->snt", z, cost.hessian, z) + (cost.gradient * z).sum(-1) + cost.constant
     error = values.std(0) / len(values) ** 0.5
     assert ((values.mean(0) - cost.expected(spread)).abs() < 5 * error).all()

@@ -10,7 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from visuomotor.gps.linalg import cholesky
+from visuomotor.gps.linalg import cholesky, one_thread
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ def propagate(controller: Controller, dynamics: Dynamics) -> Iterator[tuple[Tens
         yield mean, covariance
 
 
+@one_thread
 def marginals(controller: Controller, dynamics: Dynamics) -> Marginals:
     """Propagate the initial Gaussian through controller and dynamics."""
     conditions, steps, actions, states = controller.gain.shape
@@ -117,6 +118,7 @@ def marginals(controller: Controller, dynamics: Dynamics) -> Marginals:
     return Marginals(mean, covariance, states)
 
 
+@one_thread
 def kl_divergence(new: Controller, old: Controller, state_mean: Tensor, state_covariance: Tensor) -> Tensor:
     """E_x[ KL(new(u|x) || old(u|x)) ] in nats for x ~ N(state_mean, state_covariance), `(N, T)`.
 

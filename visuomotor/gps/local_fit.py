@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from visuomotor.gps.linalg import cholesky
+from visuomotor.gps.linalg import cholesky, one_thread
 from visuomotor.gps.mixture import GaussianMixture
 
 
@@ -20,6 +20,7 @@ class LocalFit(NamedTuple):
     covariance: Tensor
 
 
+@one_thread
 def fit_locally(samples: Tensor, inputs: int, prior: GaussianMixture, strength: float, ridge: float) -> LocalFit:
     """Fit a Gaussian to the samples of each time step and condition it on the inputs.
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from visuomotor.gps import lqr_kernel
+from visuomotor.gps.linalg import one_thread
 from visuomotor.gps.linear_gaussian import Controller, Dynamics, Marginals
 
 
@@ -24,6 +25,7 @@ class QuadraticCost:
     gradient: Tensor
     constant: Tensor
 
+    @one_thread
     def expected(self, marginals: Marginals) -> Tensor:
         """E[c_t(z_t)] under Gaussian marginals, `(N, T)`."""
         trace = torch.einsum("ntij,ntij->nt", self.hessian, marginals.covariance)

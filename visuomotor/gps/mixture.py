@@ -6,7 +6,7 @@ from math import log, pi
 import torch
 from torch import Tensor
 
-from visuomotor.gps.linalg import cholesky, solve_lower
+from visuomotor.gps.linalg import cholesky, one_thread, solve_lower
 
 _COVARIANCE_FLOOR = 1e-6
 _NEGLIGIBLE = 1e-15  # of a point's responsibility
@@ -60,6 +60,7 @@ def maximise(points: Tensor, responsibilities: Tensor) -> GaussianMixture:
     return GaussianMixture(mass / mass.sum(), means, (covariances + covariances.mT) / 2 + floor)
 
 
+@one_thread
 def fit_mixture(
     points: Tensor,
     clusters: int,

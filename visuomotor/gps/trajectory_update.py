@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.camera.workers import available_cores, share_work
+from visuomotor.gps.linalg import one_thread
 from visuomotor.gps.linear_gaussian import Controller, Dynamics, Marginals, marginals
 from visuomotor.gps.lqr import Law, Passes, QuadraticCost, stack_laws
 
@@ -65,6 +66,7 @@ def add_log_density(cost: QuadraticCost, controller: Controller, weight: Tensor)
     )
 
 
+@one_thread
 def update_controllers(
     cost: QuadraticCost,
     dynamics: Dynamics,

@@ -48,7 +48,7 @@ class VisionLayers(nn.Module):
                 f"use at least {_SMALLEST_SIDE}x{_SMALLEST_SIDE}"
             )
         pixels = (images.float() / 255 - self.pixel_mean).permute(0, 3, 1, 2)  # channels last, as convolutions like it
-        return self.conv3(self.conv2(self.conv1(pixels).relu()).relu()).relu()
+        return self.conv3(self.conv2(self.conv1(pixels).relu_()).relu_()).relu_()  # in place: fresh memory is slow
 
     def load_first_layer(self, path: Path | str) -> None:
         """Take the first layer's filters from a file, for instance those of an ImageNet classifier.
@@ -67,7 +67,9 @@ class VisionLayers(nn.Module):
                 'torch.save({"weight": tensor of shape (64, 3, 7, 7)}, path)'
             ) from error
         if weight.shape != self.conv1.weight.shape or not weight.isfinite().all():
-            raise VisuomotorError(f"{path} holds filters of shape {tuple(weight.shape)}; they must be (64, 3, 7, 7), finite")
+            raise VisuomotorError(
+                f"{path} holds filters of shape {tuple(weight.shape)}; they must be (64, 3, 7, 7), finite"
+            )
         with torch.no_grad():
             self.conv1.weight.copy_(weight)
             if "bias" in filters:
