@@ -1,4 +1,4 @@
-"""Guided policy search with BADMM: trajectories learn from the full state, the policy learns from them to see and act."""
+"""Guided policy search with BADMM: trajectories learn from the full state, the policy from them, to see and act."""
 
 from visuomotor.gps.config import PRESETS, GpsConfig
 from visuomotor.gps.trainer import train

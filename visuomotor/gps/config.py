@@ -16,7 +16,7 @@ class ImageConfig:
     supersampling: int = 2
     """Rays along each side of a pixel: a wire thinner than a pixel then keeps its place."""
     distractors: int = 6
-    """Random shapes pasted over training images, at most so many each, so that clutter distracts less; the paper has 0."""
+    """Random shapes pasted over a training image, at most, so that clutter distracts less; the paper has none."""
     first_layer: str | None = None
     """File of first-layer filters to begin with (see `VisionLayers.load_first_layer`); None draws them at random."""
 

@@ -33,9 +33,7 @@ class StateLearner:
 class VisuomotorLearner:
     """The visuomotor policy: taught its motor layers first, on fixed feature points, then as a whole."""
 
-    def __init__(
-        self, policy: VisuomotorPolicy, config: EndToEndConfig, distractors: int, generator: torch.Generator
-    ):
+    def __init__(self, policy: VisuomotorPolicy, config: EndToEndConfig, distractors: int, generator: torch.Generator):
         self.policy, self._config, self._distractors, self._generator = policy, config, distractors, generator
 
     def teach(self, samples: list[Samples], taught: Lesson, covariance: Tensor) -> float:
@@ -50,7 +48,9 @@ class VisuomotorLearner:
         # feature points of each image as it is and, since they will shift a little among clutter, with shapes on it
         with torch.no_grad():
             points = [policy.vision(chunk) for chunk in images.split(_CHUNK)]
-            points += [policy.vision(self._distract(chunk)) for chunk in images.split(_CHUNK)] if self._distractors else []
+            points += (
+                [policy.vision(self._distract(chunk)) for chunk in images.split(_CHUNK)] if self._distractors else []
+            )
         copies = len(points) // len(images.split(_CHUNK))
         repeated = Lesson(taught.target.repeat(copies, 1), taught.precision.repeat(copies, 1, 1))
         inputs = [torch.cat(points), readings.repeat(copies, 1)]
@@ -69,9 +69,7 @@ class VisuomotorLearner:
     @torch.inference_mode()
     def mean_actions(self, samples: Samples) -> Tensor:
         device = self.policy.action_scale.device
-        pairs = zip(
-            _images(samples).split(_CHUNK), samples.proprioception.flatten(0, 1).split(_CHUNK), strict=True
-        )
+        pairs = zip(_images(samples).split(_CHUNK), samples.proprioception.flatten(0, 1).split(_CHUNK), strict=True)
         actions = torch.cat([self.policy(i.to(device), p.to(device)) for i, p in pairs])
         return actions.cpu().double().view(*samples.actions.shape).clone()
 
@@ -101,4 +99,3 @@ def _scale_once(mean: Tensor, scale: Tensor, action_scale: Tensor, inputs: Tenso
     mean.copy_(inputs.mean(0))
     scale.copy_(inputs.std(0).clamp(min=_SMALLEST_SCALE))
     action_scale.copy_(targets.std(0).clamp(min=_SMALLEST_SCALE))
-

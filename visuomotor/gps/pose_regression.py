@@ -60,7 +60,9 @@ class PoseTraining:
         train = len(data.images) - data.held_out
         progress = self.epoch / config.epochs
         for group in self.optimiser.param_groups:
-            group["lr"] = config.learning_rate * max(0.02, 0.5 * (1 + torch.cos(torch.tensor(progress * torch.pi)).item()))
+            group["lr"] = config.learning_rate * max(
+                0.02, 0.5 * (1 + torch.cos(torch.tensor(progress * torch.pi)).item())
+            )
         total = 0.0
         for rows in torch.randperm(train, generator=generator).split(config.batch):
             images = paste_shapes(data.images[rows], self._distractors, generator)

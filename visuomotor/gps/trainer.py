@@ -81,7 +81,7 @@ class Trainer:
     def _length(self, phase: str) -> int:
         config = self.config
         lengths = (config.pose.epochs, config.trajectory.iterations, config.end_to_end.iterations)
-        return dict(zip(_PHASES, lengths, strict=True))[phase]
+        return lengths[_PHASES.index(phase)]
 
     def _finish_phase(self) -> None:
         if self.phase == "pose":
@@ -97,9 +97,7 @@ class Trainer:
         if self.pose_training is None:  # the images are drawn anew after a resume: same seed, same images
             drawing = torch.Generator().manual_seed(self.seed + 1)
             data = record_poses(self.task, self.config.pose.images, self.config.image, drawing)
-            self.pose_training = PoseTraining(
-                self.pose_network, data, self.config.pose, self.config.image.distractors
-            )
+            self.pose_training = PoseTraining(self.pose_network, data, self.config.pose, self.config.image.distractors)
         return self.pose_training
 
     def _move(self) -> dict[str, float]:
@@ -128,9 +126,7 @@ class Trainer:
         if self.state is None:
             self.task.start(self.engine, self.conditions, None, 0.0)
             start = self.task.state(self.engine, self.conditions)
-            self.state = initial_state(
-                holding_controller(self.task, start, self.config.trajectory.noise), self.config
-            )
+            self.state = initial_state(holding_controller(self.task, start, self.config.trajectory.noise), self.config)
         samples, outcome = self._sample(self.state, camera)
         numbers: dict[str, float] = {}
         self.state = iterate(

@@ -1,7 +1,7 @@
 """A small clothes rack in the PR2's left hand."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import mujoco
 import numpy as np
@@ -68,7 +68,7 @@ def add_rack(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -> Rack:
     )
 
 
-def _add_handle(body):
+def _add_handle(body: Any) -> Any:
     """From the left pole through the fingers and a little further."""
     x, y, z = TOOL_IN_RACK
     end = (x, y + 0.03, z)

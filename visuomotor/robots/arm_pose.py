@@ -6,9 +6,12 @@ from typing import Final
 import mink
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.robots import pr2_facts as facts
+
+Vector = Sequence[float] | NDArray[np.float64]
 
 POSITION_TOLERANCE: Final = 1e-3  # m
 ORIENTATION_TOLERANCE: Final = 1e-2  # rad
@@ -27,9 +30,7 @@ _STEP: Final = 0.3  # rad a joint and iteration, at most
 _ITERATIONS: Final = 60
 
 
-def left_arm_pose(
-    model: mujoco.MjModel, target_position: Sequence[float], target_quat: Sequence[float] | None = None
-) -> np.ndarray:
+def left_arm_pose(model: mujoco.MjModel, target_position: Vector, target_quat: Vector | None = None) -> np.ndarray:
     """`arm_pose` of the left arm."""
     return arm_pose(model, "l", target_position, target_quat)
 
@@ -37,11 +38,11 @@ def left_arm_pose(
 def arm_pose(
     model: mujoco.MjModel,
     side: facts.Side,
-    target_position: Sequence[float],
-    target_quat: Sequence[float] | None = None,
+    target_position: Vector,
+    target_quat: Vector | None = None,
     *,
-    orientation_weight: float | Sequence[float] = 0.3,
-    start: Sequence[float] | None = None,
+    orientation_weight: float | Vector = 0.3,
+    start: Vector | None = None,
 ) -> np.ndarray:
     """The `(7,)` joint angles (rad) at which a hand's tool frame takes a pose. The same call gives the same answer.
 

@@ -1,7 +1,7 @@
 """Willow Garage's PR2 with both arms, from primitives: the right arm obeys torques, the left holds still."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import mujoco
 import numpy as np
@@ -103,7 +103,7 @@ def _set_options(spec: mujoco.MjSpec) -> None:
     spec.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE  # the engine insists: MuJoCo 4.0.0 errs with the sparse one
 
 
-def _add_trunk(base, torso) -> None:
+def _add_trunk(base: Any, torso: Any) -> None:
     box(base, "base", (0, 0, 0.19), (0.32, 0.32, 0.11), _BASE)
     box(base, "base_skirt", (0, 0, 0.055), (0.27, 0.27, 0.03), _DARK)
     for index, (x, y) in enumerate(((0.23, 0.23), (0.23, -0.23), (-0.23, 0.23), (-0.23, -0.23))):

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import mujoco
+import numpy as np
+from numpy.typing import NDArray
 
 from visuomotor.robots.collision import NOTHING
 
 Color = tuple[float, float, float, float]
-Point = Sequence[float]
+Point = Sequence[float] | NDArray[np.float64]
 
 
 def box(body: Any, name: str, center: Point, half: Point, color: Color, touch: dict[str, int] = NOTHING, **more: Any):
