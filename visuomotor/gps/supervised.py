@@ -12,7 +12,7 @@ from visuomotor.gps.linear_gaussian import Controller, Marginals
 
 @dataclass(frozen=True)
 class Lesson:
-    """Weighted regression targets, one row a sample and step: minimise sum_i (mean_i - target_i)' P_i (mean_i - target_i).
+    """Weighted regression, one row a sample and step: minimise sum_i (mean_i - target_i)' P_i (mean_i - target_i).
 
     target `(B, U)`; precision `(B, U, U)`. Float64.
     """

@@ -105,8 +105,8 @@ def _shoulder(model: mujoco.MjModel, side: facts.Side) -> np.ndarray:
 def _unreachable(
     model: mujoco.MjModel,
     side: facts.Side,
-    position: Sequence[float],
-    quat: Sequence[float] | None,
+    position: Vector,
+    quat: Vector | None,
     miss: tuple[float, float],
 ) -> VisuomotorError:
     hand = "right" if side == "r" else "left"

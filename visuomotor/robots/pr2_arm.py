@@ -69,6 +69,8 @@ def _add_shell(body: Any, side: facts.Side, link: str, shell: Color, dark: Color
             cylinder(body, f"{side}_wrist", (0, -0.035, 0), (0, 0.035, 0), 0.032, dark)
         case "gripper_palm_link":
             box(body, f"{side}_palm", (0.065, 0, 0), (0.035, 0.055, 0.028), shell, touch)
+        case _:  # the roll links are only inertia
+            pass
 
 
 def _add_gripper(palm: Any, side: facts.Side, shell: Color, dark: Color) -> None:

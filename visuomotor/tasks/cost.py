@@ -22,7 +22,7 @@ class Expansion(NamedTuple):
 
 @dataclass(frozen=True)
 class Cost:
-    """l(x, u, progress) = outer(squares(x, u), progress): smooth convex squares inside a concave, rising outer function.
+    """l(x, u, progress) = outer(squares(x, u), progress): smooth convex squares in a concave, rising outer function.
 
     `squares(state (X,), action (U,)) -> (k,)` and `outer(squares (k,), progress ()) -> ()`; progress is (t + 1) / T.
     The log of a squared distance is such a cost: sharp at the target, but concave away from it, so that its own

@@ -35,7 +35,7 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How episodes ended: success `(n,)` bool; distance `(n,)` m, mean over the end-effector points, from the target."""
+    """How episodes ended: success `(n,)` bool; distance `(n,)` m of the end-effector points from their targets, mean."""
 
     success: Tensor
     distance: Tensor
@@ -113,7 +113,7 @@ class Task(ABC):
 
     @abstractmethod
     def holding_gains(self) -> tuple[Tensor, Tensor]:
-        """Proportional and derivative gains `(action,)` of a controller that holds the start pose (N m/rad, N m s/rad)."""
+        """Gains `(action,)` of a PD controller that holds the start pose: N m/rad and N m s/rad."""
 
     @abstractmethod
     def judge(self, engine: Engine, conditions: Conditions, watch: Callable[[], None] | None = None) -> Outcome:

@@ -123,7 +123,7 @@ class Hanger(Task):
         self._place(engine, conditions, angles + wander)
 
     def _place(self, engine: Engine, conditions: Conditions, angles: Tensor) -> None:
-        """Right arm at angles `(n, 7)`, hanger in hand, rack in the left hand at its target, clothes shown or hidden."""
+        """Right arm at angles `(n, 7)`, hanger in hand, rack in the left hand at its target, clothes shown or not."""
         engine.reset()
         qpos, ctrl = engine.field("qpos"), engine.field("ctrl")
         left = torch.stack([self._left_arm(target) for target in conditions.target])

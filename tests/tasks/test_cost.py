@@ -1,0 +1,96 @@
+"""Costs: values that are known, derivatives, and the expansion's two promises."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from visuomotor.tasks import Cost
+from visuomotor.tasks.pr2.point_cost import point_cost
+
+STATES, ACTIONS, STEPS = 6, 2, 4
+COSTS = {
+    "points": point_cost(slice(1, 4)),
+    "square only": point_cost(slice(0, 3), log=0.0, torque=0.3),
+    "root": Cost(
+        lambda x, u: torch.stack([(x[0] - 2 * x[1] + u[0]).square(), x.square().sum(), (u - 1).square().sum()]),
+        lambda squares, progress: torch.sqrt(squares[0] + 0.1) * progress + torch.log1p(squares[1]) + squares[2],
+    ),
+}
+every_cost = pytest.mark.parametrize("cost", COSTS.values(), ids=COSTS)
+
+
+def episode(seed, count=3, size=0.3):
+    generator = torch.Generator().manual_seed(seed)
+    states = size * torch.randn(count, STEPS, STATES, generator=generator, dtype=torch.float64)
+    return states, torch.randn(count, STEPS, ACTIONS, generator=generator, dtype=torch.float64)
+
+
+def evaluate(expansion, states, actions):
+    z = torch.cat([states, actions], -1)
+    bent = (expansion.hessian @ z[..., None])[..., 0]
+    return expansion.constant + (expansion.gradient * z).sum(-1) + 0.5 * (bent * z).sum(-1)
+
+
+@pytest.mark.parametrize(
+    ("distance", "logarithm"),
+    [(0.0, -11.513), (0.001, -11.418), (0.005, -10.26), (0.01, -9.115), (0.05, -5.987), (0.1, -4.604), (0.2, -3.219)],
+)
+def test_known_values(distance, logarithm):
+    cost = point_cost(slice(0, 9), square=0.0, torque=0.0)
+    states = torch.zeros(2, 9, dtype=torch.float64)
+    states[:, 4] = distance
+    value = cost(states, torch.zeros(2, 7, dtype=torch.float64))
+    assert value[0].item() == pytest.approx(0.5 * 0.5 * logarithm, abs=1e-3)  # half way up the ramp
+    assert value[1].item() == pytest.approx(10 * 0.5 * logarithm, abs=1e-2)  # ten times at the last step
+
+
+def test_every_term_by_hand():
+    cost = point_cost(slice(0, 3), square=2.0, log=3.0, torque=0.1)
+    states = torch.tensor([[0.1, -0.2, 0.2, 7.0], [0.0, 0.0, 0.0, 7.0]], dtype=torch.float64)
+    actions = torch.tensor([[3.0, 4.0], [1.0, 0.0]], dtype=torch.float64)
+    first = 0.5 * (2.0 * 0.09 + 3.0 * math.log(0.09 + 1e-5)) / 2 + 0.05 * 25
+    last = 10 * 0.5 * 3.0 * math.log(1e-5) + 0.05
+    torch.testing.assert_close(cost(states, actions), torch.tensor([first, last], dtype=torch.float64))
+
+
+@every_cost
+def test_the_expansion_touches_the_cost_and_its_slope(cost):
+    states, actions = episode(0)
+    expansion = cost.expand(states, actions)
+    assert expansion.hessian.shape == (3, STEPS, STATES + ACTIONS, STATES + ACTIONS)
+    torch.testing.assert_close(evaluate(expansion, states, actions), cost(states, actions))
+    z = torch.cat([states, actions], -1)
+    slope = expansion.gradient + (expansion.hessian @ z[..., None])[..., 0]
+    step = 1e-6
+    for axis in range(STATES + ACTIONS):
+        shift = torch.zeros(STATES + ACTIONS, dtype=torch.float64)
+        shift[axis] = step
+        ahead, behind = z + shift, z - shift
+        difference = cost(ahead[..., :STATES], ahead[..., STATES:]) - cost(behind[..., :STATES], behind[..., STATES:])
+        torch.testing.assert_close(slope[..., axis], difference / (2 * step), rtol=1e-5, atol=1e-6)
+
+
+@every_cost
+@settings(deadline=None, max_examples=25, derandomize=True)
+@given(seed=st.integers(0, 10_000), here=st.floats(1e-3, 2.0), there=st.floats(1e-4, 20.0))
+def test_the_expansion_is_convex_and_never_below_the_cost(cost, seed, here, there):
+    states, actions = episode(seed, size=here)
+    expansion = cost.expand(states, actions)
+    torch.testing.assert_close(expansion.hessian, expansion.hessian.mT)
+    scale = expansion.hessian.abs().amax((-2, -1)).clamp(min=1.0)
+    assert (torch.linalg.eigvalsh(expansion.hessian)[..., 0] > -1e-12 * scale).all()
+    other_states, other_actions = episode(seed + 1, size=there)
+    bound, value = evaluate(expansion, other_states, other_actions), cost(other_states, other_actions)
+    assert (bound >= value - 1e-9 * (1 + bound.abs() + expansion.constant.abs())).all()
+
+
+def test_leading_axes_do_not_matter():
+    cost = COSTS["points"]
+    states, actions = episode(1)
+    whole = cost(states, actions)
+    assert whole.shape == (3, STEPS)
+    torch.testing.assert_close(cost(states[1], actions[1]), whole[1])
+    torch.testing.assert_close(cost.expand(states[1], actions[1]).hessian, cost.expand(states, actions).hessian[1])
