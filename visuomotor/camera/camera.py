@@ -10,8 +10,8 @@ from torch import Tensor
 from visuomotor.camera.kernel import render_worlds
 from visuomotor.camera.scene import per_world_looks, read_fixed, read_looks, read_meshes, read_poses
 from visuomotor.camera.surfaces import MOST_PER_PRIMITIVE
-from visuomotor.camera.workers import available_cores, share_work
 from visuomotor.engine import Engine
+from visuomotor.engine.workers import available_cores, share_work
 from visuomotor.errors import VisuomotorError, unknown
 
 _LARGEST_SIDE = 4096

@@ -164,7 +164,7 @@ def _time_warp(model: mujoco.MjModel, camera: str, size: int, engine: CpuEngine,
         import warp as wp
     except ImportError:
         return None
-    wp.config.quiet = True
+    wp.config.quiet = True  # pyright: ignore[reportAttributeAccessIssue]
     wp.init()
     with wp.ScopedDevice("cpu"):
         try:

@@ -1,5 +1,6 @@
 """Pose regression: the vision layers learn to see the target from images of known poses."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from visuomotor.policies import PoseNetwork, paste_shapes
 from visuomotor.tasks.task import Task
 
 _WORLDS = 50
+_LAST_RATE = 0.02  # the learning rate's floor, as a fraction of its start
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,9 @@ class PoseTraining:
         data, config, network = self._data, self._config, self.network
         device = next(network.parameters()).device
         train = len(data.images) - data.held_out
-        progress = self.epoch / config.epochs
+        cosine = 0.5 * (1 + math.cos(math.pi * self.epoch / config.epochs))
         for group in self.optimiser.param_groups:
-            group["lr"] = config.learning_rate * max(
-                0.02, 0.5 * (1 + torch.cos(torch.tensor(progress * torch.pi)).item())
-            )
+            group["lr"] = config.learning_rate * max(_LAST_RATE, cosine)
         total = 0.0
         for rows in torch.randperm(train, generator=generator).split(config.batch):
             images = paste_shapes(data.images[rows], self._distractors, generator)

@@ -68,13 +68,13 @@ class Trainer:
 
     def steps(self) -> Iterator[dict[str, Any]]:
         """Go on until training is done; yields a row of metrics after every step."""
+        self._leave_finished_phases()
         while self.phase != "done":
             started = time.monotonic()
             row = {"phase": self.phase, "iteration": self.iteration, "iterations": self._length(self.phase)}
             row |= {"pose": self._see, "trajectories": self._move, "policy": self._see_and_move}[self.phase]()
             self.iteration += 1
-            while self.phase != "done" and self.iteration >= self._length(self.phase):
-                self._finish_phase()
+            self._leave_finished_phases()
             self.elapsed += time.monotonic() - started
             yield row | {"elapsed_seconds": self.elapsed}
 
@@ -83,12 +83,13 @@ class Trainer:
         lengths = (config.pose.epochs, config.trajectory.iterations, config.end_to_end.iterations)
         return lengths[_PHASES.index(phase)]
 
-    def _finish_phase(self) -> None:
-        if self.phase == "pose":
-            self.policy.vision.load_state_dict(self.pose_network.vision.state_dict())
-            self.pose_training = None
+    def _leave_finished_phases(self) -> None:
         phases = (*_PHASES, "done")
-        self.phase, self.iteration = phases[phases.index(self.phase) + 1], 0
+        while self.phase != "done" and self.iteration >= self._length(self.phase):
+            if self.phase == "pose":
+                self.policy.vision.load_state_dict(self.pose_network.vision.state_dict())
+                self.pose_training = None
+            self.phase, self.iteration = phases[phases.index(self.phase) + 1], 0
 
     def _see(self) -> dict[str, float]:
         return self._pose_training().run_epoch(self.generator)

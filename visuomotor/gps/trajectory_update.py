@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from visuomotor.camera.workers import available_cores, share_work
+from visuomotor.engine.workers import available_cores, share_work
 from visuomotor.gps.linalg import one_thread
 from visuomotor.gps.linear_gaussian import Controller, Dynamics, Marginals, marginals
 from visuomotor.gps.lqr import Law, Passes, QuadraticCost, stack_laws

@@ -54,23 +54,23 @@ class VisionLayers(nn.Module):
         """Take the first layer's filters from a file, for instance those of an ImageNet classifier.
 
         The file is written by `torch.save({"weight": (64, 3, 7, 7), "bias": (64,)}, path)`: float32, axes output,
-        rgb, rows, columns, for pixels in [0, 1] less their mean. The bias may be left out.
+        rgb, rows, columns, for pixels in [0, 1] less their mean. Without a bias it is zero.
         """
         try:
             filters = torch.load(path, weights_only=True, map_location="cpu")
             weight = filters["weight"].float()
+            bias = filters.get("bias", torch.zeros(len(weight))).float()
         except FileNotFoundError as error:
             raise VisuomotorError(f"there is no file of first-layer filters at {path}") from error
         except Exception as error:
             raise VisuomotorError(
                 f"{path} does not hold first-layer filters; write it with "
-                'torch.save({"weight": tensor of shape (64, 3, 7, 7)}, path)'
+                'torch.save({"weight": tensor (64, 3, 7, 7), "bias": tensor (64,)}, path)'
             ) from error
-        if weight.shape != self.conv1.weight.shape or not weight.isfinite().all():
-            raise VisuomotorError(
-                f"{path} holds filters of shape {tuple(weight.shape)}; they must be (64, 3, 7, 7), finite"
-            )
-        with torch.no_grad():
-            self.conv1.weight.copy_(weight)
-            if "bias" in filters:
-                self.conv1.bias.copy_(filters["bias"])  # pyright: ignore[reportOptionalMemberAccess]
+        for name, value, layer in (("weight", weight, self.conv1.weight), ("bias", bias, self.conv1.bias)):
+            if layer is None or value.shape != layer.shape or not value.isfinite().all():
+                raise VisuomotorError(
+                    f"{path} holds a {name} of shape {tuple(value.shape)}; "
+                    "the weight must be (64, 3, 7, 7), the bias (64,), both finite"
+                )
+        self.conv1.load_state_dict({"weight": weight, "bias": bias})

@@ -35,7 +35,7 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How episodes ended: success `(n,)` bool; distance `(n,)` m of the end-effector points from their targets, mean."""
+    """How episodes ended: success `(n,)` bool; distance `(n,)` m, mean over end-effector points, from targets."""
 
     success: Tensor
     distance: Tensor

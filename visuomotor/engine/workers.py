@@ -43,7 +43,7 @@ def share_work(task: Callable[[int], object], count: int, threads: int) -> None:
 def _workers() -> ThreadPoolExecutor:
     global _pool
     if _pool is None:
-        _pool = ThreadPoolExecutor(max_workers=available_cores(), thread_name_prefix="camera")
+        _pool = ThreadPoolExecutor(max_workers=available_cores(), thread_name_prefix="visuomotor")
     return _pool
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from visuomotor.camera.workers import share_work
+from visuomotor.engine.workers import share_work
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
