@@ -1,8 +1,10 @@
-"""`visuomotor bench PART`: how fast the parts are on this machine."""
+"""`visuomotor bench PART`: how fast the parts are on this machine, and how soon trajectories are learned."""
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import tyro
@@ -13,25 +15,34 @@ from tyro.conf import Positional
 class Bench:
     """Measure the speed of one part on this machine."""
 
-    part: Positional[Literal["camera", "engine", "gps", "policy"]]
-    """Images, physics, one trajectory update, or the networks."""
+    part: Positional[Literal["camera", "engine", "gps", "policy", "trajectories"]]
+    """Images, physics, one trajectory update, the networks, or the whole trajectory phase."""
     json: bool = False
     """Print one JSON object as the last line instead of a table."""
     task: str = "hanger"
-    """Whose scene to measure (camera, engine)."""
+    """Which task to measure (camera, engine, trajectories)."""
     size: int = 64
     """Side of the images in pixels (camera)."""
     worlds: int = 64
     """How many worlds at once (camera, engine)."""
+    seed: int = 0
+    """Of the training (trajectories)."""
+    results: Path | None = None
+    """Also write the measurement into this folder."""
 
 
 def run(arguments: list[str]) -> None:
     options = tyro.cli(Bench, prog="visuomotor bench", args=arguments)
 
-    from visuomotor.runs.provenance import cores, hardware, versions
+    from visuomotor.runs.atomic import write_atomically
+    from visuomotor.runs.provenance import cores, git_commit, hardware, versions
 
     measured = {"bench": options.part, **_measure(options)}
-    measured |= {"cores": cores(), "hardware": hardware(), "versions": versions()}
+    measured |= {"cores": cores(), "hardware": hardware(), "commit": git_commit(), "versions": versions()}
+    measured |= {"command": shlex.join(["visuomotor", "bench", *arguments])}
+    if options.results is not None:
+        detail = {"camera": f"-{options.size}", "trajectories": f"-seed{options.seed}"}.get(options.part, "")
+        write_atomically(options.results / f"bench-{options.part}{detail}.json", json.dumps(measured, indent=2) + "\n")
     if options.json:
         print(json.dumps(measured))
     else:
@@ -47,6 +58,11 @@ def _measure(options: Bench) -> dict[str, Any]:
         from visuomotor.cli.bench_policy import bench_policy
 
         return bench_policy()
+
+    if options.part == "trajectories":
+        from visuomotor.cli.bench_trajectories import bench_trajectories
+
+        return bench_trajectories(options.task, options.seed)
 
     from visuomotor.tasks import make_task
 

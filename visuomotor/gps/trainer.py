@@ -63,6 +63,7 @@ class Trainer:
         self.state: BadmmState | None = None
         self.pose_training: PoseTraining | None = None
         self.phase, self.iteration = "pose", 0
+        self.solved = torch.zeros(len(self.conditions), dtype=torch.bool)
         self.elapsed = 0.0
         self.logged = 0
 
@@ -129,12 +130,14 @@ class Trainer:
             start = self.task.state(self.engine, self.conditions)
             self.state = initial_state(holding_controller(self.task, start, self.config.trajectory.noise), self.config)
         samples, outcome = self._sample(self.state, camera)
+        self.solved |= outcome.success
         numbers: dict[str, float] = {}
         self.state = iterate(
             self.state, samples, learner, self.task.cost, self.config, self.generator, watch=numbers.update
         )
         return numbers | {
             "cost": self.task.cost(samples.states, samples.actions).sum(-1).mean().item(),
+            "solved": self.solved.double().mean().item(),
             "success": outcome.success.double().mean().item(),
             "final_distance": outcome.distance.mean().item(),
             "divergences": float(self.engine.divergences),
@@ -163,6 +166,7 @@ class Trainer:
             "seed": self.seed,
             "phase": self.phase,
             "iteration": self.iteration,
+            "solved": self.solved,
             "elapsed": self.elapsed,
             "logged": self.logged,
             "renderer": "cpu",
@@ -183,6 +187,7 @@ class Trainer:
                 f"{self.config.image.size}; resume with the run's own config"
             )
         self.phase, self.iteration = content["phase"], content["iteration"]
+        self.solved = content["solved"]
         self.elapsed, self.logged = content["elapsed"], content["logged"]
         restore_generators({"training": self.generator}, content["generators"])
         self.pose_network.load_state_dict(content["pose_network"])
