@@ -30,7 +30,7 @@ def trajectories(seed, count, noise=0.01, spread=0.3):
 
 
 def prior_on(states, actions, clusters=5):
-    return fit_prior(transitions(states, actions), clusters, 2000, torch.Generator().manual_seed(0), None)
+    return fit_prior(transitions(states, actions), clusters, 2000, torch.Generator().manual_seed(0))
 
 
 def prediction_error(transition, offset, states, actions):
@@ -127,7 +127,7 @@ def test_the_prior_sees_at_most_so_many_points():
     tuples = transitions(states, actions)
     assert tuples.shape == (40, STEPS - 1, 2 * STATES + ACTIONS)
     torch.testing.assert_close(tuples[3, 7], torch.cat([states[3, 7], actions[3, 7], states[3, 8]]))
-    few = fit_prior(tuples, 20, 100, torch.Generator().manual_seed(0), None)
+    few = fit_prior(tuples, 20, 100, torch.Generator().manual_seed(0))
     assert len(few.weights) <= 2  # a hundred points carry two clusters, not twenty
-    same = fit_prior(tuples, 20, 100, torch.Generator().manual_seed(0), None)
+    same = fit_prior(tuples, 20, 100, torch.Generator().manual_seed(0))
     assert torch.equal(few.means, same.means)

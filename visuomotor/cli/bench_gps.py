@@ -11,7 +11,6 @@ from visuomotor.gps.config import PRESETS, GpsConfig
 from visuomotor.gps.dynamics import fit_dynamics, fit_prior, transitions
 from visuomotor.gps.linear_gaussian import Controller
 from visuomotor.gps.lqr import QuadraticCost
-from visuomotor.gps.mixture import GaussianMixture
 from visuomotor.gps.sampler import exploring, holding_controller, smooth_noise
 from visuomotor.gps.trajectory_update import TrajectoryUpdate, update_controllers
 from visuomotor.runs.provenance import cores, versions
@@ -41,7 +40,7 @@ def bench_gps(repeats: int = 9) -> dict[str, Any]:
     task.start(engine, conditions, None, 0.0)
     controller = holding_controller(task, task.state(engine, conditions), settings.trajectory.noise)
     noise_shape = len(conditions), task.steps, task.action_size
-    prior, eta, pool = None, None, []
+    eta, pool = None, []
     remembered = settings.dynamics.prior_iterations
     results: list[_Timed] = []
     for iteration in range(remembered + 1):
@@ -51,8 +50,8 @@ def bench_gps(repeats: int = 9) -> dict[str, Any]:
         expansion = task.cost.expand(samples.states, samples.actions)
         cost = QuadraticCost(expansion.hessian, expansion.gradient, expansion.constant)
         rounds = repeats + 1 if iteration == remembered else 1
-        results = [_fit_and_update(samples, pool, cost, controller, prior, eta, settings) for _ in range(rounds)]
-        prior, controller, eta = results[-1].prior, results[-1].update.controller, results[-1].update.eta
+        results = [_fit_and_update(samples, pool, cost, controller, eta, settings) for _ in range(rounds)]
+        controller, eta = results[-1].update.controller, results[-1].update.eta
     results = results[1:]  # the first one warms up
     return {
         "seconds_fit_and_update": statistics.median(sum(result.seconds) for result in results),
@@ -71,7 +70,6 @@ def bench_gps(repeats: int = 9) -> dict[str, Any]:
 
 
 class _Timed(NamedTuple):
-    prior: GaussianMixture
     update: TrajectoryUpdate
     seconds: tuple[float, float, float]
 
@@ -81,17 +79,16 @@ def _fit_and_update(
     pool: list[Tensor],
     cost: QuadraticCost,
     controller: Controller,
-    prior: GaussianMixture | None,
     eta: Tensor | None,
     settings: GpsConfig,
 ) -> _Timed:
     fit, generator = settings.dynamics, torch.Generator().manual_seed(_SEED)
     bound = torch.full((len(samples.states),), settings.trajectory.kl_step * samples.states.shape[1]).double()
     begin = time.perf_counter()
-    prior = fit_prior(torch.cat(pool), fit.clusters, fit.prior_points, generator, prior)
+    prior = fit_prior(torch.cat(pool), fit.clusters, fit.prior_points, generator)
     fitted_prior = time.perf_counter()
     dynamics = fit_dynamics(samples.states, samples.actions, prior, fit.prior_strength, fit.ridge)
     fitted_dynamics = time.perf_counter()
     update = update_controllers(cost, dynamics, controller, bound, eta=eta)
     updated = time.perf_counter()
-    return _Timed(prior, update, (fitted_prior - begin, fitted_dynamics - fitted_prior, updated - fitted_dynamics))
+    return _Timed(update, (fitted_prior - begin, fitted_dynamics - fitted_prior, updated - fitted_dynamics))

@@ -12,7 +12,6 @@ from visuomotor.gps.dynamics import fit_dynamics, fit_prior, transitions
 from visuomotor.gps.linear_gaussian import Controller, Dynamics, Marginals, kl_divergence, marginals
 from visuomotor.gps.linearize import linearize
 from visuomotor.gps.lqr import QuadraticCost
-from visuomotor.gps.mixture import GaussianMixture
 from visuomotor.gps.supervised import Lesson, importance_weights, lesson, policy_covariance
 from visuomotor.gps.trajectory_update import PolicyAgreement, next_step_size, update_controllers
 from visuomotor.tasks.cost import Cost
@@ -44,8 +43,8 @@ class BadmmState:
     """All that one iteration hands to the next.
 
     controller: the local controllers; multiplier lambda `(N, T, U)`; weight nu `(T,)`; step_size, eta `(N,)`; visits:
-    the newest samples last; the priors of dynamics and of the linearised policy, None before the first iteration.
-    `expected` is what the last update promised: Lagrangians `(N,)` before and after it, under the model of its time.
+    the newest samples last. `expected` is what the last update promised: Lagrangians `(N,)` before and after it, under
+    the model of its time.
     """
 
     controller: Controller
@@ -54,8 +53,6 @@ class BadmmState:
     step_size: Tensor
     eta: Tensor
     visits: tuple[Visit, ...] = ()
-    dynamics_prior: GaussianMixture | None = None
-    policy_prior: GaussianMixture | None = None
     expected: tuple[Tensor, Tensor] | None = None
 
 
@@ -89,7 +86,7 @@ def iterate(
     drawn_with = state.controller
     expansion = cost.expand(samples.states, samples.actions)
     quadratic = QuadraticCost(expansion.hessian, expansion.gradient, expansion.constant)
-    state, dynamics = _fit_dynamics(state, samples, config, generator)
+    dynamics = _fit_dynamics(state, samples, config, generator)
     spread = marginals(drawn_with, dynamics)
     state = replace(state, visits=(*state.visits, Visit(samples, spread))[-config.badmm.reuse_iterations :])
 
@@ -97,14 +94,13 @@ def iterate(
     multiplier, weight, eta = state.multiplier, state.weight, state.eta
     bound, predicted, actual = torch.zeros(()), torch.zeros(()), torch.zeros(())
     before = after = torch.zeros_like(state.step_size)
-    prior = state.policy_prior
     for inner in range(config.badmm.inner_iterations):
         weights = weight.expand(multiplier.shape[:2])
         taught = _teachings(state.visits, controller, spread, multiplier, weights, config)
         covariance = policy_covariance(controller)
-        if inner == 0 and state.expected is not None and prior is not None:
+        if inner == 0 and state.expected is not None:
             # what the last update brought, seen with the new samples and the policy that it knew
-            policy, prior = _linearized(learner, samples, covariance, prior, config, generator)
+            policy = _linearized(learner, samples, covariance, config, generator)
             now = lagrangian(drawn_with, policy, dynamics, quadratic, weights)
             predicted, actual = state.expected[0] - state.expected[1], state.expected[0] - now
             step_size = next_step_size(
@@ -112,7 +108,7 @@ def iterate(
             )
             state = replace(state, step_size=step_size)
         loss = learner.teach([visit.samples for visit in state.visits], taught, covariance)
-        policy, prior = _linearized(learner, samples, covariance, prior, config, generator)
+        policy = _linearized(learner, samples, covariance, config, generator)
         if inner == 0:
             before = lagrangian(drawn_with, policy, dynamics, quadratic, weights)
         agreement = PolicyAgreement(policy, multiplier, weights)
@@ -146,7 +142,6 @@ def iterate(
         multiplier=multiplier,
         weight=weight,
         eta=eta,
-        policy_prior=prior,
         expected=(before, after),
     )
 
@@ -173,15 +168,12 @@ def next_weights(weight: Tensor, divergence: Tensor, schedule: str) -> Tensor:
     return torch.where(divergence <= mean - below * deviation, weight / 2, weight)
 
 
-def _fit_dynamics(
-    state: BadmmState, samples: Samples, config: GpsConfig, generator: torch.Generator
-) -> tuple[BadmmState, Dynamics]:
-    recent = [visit.samples for visit in state.visits] + [samples]
-    tuples = torch.cat([transitions(s.states, s.actions) for s in recent[-config.dynamics.prior_iterations :]])
+def _fit_dynamics(state: BadmmState, samples: Samples, config: GpsConfig, generator: torch.Generator) -> Dynamics:
     settings = config.dynamics
-    prior = fit_prior(tuples, settings.clusters, settings.prior_points, generator, state.dynamics_prior)
-    dynamics = fit_dynamics(samples.states, samples.actions, prior, settings.prior_strength, settings.ridge)
-    return replace(state, dynamics_prior=prior), dynamics
+    recent = [visit.samples for visit in state.visits] + [samples]
+    tuples = torch.cat([transitions(s.states, s.actions) for s in recent[-settings.prior_iterations :]])
+    prior = fit_prior(tuples, settings.clusters, settings.prior_points, generator)
+    return fit_dynamics(samples.states, samples.actions, prior, settings.prior_strength, settings.ridge)
 
 
 def _teachings(
@@ -206,14 +198,10 @@ def _teachings(
 
 
 def _linearized(
-    learner: Learner,
-    samples: Samples,
-    covariance: Tensor,
-    prior: GaussianMixture | None,
-    config: GpsConfig,
-    generator: torch.Generator,
-) -> tuple[Controller, GaussianMixture]:
+    learner: Learner, samples: Samples, covariance: Tensor, config: GpsConfig, generator: torch.Generator
+) -> Controller:
+    settings = config.dynamics
     actions = learner.mean_actions(samples)
     pairs = torch.cat([samples.states, actions], dim=-1)
-    prior = fit_prior(pairs, config.dynamics.clusters, config.dynamics.prior_points, generator, prior)
-    return linearize(samples.states, actions, covariance, prior, config.dynamics.prior_strength), prior
+    prior = fit_prior(pairs, settings.clusters, settings.prior_points, generator)
+    return linearize(samples.states, actions, covariance, prior, settings.prior_strength)

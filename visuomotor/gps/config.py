@@ -59,12 +59,12 @@ class TrajectoryConfig:
 class DynamicsConfig:
     """Fitted dynamics; the policy's linearisation uses the same prior settings."""
 
-    clusters: int = 20
+    clusters: int = 12
     """Gaussians in the prior, at most."""
     prior_iterations: int = 4
     """How many iterations' samples the prior is fitted to."""
-    prior_points: int = 2000
-    """How many of their steps, drawn at random."""
+    prior_points: int = 8000
+    """How many of their steps at most, drawn at random. Too few for the clusters make the dynamics unstable."""
     prior_strength: float = 1.0
     """How many samples the prior counts for at each time step."""
     ridge: float = 1e-6

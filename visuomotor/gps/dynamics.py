@@ -15,16 +15,18 @@ def transitions(states: Tensor, actions: Tensor) -> Tensor:
     return torch.cat([states[:, :-1], actions[:, :-1], states[:, 1:]], dim=-1)
 
 
-def fit_prior(
-    tuples: Tensor, clusters: int, points: int, generator: torch.Generator, start: GaussianMixture | None
-) -> GaussianMixture:
-    """The mixture over recent tuples `(n, T, D)`, global over time, on at most `points` of them drawn at random."""
+def fit_prior(tuples: Tensor, clusters: int, points: int, generator: torch.Generator) -> GaussianMixture:
+    """The mixture over recent tuples `(n, T, D)`, global over time, on at most `points` of them drawn at random.
+
+    Fitted anew each time: a mixture that goes on from the last iteration's loses its clusters one by one as the
+    trajectories move on, and dynamics fitted under what is left are unstable.
+    """
     pool = tuples.reshape(-1, tuples.shape[-1])
     if len(pool) > points:
         pool = pool[torch.randperm(len(pool), generator=generator)[:points]]
     # a cluster of fewer points than about half its dimensions is mostly floor
     clusters = max(2, min(clusters, len(pool) // 40))
-    return fit_mixture(pool, clusters, generator, start)
+    return fit_mixture(pool, clusters, generator)
 
 
 def fit_dynamics(

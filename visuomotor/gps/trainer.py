@@ -111,7 +111,7 @@ class Trainer:
         camera = self._camera()
         if self.iteration == 0 and self.state is not None:  # another policy: what tied the trajectories to the old goes
             fresh = initial_state(self.state.controller, self.config)
-            self.state = replace(fresh, eta=self.state.eta, dynamics_prior=self.state.dynamics_prior)
+            self.state = replace(fresh, eta=self.state.eta)
         row = self._iterate(learner, camera)
         rollout(self.task, self.engine, self.conditions, policy_actor(self.policy), camera)
         outcome = self.task.judge(self.engine, self.conditions)
