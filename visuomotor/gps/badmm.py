@@ -32,7 +32,7 @@ class Learner(Protocol):
 
 @dataclass(frozen=True)
 class Visit:
-    """Samples of one iteration and the state marginals that they were drawn from."""
+    """Samples of one iteration and the marginals over states that they were drawn from."""
 
     samples: Samples
     marginals: Marginals
@@ -88,7 +88,7 @@ def iterate(
     quadratic = QuadraticCost(expansion.hessian, expansion.gradient, expansion.constant)
     dynamics = _fit_dynamics(state, samples, config, generator)
     spread = marginals(drawn_with, dynamics)
-    state = replace(state, visits=(*state.visits, Visit(samples, spread))[-config.badmm.reuse_iterations :])
+    state = replace(state, visits=(*state.visits, Visit(samples, spread.of_states()))[-config.badmm.reuse_iterations :])
 
     controller = drawn_with
     multiplier, weight, eta = state.multiplier, state.weight, state.eta

@@ -74,6 +74,10 @@ class Marginals:
     covariance: Tensor
     states: int
 
+    def of_states(self) -> "Marginals":
+        """The Gaussians over x_t alone, in memory of their own."""
+        return Marginals(self.state_mean.clone(), self.state_covariance.clone(), self.states)
+
     @property
     def state_mean(self) -> Tensor:
         return self.mean[..., : self.states]
