@@ -22,12 +22,20 @@ class Panel:
     title: str
     lines: Mapping[str, str]
     log: bool = False
+    """Logarithmic, where all values are positive."""
+    both_signs: bool = False
+    """Logarithmic away from zero, linear around it."""
 
 
 PANELS = (
     Panel("cost of a trajectory", {"cost": "cost"}, log=True),
     Panel("KL divergence of an update", {"kl": "measured", "kl_bound": "bound"}, log=True),
-    Panel("improvement of the cost", {"predicted_improvement": "predicted", "actual_improvement": "actual"}),
+    # a controller can look hopeless under the next dynamics: one such value must not flatten all others
+    Panel(
+        "improvement of the cost",
+        {"predicted_improvement": "predicted", "actual_improvement": "actual"},
+        both_signs=True,
+    ),
     Panel("KL divergence policy to trajectory", {"policy_kl": "mean over steps"}, log=True),
     Panel("final distance (m)", {"final_distance": "mean"}, log=True),
     Panel("success rate", {"success": "of the conditions"}),
@@ -73,6 +81,8 @@ def _draw_panel(axes: Axes, panel: Panel, histories: Sequence[Rows]) -> None:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))  # plain numbers, few of them
+    if panel.both_signs:
+        axes.set_yscale("symlog", linthresh=10.0)
     if "success" in panel.lines:
         axes.set_ylim(-0.03, 1.03)
     axes.set_title(panel.title, fontsize=10)
