@@ -40,5 +40,5 @@ def test_the_same_generator_pastes_the_same():
 
 def test_shapes_lie_everywhere():
     changed = (paste_shapes(_grey(batch=2000), 4, torch.Generator().manual_seed(3)) != 100).any(-1).double().mean(0)
-    assert changed.min() > 0.03  # no part of the image is never covered
+    assert changed.min() > 0.01  # no part of the image is never covered
     assert changed.max() < 4 * changed.mean()

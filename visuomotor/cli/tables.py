@@ -26,6 +26,7 @@ def run(arguments: list[str]) -> int:
     options = tyro.cli(Tables, prog="visuomotor tables", args=arguments)
 
     from visuomotor.evaluation import markdown_table, read_results
+    from visuomotor.evaluation.bench_table import bench_table
     from visuomotor.runs.atomic import write_atomically
 
     try:
@@ -33,7 +34,8 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         raise VisuomotorError(f"cannot read {options.page}: {error.strerror}; name another --page") from error
     results = read_results(options.results)
-    new = replace_between_marks(old, markdown_table(results), options.page)
+    tables = "\n".join(filter(None, (markdown_table(results), bench_table(options.results))))
+    new = replace_between_marks(old, tables, options.page)
     if options.check:
         print(f"{options.page} is {'up to date' if new == old else 'stale: run visuomotor tables'}")
         return int(new != old)
