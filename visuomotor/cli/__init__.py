@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("visuomotor: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # `visuomotor ... | head`: nobody reads on, and Python must not complain of it at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def choose(kind: str, word: str, choices: Mapping[str, tuple[str, str]]) -> tuple[str, str]:

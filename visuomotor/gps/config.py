@@ -152,7 +152,22 @@ class GpsConfig:
 
 _LAPTOP = GpsConfig()
 PRESETS: dict[str, GpsConfig] = {
+    # two cores: small images, and shapes over them so that clutter distracts less
     "laptop": _LAPTOP,
-    "paper": replace(_LAPTOP, image=ImageConfig(size=240)),
-    "gpu": replace(_LAPTOP, image=ImageConfig(size=128)),
+    # the paper's numbers where it gives them, and nothing that it did not do
+    "paper": replace(
+        _LAPTOP,
+        image=ImageConfig(size=240, supersampling=1, distractors=0),
+        pose=PoseConfig(images=1000),
+        end_to_end=EndToEndConfig(iterations=2),
+    ),
+    # one GPU: larger images and longer lessons
+    "gpu": replace(
+        _LAPTOP,
+        image=ImageConfig(size=128),
+        pose=PoseConfig(images=4000, epochs=60),
+        end_to_end=EndToEndConfig(
+            motor=FitConfig(steps=4000), whole=FitConfig(steps=1000, batch=100, learning_rate=3e-4)
+        ),
+    ),
 }
