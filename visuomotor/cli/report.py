@@ -18,7 +18,7 @@ class Report:
 def run(arguments: list[str]) -> None:
     options = tyro.cli(Report, prog="visuomotor report", args=arguments)
 
-    from visuomotor.figures.report import write_report
+    from visuomotor.evaluation.report import write_report
     from visuomotor.runs import Run
 
     print(write_report(Run.open(options.run)))

@@ -6,10 +6,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from visuomotor.evaluation.report_style import STYLE
 from visuomotor.evaluation.result import Result, read_results
 from visuomotor.evaluation.table import result_rows
 from visuomotor.figures.curves import draw_curves
-from visuomotor.figures.report_style import STYLE
 from visuomotor.runs.atomic import write_atomically
 from visuomotor.runs.folder import Run
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from visuomotor.evaluation import Result, write_result
+from visuomotor.evaluation.report import write_report
 from visuomotor.figures import report
 from visuomotor.figures.feature_points import draw_feature_points
-from visuomotor.figures.report import write_report
 from visuomotor.figures.video import write_video
 from visuomotor.runs import Run
 
