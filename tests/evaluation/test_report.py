@@ -5,9 +5,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from visuomotor.evaluation import Result, write_result
+from visuomotor.evaluation import Result, report, write_result
 from visuomotor.evaluation.report import write_report
-from visuomotor.figures import report
 from visuomotor.figures.feature_points import draw_feature_points
 from visuomotor.figures.video import write_video
 from visuomotor.runs import Run
