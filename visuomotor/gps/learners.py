@@ -48,10 +48,9 @@ class VisuomotorLearner:
         # feature points of each image as it is and, since they will shift a little among clutter, with shapes on it
         with torch.no_grad():
             points = [policy.vision(chunk) for chunk in images.split(_CHUNK)]
-            points += (
-                [policy.vision(self._distract(chunk)) for chunk in images.split(_CHUNK)] if self._distractors else []
-            )
-        copies = len(points) // len(images.split(_CHUNK))
+            if self._distractors:
+                points += [policy.vision(self._distract(chunk)) for chunk in images.split(_CHUNK)]
+        copies = 2 if self._distractors else 1
         repeated = Lesson(taught.target.repeat(copies, 1), taught.precision.repeat(copies, 1, 1))
         inputs = [torch.cat(points), readings.repeat(copies, 1)]
         motor = list(policy.motor.parameters())

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from visuomotor.errors import VisuomotorError
+from visuomotor.gps.linalg import cholesky
 from visuomotor.gps.linear_gaussian import Controller, Marginals
 
 
@@ -109,10 +110,11 @@ def fit(
     """
     if config.steps == 0:
         return 0.0
+    device = parameters[0].device
     scale = taught.precision.diagonal(dim1=-2, dim2=-1).mean()
     # L L' = precision: the loss is the squared length of L'(mean - target), stable in float32
-    root = torch.linalg.cholesky(taught.precision / scale + 1e-9 * torch.eye(taught.target.shape[-1])).float()
-    target = taught.target.float()
+    root = cholesky(taught.precision / scale + 1e-9 * torch.eye(taught.target.shape[-1])).float().to(device)
+    target = taught.target.float().to(device)
     decayed = [p for p in parameters if p.ndim > 1]
     kept = [p for p in parameters if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": kept, "weight_decay": 0.0}]
