@@ -6,6 +6,7 @@ from math import log, pi
 import torch
 from torch import Tensor
 
+from visuomotor.engine.workers import available_cores, share_work
 from visuomotor.gps.linalg import cholesky, one_thread, solve_lower
 
 _COVARIANCE_FLOOR = 1e-6
@@ -28,12 +29,14 @@ class GaussianMixture:
         whitening = solve_lower(factors, eye.expand_as(factors))
         log_determinant = factors.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         constant = self.weights.log() - log_determinant - 0.5 * points.shape[1] * log(2 * pi)
-        # cluster by cluster: a tensor of all would be many times the cache
-        distance = [
-            torch.addmm(-(white @ mean), points, white.mT).square_().sum(-1)
-            for white, mean in zip(whitening, self.means, strict=True)
-        ]
-        return constant - 0.5 * torch.stack(distance, -1)
+        distance = points.new_empty(len(self.weights), len(points))
+
+        def measure(k: int) -> None:  # cluster by cluster: a tensor of all would be many times the cache
+            white = torch.addmm(-(whitening[k] @ self.means[k]), points, whitening[k].mT)
+            distance[k] = white.square_().sum(-1)
+
+        share_work(measure, len(distance), available_cores())
+        return constant - 0.5 * distance.T
 
     def responsibilities(self, points: Tensor) -> Tensor:
         """p(k | point), `(P, K)`."""
