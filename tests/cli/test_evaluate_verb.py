@@ -26,6 +26,9 @@ def asked(monkeypatch, tmp_path) -> list:
     module = types.ModuleType("visuomotor.evaluation.evaluate")
     module.evaluate = evaluate  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "visuomotor.evaluation.evaluate", module)
+    pictures = types.ModuleType("visuomotor.evaluation.feature_pictures")
+    pictures.draw_feature_pictures = lambda run: found.append((run.name, "pictures"))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "visuomotor.evaluation.feature_pictures", pictures)
     monkeypatch.chdir(tmp_path)
     Run.create(method="gps", task="hanger", preset="laptop", seed=4, config=Config(), name="mine")
     return found
@@ -33,7 +36,8 @@ def asked(monkeypatch, tmp_path) -> list:
 
 def test_all_protocols_by_default(asked, capsys):
     assert main(["evaluate", "runs/mine", "--trials", "5", "--video"]) == 0
-    assert asked == [("mine", protocol, 5, 0, True) for protocol in ("training", "spatial", "visual")]
+    trials = [("mine", protocol, 5, 0, True) for protocol in ("training", "spatial", "visual")]
+    assert asked == [*trials, ("mine", "pictures")]
     results = read_results("runs/mine/results")
     assert {(r.protocol, r.seed, r.trials) for r in results} == {(p, 4, 5) for p in ("training", "spatial", "visual")}
     assert results[0].command == "visuomotor evaluate runs/mine --trials 5 --video"

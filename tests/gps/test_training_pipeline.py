@@ -9,6 +9,8 @@ import torch
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.evaluation.evaluate import evaluate
+from visuomotor.evaluation.feature_pictures import draw_feature_pictures
+from visuomotor.figures.video import read_video
 from visuomotor.gps import PRESETS, train
 from visuomotor.gps.supervised import FitConfig
 from visuomotor.gps.trainer import Trainer
@@ -152,5 +154,10 @@ def test_it_learns_to_hang_hangers_from_pixels(tmp_path):
     )
     run = _run(tmp_path, "small", config)
     train("hanger", "laptop", config, run)
-    result = evaluate(run, "training", trials=18)
+    result = evaluate(run, "training", trials=18, video=True)
     assert result.successes >= 16
+    clip = read_video(run.videos / "training.mp4")
+    assert len(clip) == 130  # five seconds, and one and a half after the hand has let go
+    assert clip[0].std() > 10  # something is to be seen
+    drawn = {path.name for path in draw_feature_pictures(run)}
+    assert drawn == {"feature_points_training.png", "feature_points_visual.png", "policy_against_pose.png"}

@@ -100,6 +100,6 @@ def test_the_rack_stands_upright_where_it_is_asked_to():
 
 def test_clutter_is_seen_and_never_felt():
     scene = Scene(hand_for_hook((-0.2, 0, 0.09)))
-    for name in scene.clutter.geoms:
+    for name in scene.clutter:
         geom = scene.model.geom(name)
         assert geom.contype == geom.conaffinity == 0
