@@ -5,6 +5,7 @@ TASK ?= hanger
 PRESET ?= laptop
 SEED ?= 0
 TRIALS ?= 100
+STARTED := $(shell date +%s)
 NAME := gps-$(TASK)-$(PRESET)-seed$(SEED)-$(shell date +%Y%m%d-%H%M%S)
 
 BIN := .venv/bin
@@ -31,6 +32,7 @@ train: $(INSTALLED)
 	$(BIN)/visuomotor train gps $(TASK) --preset $(PRESET) --seed $(SEED) --name $(NAME)
 	$(BIN)/visuomotor evaluate runs/$(NAME) --protocol all --trials $(TRIALS) --video
 	$(BIN)/visuomotor report runs/$(NAME)
+	@echo "make train took $$(( $$(date +%s) - $(STARTED) )) s, whatever had to be installed included"
 
 # One process a core, so one thread each.
 test: $(INSTALLED)

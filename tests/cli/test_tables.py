@@ -18,7 +18,7 @@ def test_only_the_part_between_the_marks_is_rewritten(page):
     assert main(["tables"]) == 0
     text = page.read_text()
     assert text.startswith(f"# Title\n\n{BEGIN}\n\n| task |")
-    assert "| 17 / 18 | 94% |" in text
+    assert "| 17 / 18 | 94.4% |" in text
     assert text.endswith(f"\n{END}\n\nThe end.\n")
     assert "old" not in text
     assert main(["tables"]) == 0

@@ -64,7 +64,7 @@ def test_report_needs_nothing_beside_it(run):
 
 def test_report_tells_what_was_measured_and_how(run):
     html = write_report(filled(run)).read_text()
-    for text in ("gps on hanger", "17 / 18", "94%", "visuomotor train", "badmm.kl_bound", "0.75", "mujoco", run.name):
+    for text in ("gps on hanger", "17 / 18", "94.4%", "visuomotor train", "badmm.kl_bound", "0.75", "mujoco", run.name):
         assert text in html
     assert "&lt;script&gt;" in html
 

@@ -57,10 +57,15 @@ def _trajectories(measured: Measured) -> tuple[str, str]:
     return what, solved if first else f"{measured['solved'][-1]} of {measured['conditions']} conditions solved"
 
 
+def _make_train(measured: Measured) -> tuple[str, str]:
+    return "fresh clone to report, installation included", f"{measured['seconds'] / 60:.0f} min"
+
+
 _ROWS: dict[str, Callable[[Measured], tuple[str, str]]] = {
     "camera": _camera,
     "engine": _engine,
     "gps": _gps,
+    "make-train": _make_train,
     "policy": _policy,
     "trajectories": _trajectories,
 }

@@ -53,7 +53,7 @@ def _row(group: Sequence[Result]) -> tuple[str, ...]:
         first.protocol,
         str(len(group)),
         f"{successes} / {trials}",
-        f"{100 * mean(r.success_rate for r in group):.0f}%",
+        f"{100 * mean(r.success_rate for r in group):.3g}%",
         f"{100 * low:.0f} to {100 * high:.0f}%",
     )
 
