@@ -32,7 +32,10 @@ train: $(INSTALLED)
 	$(BIN)/visuomotor train gps $(TASK) --preset $(PRESET) --seed $(SEED) --name $(NAME)
 	$(BIN)/visuomotor evaluate runs/$(NAME) --protocol all --trials $(TRIALS) --video
 	$(BIN)/visuomotor report runs/$(NAME)
-	@echo "make train took $$(( $$(date +%s) - $(STARTED) )) s, whatever had to be installed included"
+	@seconds=$$(( $$(date +%s) - $(STARTED) )); \
+		printf '{"bench": "make-train", "seconds": %d, "command": "make train SEED=$(SEED)"}\n' $$seconds \
+			> runs/$(NAME)/results/bench-make-train.json; \
+		echo "make train took $$seconds s, whatever had to be installed included"
 
 # One process a core, so one thread each.
 test: $(INSTALLED)
