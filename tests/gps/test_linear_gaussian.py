@@ -92,14 +92,3 @@ def test_the_search_measures_the_same_divergence(seed, states, actions, steps):
     exact = kl_divergence(new, old, spread.state_mean, spread.state_covariance).sum(-1)
     measured = torch.tensor([passes.divergence(n, laws[n]) for n in range(3)], dtype=torch.float64)
     torch.testing.assert_close(measured, exact, rtol=1e-9, atol=1e-9)
-
-
-def test_where_mixes_conditions():
-    _, _, one = random_problem(seed=15)
-    _, _, other = random_problem(seed=16)
-    mixed = one.where(torch.tensor([True, False, True]), other)
-    for part in ("gain", "offset", "covariance"):
-        assert torch.equal(getattr(mixed, part)[[0, 2]], getattr(one, part)[[0, 2]])
-        assert torch.equal(getattr(mixed, part)[1], getattr(other, part)[1])
-    torch.testing.assert_close(one.precision @ one.covariance, torch.eye(2).double().expand(3, 6, 2, 2))
-    assert torch.equal(one.at(2).gain, one.gain[:, 2])

@@ -7,7 +7,7 @@ import pytest
 from visuomotor.props.clutter import add_clothes
 from visuomotor.props.hanger import add_hanger, hook_inside_height
 from visuomotor.props.rack import BAR_RADIUS, add_rack, tool_pose
-from visuomotor.robots.arm_pose import arm_pose, left_arm_pose
+from visuomotor.robots.arm_pose import arm_pose
 from visuomotor.robots.pr2 import add_pr2
 
 BAR = np.array([0.72, -0.1, 1.0])
@@ -27,7 +27,7 @@ class Scene:
         joints = [self.model.joint(name) for name in self.robot.right_joints]
         self.positions = [joint.qposadr[0] for joint in joints]
         self.velocities = [joint.dofadr[0] for joint in joints]
-        left = left_arm_pose(self.model, *tool_pose(BAR))
+        left = arm_pose(self.model, "l", *tool_pose(BAR))
         for name, theta in zip(self.robot.left_servos, left, strict=True):
             self.data.joint(name).qpos = self.data.actuator(name).ctrl = theta
         for name in self.robot.left_fingers:
@@ -88,7 +88,7 @@ def test_the_bar_is_a_bar():
 def test_both_arms_reach_the_work_volume(shift):
     model = Scene(hand_for_hook((-0.2, 0, 0.09))).model
     bar = BAR + shift
-    left_arm_pose(model, *tool_pose(bar))
+    arm_pose(model, "l", *tool_pose(bar))
     arm_pose(model, "r", hand_for_hook((0, 0, 0)) + shift, (1, 0, 0, 0))
 
 

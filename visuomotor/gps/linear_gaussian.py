@@ -4,8 +4,7 @@ Axes: `condition` (N), `time` (T), then the quantity; X states, U actions, Z = X
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
-from typing import Self
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -36,16 +35,6 @@ class Controller:
     def at(self, step: int) -> "Controller":
         """One step's controller, without the axis of time."""
         return Controller(self.gain[:, step], self.offset[:, step], self.covariance[:, step])
-
-    def where(self, mask: Tensor, other: Self) -> Self:
-        """This controller for the conditions in `mask` `(N,)`, `other` for the rest."""
-        chosen = {
-            f.name: torch.where(
-                mask.view(-1, *[1] * (getattr(self, f.name).ndim - 1)), getattr(self, f.name), getattr(other, f.name)
-            )
-            for f in fields(self)
-        }
-        return replace(self, **chosen)
 
 
 @dataclass(frozen=True)

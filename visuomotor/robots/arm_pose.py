@@ -30,11 +30,6 @@ _STEP: Final = 0.3  # rad a joint and iteration, at most
 _ITERATIONS: Final = 60
 
 
-def left_arm_pose(model: mujoco.MjModel, target_position: Vector, target_quat: Vector | None = None) -> np.ndarray:
-    """`arm_pose` of the left arm."""
-    return arm_pose(model, "l", target_position, target_quat)
-
-
 def arm_pose(
     model: mujoco.MjModel,
     side: facts.Side,

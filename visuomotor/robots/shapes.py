@@ -18,13 +18,6 @@ def box(body: Any, name: str, center: Point, half: Point, color: Color, touch: d
     return _geom(body, mujoco.mjtGeom.mjGEOM_BOX, name, color, touch, pos=center, size=half, **more)
 
 
-def sphere(
-    body: Any, name: str, center: Point, radius: float, color: Color, touch: dict[str, int] = NOTHING, **more: Any
-):
-    """A sphere."""
-    return _geom(body, mujoco.mjtGeom.mjGEOM_SPHERE, name, color, touch, pos=center, size=[radius, 0, 0], **more)
-
-
 def ellipsoid(
     body: Any, name: str, center: Point, half: Point, color: Color, touch: dict[str, int] = NOTHING, **more: Any
 ):
