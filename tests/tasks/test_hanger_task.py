@@ -10,7 +10,7 @@ from visuomotor.camera import Camera
 from visuomotor.errors import VisuomotorError
 from visuomotor.robots.arm_pose import arm_pose
 from visuomotor.robots.pr2 import END_EFFECTOR_POINTS
-from visuomotor.tasks import Conditions, make_task, task_names
+from visuomotor.tasks import ConditionedTask, Conditions, make_task, task_names
 from visuomotor.tasks.rollout import rollout
 
 POINTS = slice(14, 23)
@@ -18,7 +18,7 @@ POINTS = slice(14, 23)
 
 @pytest.fixture(scope="module")
 def task():
-    return make_task("hanger")
+    return make_task("hanger", ConditionedTask)
 
 
 def started(task, conditions, generator=None, spread=0.0):

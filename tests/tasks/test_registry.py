@@ -1,14 +1,14 @@
 import pytest
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.tasks import make_task, task_names
+from visuomotor.tasks import ConditionedTask, make_task, task_names
 
 
 def test_unknown_names_list_the_choices():
     with pytest.raises(VisuomotorError, match=r"no task 'hangar'; choose one of: .*hanger"):
         make_task("hangar")
     with pytest.raises(VisuomotorError, match=r"no protocol 'night'; choose one of: spatial, training, visual"):
-        make_task("hanger").conditions("night")
+        make_task("hanger", ConditionedTask).conditions("night")
 
 
 def test_every_name_makes_its_task():

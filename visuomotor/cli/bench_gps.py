@@ -14,7 +14,7 @@ from visuomotor.gps.lqr import QuadraticCost
 from visuomotor.gps.sampler import exploring, holding_controller, smooth_noise
 from visuomotor.gps.trajectory_update import TrajectoryUpdate, update_controllers
 from visuomotor.runs.provenance import cores, versions
-from visuomotor.tasks import make_task
+from visuomotor.tasks import ConditionedTask, make_task
 from visuomotor.tasks.rollout import Samples, rollout
 
 _SEED = 0
@@ -33,7 +33,7 @@ def bench_gps(repeats: int = 9) -> dict[str, Any]:
         `cores`, `versions`.
     """
     settings = PRESETS["laptop"]
-    task = make_task("hanger")
+    task = make_task("hanger", ConditionedTask)
     conditions = task.conditions("training")
     engine = task.make_engine(len(conditions))
     generator = torch.Generator().manual_seed(_SEED)

@@ -105,9 +105,9 @@ def _physics() -> Finding:
 
 def _camera() -> Finding:
     from visuomotor.camera import Camera
-    from visuomotor.tasks import make_task
+    from visuomotor.tasks import ConditionedTask, make_task
 
-    task = make_task("hanger")
+    task = make_task("hanger", ConditionedTask)
     start = time.perf_counter()
     camera = Camera(task.make_engine(1), task.camera, 64, 64, 1)
     camera.rgb()

@@ -36,12 +36,12 @@ def run(arguments: list[str]) -> None:
     from visuomotor.evaluation.evaluate import evaluate
     from visuomotor.evaluation.feature_pictures import draw_feature_pictures
     from visuomotor.runs import Run
-    from visuomotor.tasks import make_task
+    from visuomotor.tasks import ConditionedTask, make_task
 
     if options.trials < 1:
         raise VisuomotorError(f"--trials must be at least 1, not {options.trials}")
     trained = Run.open(options.run)
-    protocols = make_task(trained.task).protocols if options.protocol == "all" else (options.protocol,)
+    protocols = make_task(trained.task, ConditionedTask).protocols if options.protocol == "all" else (options.protocol,)
     command = shlex.join(["visuomotor", "evaluate", *arguments])
     # The trainer logs how long the run has taken so far, interruptions left out.
     spent = [row["elapsed_seconds"] for row in trained.metrics() if "elapsed_seconds" in row]

@@ -39,14 +39,13 @@ def run(arguments: list[str]) -> None:
 
 
 def draw_task(path: Path, task: "Task", size: int) -> Path:
-    """A PNG of the task's first training condition, at the start of an episode."""
+    """A PNG of the task's start of an episode."""
     import matplotlib.image
-    import torch
 
     from visuomotor.camera import Camera
 
     engine = task.make_engine(1)
-    task.start(engine, task.conditions("training")[torch.tensor([0])], None, 0.0)
+    task.exhibit(engine)
     image = Camera(engine, task.camera, size, size, 2).rgb()[0]
     path.parent.mkdir(parents=True, exist_ok=True)
     matplotlib.image.imsave(path, image.cpu().numpy())

@@ -10,7 +10,7 @@ from visuomotor.camera import Camera
 from visuomotor.errors import VisuomotorError
 from visuomotor.gps.config import ImageConfig, PoseConfig
 from visuomotor.policies import PoseNetwork, paste_shapes
-from visuomotor.tasks.task import Task
+from visuomotor.tasks.conditioned_task import ConditionedTask
 
 _WORLDS = 50
 _LAST_RATE = 0.02  # the learning rate's floor, as a fraction of its start
@@ -25,7 +25,7 @@ class PoseData:
     held_out: int
 
 
-def record_poses(task: Task, count: int, image: ImageConfig, generator: torch.Generator) -> PoseData:
+def record_poses(task: ConditionedTask, count: int, image: ImageConfig, generator: torch.Generator) -> PoseData:
     """Images of the target at random places, the robot's own arm anywhere between its start and the target."""
     engine = task.make_engine(min(_WORLDS, count))
     camera = Camera(engine, task.camera, image.size, image.size, image.supersampling)

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from visuomotor.gps.linear_gaussian import Controller
+from visuomotor.tasks.conditioned_task import ConditionedTask
 from visuomotor.tasks.rollout import Actor, Observation
-from visuomotor.tasks.task import Task
 
 
 def smooth_noise(shape: tuple[int, ...], generator: torch.Generator, width: float = 2.0) -> Tensor:
@@ -35,7 +35,7 @@ def exploring(controller: Controller, noise: Tensor) -> Actor:
     return act
 
 
-def holding_controller(task: Task, start_states: Tensor, noise: float) -> Controller:
+def holding_controller(task: ConditionedTask, start_states: Tensor, noise: float) -> Controller:
     """The first controllers: hold each condition's start pose by proportional and derivative gains.
 
     Args:

@@ -8,14 +8,14 @@ from visuomotor.errors import VisuomotorError
 from visuomotor.gps.config import GpsConfig, ImageConfig
 from visuomotor.policies import PoseNetwork, VisuomotorPolicy
 from visuomotor.runs import Run, load_checkpoint
-from visuomotor.tasks import Task, make_task
+from visuomotor.tasks import ConditionedTask, make_task
 
 
 @dataclass(frozen=True)
 class Trained:
     """Networks on the CPU, in evaluation."""
 
-    task: Task
+    task: ConditionedTask
     policy: VisuomotorPolicy
     pose_network: PoseNetwork
     image: ImageConfig
@@ -44,7 +44,7 @@ def load_trained(run: Run) -> Trained:
             f"the policy of {run.path} has not been trained yet (phase {content['phase']}); "
             f"go on with visuomotor train gps --resume {run.path}"
         )
-    task = make_task(run.task)
+    task = make_task(run.task, ConditionedTask)
     policy = VisuomotorPolicy(task.proprioception_size, task.action_size)
     policy.load_state_dict(content["policy"])
     pose_network = PoseNetwork()

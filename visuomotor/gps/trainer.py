@@ -17,7 +17,7 @@ from visuomotor.gps.pose_regression import PoseTraining, record_poses
 from visuomotor.gps.sampler import exploring, holding_controller, smooth_noise
 from visuomotor.policies import PoseNetwork, StatePolicy, VisuomotorPolicy
 from visuomotor.runs import Run, generator_states, load_checkpoint, restore_generators, save_checkpoint
-from visuomotor.tasks import Outcome, Samples, make_task, rollout
+from visuomotor.tasks import ConditionedTask, Outcome, Samples, make_task, rollout
 
 Report = Callable[[dict[str, Any]], None]
 _PHASES = ("pose", "trajectories", "policy")
@@ -48,7 +48,7 @@ class Trainer:
     """The pipeline's state between two steps: an epoch of pose regression or an iteration of guided policy search."""
 
     def __init__(self, task_name: str, config: GpsConfig, seed: int):
-        self.task, self.config, self.seed = make_task(task_name), config, seed
+        self.task, self.config, self.seed = make_task(task_name, ConditionedTask), config, seed
         self.device = _device(config.device)
         self.generator = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng():

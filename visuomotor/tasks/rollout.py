@@ -9,7 +9,7 @@ from torch import Tensor
 from visuomotor.camera import Camera
 from visuomotor.engine import Engine
 from visuomotor.errors import VisuomotorError
-from visuomotor.tasks.task import Conditions, Task
+from visuomotor.tasks.conditioned_task import ConditionedTask, Conditions
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ Actor = Callable[[Observation], Tensor]
 
 
 def rollout(
-    task: Task,
+    task: ConditionedTask,
     engine: Engine,
     conditions: Conditions,
     actor: Actor,
@@ -51,7 +51,7 @@ def rollout(
     Args:
         actor: asked at every control step; its actions are clipped to the task's limits when applied and recorded.
         camera: renders each step's image; None for none.
-        generator, spread: the start pose's randomness, see `Task.start`.
+        generator, spread: the start pose's randomness, see `ConditionedTask.start`.
         watch: called at every step before the action, for videos.
 
     Raises:

@@ -15,8 +15,8 @@ from visuomotor.props.rack import BAR_HALF_LENGTH, BAR_RADIUS, HEIGHT, add_rack,
 from visuomotor.props.room import add_room
 from visuomotor.robots.arm_pose import arm_pose
 from visuomotor.robots.pr2 import END_EFFECTOR_POINTS, add_pr2
+from visuomotor.tasks.conditioned_task import ConditionedTask, Conditions, Outcome
 from visuomotor.tasks.pr2.point_cost import point_cost
-from visuomotor.tasks.task import Conditions, Outcome, Task
 
 _CENTER = (0.68, -0.10, 1.0)  # m, middle of the bar positions
 _TORSO = 0.25  # m, the torso lift that puts the work in the middle of both arms' reach
@@ -33,7 +33,7 @@ _KP = (30.0, 30.0, 8.0, 8.0, 4.0, 3.0, 3.0)  # N m/rad
 _KD = (5.0, 5.0, 1.0, 1.0, 0.4, 0.3, 0.3)  # N m s/rad
 
 
-class Hanger(Task):
+class Hanger(ConditionedTask):
     """A PR2 brings the hook of a coat hanger over the bar of a rack that its left hand holds (Levine et al. 2015).
 
     State (32): 7 joint angles, 7 velocities, the three end-effector points less their targets (9), their velocities
@@ -42,6 +42,7 @@ class Hanger(Task):
     """
 
     name: ClassVar[str] = "hanger"
+    steps: ClassVar[int] = 100
     summary: ClassVar[str] = "hang a coat hanger on a clothes rack (PR2, 7 torques at 20 Hz)"
     state_size = 32
     proprioception_size = 32

@@ -1,0 +1,175 @@
+"""Episodes of a staged task in many worlds, each started anew as it ends."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from visuomotor.camera import Camera
+from visuomotor.errors import VisuomotorError
+from visuomotor.tasks.staged_task import StagedTask, Variation
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What is known of every world's state, `(n, ...)`, float32 but for the stage.
+
+    proprioception: the robot's own; privileged: for a critic; features: for a discriminator; objects: `(n, K, 3)` m;
+    stage: `(n,)` int64.
+    """
+
+    proprioception: Tensor
+    privileged: Tensor
+    features: Tensor
+    objects: Tensor
+    stage: Tensor
+
+
+@dataclass(frozen=True)
+class Transition:
+    """What one control step led to, before any world is started anew.
+
+    readings: of the states reached, the last of an episode included; reward: `(n,)`; ended: `(n,)` bool, the episode
+    is over, by time or divergence; diverged: `(n,)` bool, the physics blew up: nothing may be learned from the step.
+    """
+
+    readings: Readings
+    reward: Tensor
+    ended: Tensor
+    diverged: Tensor
+
+
+@dataclass(frozen=True)
+class Start:
+    """States to start in.
+
+    states: `(n, state)` of the engine; physics: the rows of `Variation.physics` that they belong to.
+    """
+
+    states: Tensor
+    physics: Mapping[str, Tensor]
+
+
+class StartStates(Protocol):
+    """Where episodes may start besides the task's own random starts."""
+
+    def choose(self, count: int, generator: torch.Generator) -> tuple[Tensor, Start]:
+        """`(count,)` bool, which of `count` episodes start in given states, and these, in that order."""
+        ...
+
+
+class Episodes:
+    """`worlds` copies of a task, their episodes, and their images.
+
+    Call `advance` with actions, `restart` with the worlds whose episodes ended, and `observe` for the next image.
+
+    Args:
+        task: what is to be done.
+        worlds: how many.
+        generator: of all randomness: starts, variations.
+        image_size, supersampling: of the task's camera.
+        starts: other places to start in; None for the task's random starts only.
+        vary: whether worlds differ in looks and physics.
+        stagger: begin in the middle of the first episodes, each world elsewhere, so that they do not all end at once.
+    """
+
+    def __init__(
+        self,
+        task: StagedTask,
+        worlds: int,
+        generator: torch.Generator,
+        *,
+        image_size: int = 64,
+        supersampling: int = 1,
+        starts: StartStates | None = None,
+        vary: bool = True,
+        stagger: bool = False,
+        threads: int = 0,
+    ):
+        self.task, self.worlds, self.generator = task, worlds, generator
+        self.engine = task.make_engine(worlds, threads)
+        self.variation = task.plain(worlds)
+        task.vary(self.engine, torch.arange(worlds), self.variation)  # makes the fields per world before the camera
+        self._camera = Camera(self.engine, task.camera, image_size, image_size, supersampling, threads)
+        self._starts, self._vary = starts, vary
+        self.elapsed = torch.zeros(worlds, dtype=torch.int64)
+        self.random_start = torch.ones(worlds, dtype=torch.bool)
+        """`(worlds,)`: whether the episode under way began at one of the task's random starts."""
+        self._limits = task.action_limits
+        self.restart(torch.ones(worlds, dtype=torch.bool))
+        if stagger:
+            self.elapsed = torch.randint(task.steps, (worlds,), generator=generator)
+
+    def images(self, worlds: Tensor | None = None) -> Tensor:
+        """`(n, height, width, 3)` uint8, fresh; `worlds` is `(n,)` int, None for all."""
+        return self._camera.rgb(worlds)
+
+    def read(self) -> Readings:
+        task, engine = self.task, self.engine
+        return Readings(
+            task.proprioception(engine),
+            task.privileged(engine),
+            task.features(engine),
+            task.object_positions(engine),
+            task.stage(engine),
+        )
+
+    def advance(self, actions: Tensor) -> Transition:
+        """One control period. actions: `(worlds, action)` in [-1, 1], the fraction of each limit; clipped to it.
+
+        Raises:
+            VisuomotorError: an action is not finite.
+        """
+        if not actions.isfinite().all():
+            worlds = (~actions.isfinite().all(-1)).nonzero()[:, 0].tolist()
+            raise VisuomotorError(f"actions of worlds {worlds[:8]} are not finite; the policy has diverged")
+        self.task.act(self.engine, actions.double().clamp(-1, 1) * self._limits)
+        diverged = self.engine.diverged.clone()
+        readings = self.read()
+        self.elapsed += 1
+        reward = self.task.reward(readings.stage)
+        reward[diverged] = 0.0
+        return Transition(readings, reward, (self.elapsed >= self.task.steps) | diverged, diverged)
+
+    def restart(self, ended: Tensor) -> None:
+        """Start new episodes where `ended` `(worlds,)` bool."""
+        worlds = ended.nonzero()[:, 0]
+        if not len(worlds):
+            return
+        self.elapsed[worlds] = 0
+        given, start = torch.zeros(len(worlds), dtype=torch.bool), None
+        if self._starts is not None:
+            given, start = self._starts.choose(len(worlds), self.generator)
+        variation = self.task.draw(len(worlds), self.generator) if self._vary else self.task.plain(len(worlds))
+        if start is not None:
+            for name, value in start.physics.items():
+                variation.physics[name][given] = value
+        self.variation.put(worlds, variation)
+        self.task.vary(self.engine, worlds, variation)
+        self.random_start[worlds] = ~given
+        self.task.start(self.engine, worlds, self.generator)
+        if start is not None and given.any():
+            self.engine.set_state(start.states, worlds[given])
+
+    def content(self) -> dict[str, Any]:
+        """Everything that the episodes' future depends on but the generator, in plain containers."""
+        return {
+            "state": self.engine.state(),
+            "physics": {name: value.clone() for name, value in self.variation.physics.items()},
+            "looks": {name: value.clone() for name, value in self.variation.looks.items()},
+            "elapsed": self.elapsed.clone(),
+            "random_start": self.random_start.clone(),
+        }
+
+    def restore(self, content: dict[str, Any]) -> None:
+        """Go back to where `content` was taken."""
+        if len(content["elapsed"]) != self.worlds:
+            raise VisuomotorError(
+                f"the checkpoint holds {len(content['elapsed'])} worlds, not {self.worlds}; resume with as many"
+            )
+        self.variation = Variation(dict(content["physics"]), dict(content["looks"]))
+        self.task.vary(self.engine, torch.arange(self.worlds), self.variation)
+        self.engine.set_state(content["state"])
+        self.elapsed, self.random_start = content["elapsed"].clone(), content["random_start"].clone()

@@ -1,0 +1,1 @@
+"""Tasks of the Jaco arm on a table."""
