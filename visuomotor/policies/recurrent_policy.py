@@ -1,0 +1,157 @@
+"""The recurrent visuomotor policy of Zhu et al. 2018: pixels and joint readings through an LSTM to joint velocities."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.policies.perceptron import perceptron
+
+_IMAGE_FEATURES, _READING_FEATURES, _HIDDEN = 128, 64, 100
+_SMALLEST_SIDE = 20  # leaves one pixel after both convolutions
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """What a policy makes of a rollout: mean `(T, W, A)`, objects `(T, W, K, 3)`, the state after it `(W, S)`."""
+
+    mean: Tensor
+    objects: Tensor
+    state: Tensor
+
+
+class RecurrentPolicy(nn.Module):
+    """pi(a | images and readings so far) = N(mean, exp(log_std)^2), the deviation the same everywhere.
+
+    16 filters of 8x8 at stride 4, 32 of 4x4 at stride 2, 128 features, all rectified; 64 tanh features of the robot's
+    readings; both into an LSTM of 100, and from there to the mean. An auxiliary head reads the objects' positions off
+    the image features; its loss trains the vision layers (Zhu et al. 2018, section III-B and figure 2).
+
+    Args:
+        proprioception_size: P. action_size: A. objects: K, how many 3-D positions the auxiliary head predicts.
+        image_size: side of the square images, a multiple of 4.
+        recurrent: False puts a tanh layer of 100 in the LSTM's place; the state then has no width.
+        initial_log_std: of every action.
+        auxiliary_hidden: sizes of tanh layers in the auxiliary head; none makes it linear.
+    """
+
+    def __init__(
+        self,
+        proprioception_size: int,
+        action_size: int,
+        objects: int,
+        image_size: int = 64,
+        recurrent: bool = True,
+        initial_log_std: float = -1.0,
+        auxiliary_hidden: Sequence[int] = (),
+    ) -> None:
+        super().__init__()
+        if image_size % 4 or image_size < _SMALLEST_SIDE:
+            raise VisuomotorError(
+                f"the image size must be a multiple of 4 and at least {_SMALLEST_SIDE}, not {image_size}"
+            )
+        self.image_size, self.proprioception_size, self.objects = image_size, proprioception_size, objects
+        side = (image_size // 4 - 5) // 2 + 1
+        self.conv1 = nn.Conv2d(3, 16, 8, stride=4)
+        self.conv2 = nn.Conv2d(16, 32, 4, stride=2)
+        self.image_layer = nn.Linear(32 * side * side, _IMAGE_FEATURES)
+        for layer in (self.conv1, self.conv2, self.image_layer):
+            nn.init.orthogonal_(layer.weight, math.sqrt(2))
+            nn.init.zeros_(layer.bias)  # pyright: ignore[reportArgumentType]
+        self.reading_layer = perceptron((proprioception_size, _READING_FEATURES), math.sqrt(2))
+        joined = _IMAGE_FEATURES + _READING_FEATURES
+        self.cell = nn.LSTMCell(joined, _HIDDEN) if recurrent else None
+        self.layer = None if recurrent else perceptron((joined, _HIDDEN), math.sqrt(2))
+        self.mean_layer = perceptron((_HIDDEN, action_size), 0.01)
+        self.log_std = nn.Parameter(torch.full((action_size,), initial_log_std))
+        self.auxiliary = perceptron((_IMAGE_FEATURES, *auxiliary_hidden, 3 * objects))
+
+    def initial_state(self, worlds: int) -> Tensor:
+        """Zeros `(worlds, S)`: what the LSTM puts out, then what it remembers; S is 0 without recurrence."""
+        return torch.zeros(worlds, 2 * _HIDDEN if self.cell else 0, device=self.log_std.device)
+
+    def step(self, images: Tensor, proprioception: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of every world.
+
+        Args:
+            images: `(world, height, width, rgb)` uint8. proprioception: `(world, P)`. state: `(world, S)`.
+
+        Returns:
+            Mean actions `(world, A)` and the state for the next step.
+        """
+        starts = torch.zeros(1, len(images), dtype=torch.bool, device=images.device)
+        joined = self._joined(self._image_features(images), proprioception)
+        hidden, state = self._recur(joined[None], state, starts)
+        return self.mean_layer(hidden[0]), state
+
+    def unroll(self, images: Tensor, proprioception: Tensor, state: Tensor, starts: Tensor) -> Unrolled:
+        """Every step of stored rollouts, with gradients through time.
+
+        Args:
+            images: `(T, W, height, width, rgb)` uint8. proprioception: `(T, W, P)`.
+            state: `(W, S)` before the first step.
+            starts: `(T, W)` bool, true where a step is the first of an episode: the state is zeroed before it.
+        """
+        features = self._image_features(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+        hidden, state = self._recur(self._joined(features, proprioception), state, starts)
+        objects = self.auxiliary(features).unflatten(-1, (self.objects, 3))
+        return Unrolled(self.mean_layer(hidden), objects, state)
+
+    def _image_features(self, images: Tensor) -> Tensor:
+        size = self.image_size
+        if images.dtype != torch.uint8 or images.shape[1:] != (size, size, 3):
+            raise VisuomotorError(
+                f"this policy was trained on {size}x{size} images, uint8 (world, height, width, rgb), "
+                f"not {images.dtype} {tuple(images.shape)}; render them at that size"
+            )
+        pixels = (images.float() / 255 - 0.5).permute(0, 3, 1, 2)
+        return self.image_layer(self.conv2(self.conv1(pixels).relu()).relu().flatten(1)).relu()
+
+    def _joined(self, image_features: Tensor, proprioception: Tensor) -> Tensor:
+        if proprioception.shape[-1] != self.proprioception_size:
+            raise VisuomotorError(
+                f"this policy reads {self.proprioception_size} joint readings, not {proprioception.shape[-1]}"
+            )
+        if not proprioception.isfinite().all():
+            raise VisuomotorError("joint readings are not finite: reset worlds whose physics diverged before they act")
+        return torch.cat([image_features, self.reading_layer(proprioception).tanh()], dim=-1)
+
+    def _recur(self, joined: Tensor, state: Tensor, starts: Tensor) -> tuple[Tensor, Tensor]:
+        """Features `(T, W, 192)` to what the recurrent layer puts out `(T, W, 100)`, and the last state."""
+        if self.cell is None:
+            assert self.layer is not None
+            return self.layer(joined).tanh(), state
+        cell = self.cell
+        inputs = nn.functional.linear(joined, cell.weight_ih, cell.bias_ih + cell.bias_hh)  # all steps in one product
+        output, memory = state.chunk(2, dim=-1)
+        outputs: list[Tensor] = []
+        for row, goes_on in zip(inputs, (~starts).to(inputs.dtype)[..., None], strict=True):
+            gates = torch.addmm(row, output * goes_on, cell.weight_hh.T)
+            take, keep, new, show = gates.chunk(4, dim=-1)  # the order of torch's weights
+            memory = keep.sigmoid() * (memory * goes_on) + take.sigmoid() * new.tanh()
+            output = show.sigmoid() * memory.tanh()
+            outputs.append(output)
+        return torch.stack(outputs), torch.cat([output, memory], dim=-1)
+
+
+def log_probability(mean: Tensor, log_std: Tensor, action: Tensor) -> Tensor:
+    """log N(action; mean, exp(log_std)^2), summed over the last axis."""
+    return -(((action - mean) / log_std.exp()).square() / 2 + log_std + math.log(2 * math.pi) / 2).sum(-1)
+
+
+def gaussian_kl(mean_p: Tensor, log_std_p: Tensor, mean_q: Tensor, log_std_q: Tensor) -> Tensor:
+    """KL(p || q) of diagonal Gaussians, summed over the last axis.
+
+    sum  log s_q - log s_p + (s_p^2 + (m_p - m_q)^2) / (2 s_q^2) - 1/2
+    """
+    ratio = (2 * (log_std_p - log_std_q)).exp()
+    distance = ((mean_p - mean_q) / log_std_q.exp()).square()
+    return (log_std_q - log_std_p + (ratio + distance - 1) / 2).sum(-1)
+
+
+def entropy(log_std: Tensor) -> Tensor:
+    """Of a diagonal Gaussian, summed over the last axis:  sum log s + (1 + log 2 pi) / 2."""
+    return (log_std + (1 + math.log(2 * math.pi)) / 2).sum(-1)

@@ -1,0 +1,124 @@
+"""Running statistics: inputs of about unit size whatever their units are, and rewards too."""
+
+import torch
+from torch import Tensor, nn
+
+from visuomotor.errors import VisuomotorError
+
+_CLIP = 10.0
+_SMALLEST_DEVIATION = 1e-4  # a feature that hardly moves is not blown up to its rounding errors
+
+Moments = tuple[Tensor, Tensor, Tensor]
+
+
+class RunningNormaliser(nn.Module):
+    """Mean and variance of all rows seen so far, in float64, and rows scaled by them.
+
+    Statistics are the count n, the mean and the sum of squared deviations M. Two sets merge exactly (Chan et al. 1979):
+
+        mean = mean_a + d n_b / n,      M = M_a + M_b + d^2 n_a n_b / n,      d = mean_b - mean_a,  n = n_a + n_b
+
+    Before the first row the mean is 0 and the deviation 1. The statistics are buffers, so a network that owns a
+    normaliser saves them with its weights.
+    """
+
+    count: Tensor
+    mean: Tensor
+    squares: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("mean", torch.zeros(size, dtype=torch.float64))
+        self.register_buffer("squares", torch.zeros(size, dtype=torch.float64))
+
+    @property
+    def deviation(self) -> Tensor:
+        """`(size,)` float64, never below 0.0001."""
+        if self.count == 0:
+            return torch.ones_like(self.mean)
+        return (self.squares / self.count).sqrt().clamp(min=_SMALLEST_DEVIATION)
+
+    def update(self, rows: Tensor) -> None:
+        """Take in rows `(..., size)`."""
+        self.update_from_moments(*moments(rows))
+
+    def update_from_moments(self, count: Tensor | float, mean: Tensor, squares: Tensor) -> None:
+        """Take in as many rows with this mean and this sum of squared deviations.
+
+        For statistics from several processes: each collects what is new to it in a normaliser of its own, sends its
+        `moments()`, and starts afresh.
+        """
+        if mean.shape != self.mean.shape:
+            raise VisuomotorError(f"this normaliser was made for {len(self.mean)} numbers a row, not {mean.shape[-1]}")
+        if not (mean.isfinite().all() and squares.isfinite().all()):
+            raise VisuomotorError(
+                "cannot take statistics of rows that are not finite: drop worlds whose physics diverged"
+            )
+        if count == 0:
+            return
+        total = self.count + count
+        shift = mean - self.mean
+        self.mean += shift * (count / total)
+        self.squares += squares + shift.square() * (self.count * count / total)
+        self.count.copy_(total)
+
+    def moments(self) -> Moments:
+        """Count, mean and sum of squared deviations, copies."""
+        return self.count.clone(), self.mean.clone(), self.squares.clone()
+
+    def normalise(self, rows: Tensor) -> Tensor:
+        """(rows - mean) / deviation, clipped at +-10, `(..., size)` in the rows' type."""
+        return ((rows - self.mean) / self.deviation).clamp(-_CLIP, _CLIP).to(rows.dtype)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """The same as `normalise`."""
+        return self.normalise(rows)
+
+    def state(self) -> dict[str, Tensor]:
+        """Plain tensors for a checkpoint."""
+        return dict(zip(("count", "mean", "squares"), self.moments(), strict=True))
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Back to what `state` returned."""
+        self.load_state_dict(state)
+
+
+def moments(rows: Tensor) -> Moments:
+    """Count, mean and sum of squared deviations of rows `(..., size)`, float64."""
+    rows = rows.detach().flatten(0, -2).double()
+    count = torch.tensor(float(len(rows)), dtype=torch.float64, device=rows.device)
+    mean = rows.sum(0) / count.clamp(min=1)
+    return count, mean, (rows - mean).square().sum(0)
+
+
+class RewardScaler:
+    """Rewards divided by the running deviation of the discounted sum of rewards, world by world.
+
+    Returns, which the value network learns, are then of about unit size. Nothing is subtracted: that would change which
+    policy is best. A choice of common PPO code, not of the paper.
+    """
+
+    def __init__(self, worlds: int, gamma: float) -> None:
+        self.gamma = gamma
+        self.statistics = RunningNormaliser(1)
+        self._sums = torch.zeros(worlds, dtype=torch.float64)
+
+    def scale(self, rewards: Tensor, ends: Tensor) -> Tensor:
+        """Rewards `(T, W)` in their new unit, clipped at +-10; an episode's sum starts afresh after `ends` `(T, W)`."""
+        sums = torch.empty(rewards.shape, dtype=torch.float64)
+        for t in range(len(rewards)):
+            self._sums = self.gamma * self._sums + rewards[t]
+            sums[t] = self._sums
+            self._sums = torch.where(ends[t], 0.0, self._sums)
+        self.statistics.update(sums[..., None])
+        return (rewards / self.statistics.deviation).clamp(-_CLIP, _CLIP).to(rewards.dtype)
+
+    def state(self) -> dict[str, Tensor]:
+        """Plain tensors for a checkpoint."""
+        return {**self.statistics.state(), "sums": self._sums.clone()}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Back to what `state` returned."""
+        self._sums = state["sums"].clone()
+        self.statistics.load_state({name: value for name, value in state.items() if name != "sums"})
