@@ -1,0 +1,66 @@
+"""Blocks whose size, mass and friction may differ from world to world without compiling anew."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import mujoco
+import torch
+from torch import Tensor
+
+from visuomotor.robots.collision import HELD, ROBOT
+from visuomotor.robots.shapes import Color, box
+
+HALF: Final = 0.025  # m, half edge
+MASS: Final = 0.08  # kg
+FRICTION: Final = 1.0
+
+_AS_BLOCK: Final = {"contype": HELD, "conaffinity": ROBOT | HELD}  # touches the hand, the table and other blocks
+
+
+@dataclass(frozen=True)
+class Block:
+    """Names in the compiled model."""
+
+    body: str
+    joint: str
+    """Free joint: x, y, z (m) of the centre, then a quaternion wxyz."""
+    geom: str
+
+
+def add_block(spec: mujoco.MjSpec, name: str, color: Color) -> Block:
+    """Add a cube of 5 cm and 80 g on the table's centre; change it per world with `block_fields`."""
+    body = spec.worldbody.add_body(name=name, pos=(0, 0, HALF))
+    body.add_freejoint(name=name)
+    contact = {"friction": (FRICTION, 0.005, 0.0001), "solref": (0.01, 1.0), "solimp": (0.99, 0.999, 0.001, 0.5, 2.0)}
+    box(body, name, (0, 0, 0), (HALF, HALF, HALF), color, _AS_BLOCK, mass=MASS, **contact)
+    return Block(body=name, joint=name, geom=name)
+
+
+def block_fields(half: Tensor, mass: Tensor) -> dict[str, Tensor]:
+    """The MjModel fields of cubes, as compiling them would set them.
+
+    Args:
+        half: `(n,)` half edges, m.
+        mass: `(n,)` kg.
+
+    Returns:
+        By field name: `geom_*` are of the block's geom, `body_*` of its body, `dof_*` of its joint's six degrees of
+        freedom, `bvh_aabb` of its body's only node (`body_bvhadr`); first axis n.
+    """
+    inertia = 2 / 3 * mass * half**2
+    three = torch.ones(3, dtype=half.dtype)
+    size = half[:, None] * three
+    bounds = torch.cat([0 * size, size], dim=1)
+    by_mass, by_inertia = (1 / mass)[:, None], (1 / inertia)[:, None]
+    return {
+        "geom_size": size,
+        "geom_rbound": half * 3**0.5,
+        "geom_aabb": bounds,
+        "bvh_aabb": bounds,
+        "body_mass": mass,
+        "body_subtreemass": mass,
+        "body_inertia": inertia[:, None] * three,
+        "body_invweight0": torch.cat([by_mass, by_inertia], dim=1),
+        "dof_invweight0": torch.cat([by_mass * three, by_inertia * three], dim=1),
+        "dof_M0": torch.cat([mass[:, None] * three, inertia[:, None] * three], dim=1),
+    }
