@@ -6,12 +6,14 @@ from visuomotor.errors import VisuomotorError, unknown
 from visuomotor.tasks.conditioned_task import ConditionedTask, Conditions, Outcome
 from visuomotor.tasks.cost import Cost, Expansion
 from visuomotor.tasks.episodes import Episodes
+from visuomotor.tasks.jaco.lifting import Lifting
+from visuomotor.tasks.jaco.stacking import Stacking
 from visuomotor.tasks.pr2.hanger import Hanger
 from visuomotor.tasks.rollout import Samples, rollout
 from visuomotor.tasks.staged_task import StagedTask, Variation
 from visuomotor.tasks.task import Task
 
-_TASKS: dict[str, type[Task]] = {task.name: task for task in (Hanger,)}
+_TASKS: dict[str, type[Task]] = {task.name: task for task in (Hanger, Lifting, Stacking)}
 
 Kind = TypeVar("Kind", bound=Task)
 

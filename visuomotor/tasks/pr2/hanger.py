@@ -17,6 +17,7 @@ from visuomotor.robots.arm_pose import arm_pose
 from visuomotor.robots.pr2 import END_EFFECTOR_POINTS, add_pr2
 from visuomotor.tasks.conditioned_task import ConditionedTask, Conditions, Outcome
 from visuomotor.tasks.pr2.point_cost import point_cost
+from visuomotor.tasks.quaternions import multiply, rotate
 
 _CENTER = (0.68, -0.10, 1.0)  # m, middle of the bar positions
 _TORSO = 0.25  # m, the torso lift that puts the work in the middle of both arms' reach
@@ -140,8 +141,8 @@ class Hanger(ConditionedTask):
         color[:, self._clothes, 3] = conditions.distractors[:, None] * self._clothes_alpha
         engine.forward()
         hand_position, hand_quat = engine.field("xpos")[:, self._tool], engine.field("xquat")[:, self._tool]
-        position = hand_position + _rotate(hand_quat, held_position)
-        hanger = torch.cat([position, _multiply(hand_quat, held_quat)], dim=-1)
+        position = hand_position + rotate(hand_quat, held_position)
+        hanger = torch.cat([position, multiply(hand_quat, held_quat)], dim=-1)
         qpos[:, self._hanger_position : self._hanger_position + 7] = hanger
         engine.forward()
 
@@ -190,13 +191,13 @@ class Hanger(ConditionedTask):
         hook = torch.tensor([0.0, 0.0, BAR_RADIUS + _CLEARANCE - hook_inside_height()], dtype=torch.float64)
         held_position, held_quat = _grasp_poses(conditions.grasp)
         quat = held_quat * torch.tensor([1.0, -1.0, -1.0, -1.0], dtype=torch.float64)
-        return conditions.target + hook - _rotate(quat, held_position), quat
+        return conditions.target + hook - rotate(quat, held_position), quat
 
     def _point_targets(self, conditions: Conditions) -> Tensor:
         """`(n, 9)` m: where the end-effector points are then."""
         position, quat = self._hand_targets(conditions)
         points = torch.tensor(END_EFFECTOR_POINTS, dtype=torch.float64)
-        return torch.cat([position + _rotate(quat, point.expand(len(quat), 3)) for point in points], dim=-1)
+        return torch.cat([position + rotate(quat, point.expand(len(quat), 3)) for point in points], dim=-1)
 
     def _right_arm(self, position: Tensor, quat: Tensor) -> Tensor:
         """`(7,)` rad: the right arm's angles that put the hand there, near the start pose."""
@@ -217,16 +218,3 @@ def _grasp_poses(grasp: Tensor) -> tuple[Tensor, Tensor]:
     nothing = torch.zeros_like(shift)
     quat = torch.stack([(tilt / 2).cos(), nothing, (tilt / 2).sin(), nothing], dim=-1)
     return torch.stack([nothing, nothing, shift], dim=-1), quat
-
-
-def _multiply(a: Tensor, b: Tensor) -> Tensor:
-    """The product of quaternions `(n, 4)`."""
-    vector = a[:, :1] * b[:, 1:] + b[:, :1] * a[:, 1:] + torch.linalg.cross(a[:, 1:], b[:, 1:])
-    scalar = a[:, :1] * b[:, :1] - (a[:, 1:] * b[:, 1:]).sum(-1, keepdim=True)
-    return torch.cat([scalar, vector], dim=-1)
-
-
-def _rotate(quat: Tensor, vector: Tensor) -> Tensor:
-    """Vectors `(n, 3)` turned by quaternions `(n, 4)`."""
-    twice = 2 * torch.linalg.cross(quat[:, 1:], vector)
-    return vector + quat[:, :1] * twice + torch.linalg.cross(quat[:, 1:], twice)
