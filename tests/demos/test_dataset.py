@@ -1,0 +1,174 @@
+import dataclasses
+import json
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+
+from visuomotor.demos import Episode, mean_return, read_demonstrations, write_demonstrations
+from visuomotor.demos.scene import scene_hash
+from visuomotor.errors import VisuomotorError
+from visuomotor.tasks.jaco.lifting import Lifting
+
+
+@pytest.fixture
+def path(tmp_path, lifting, episodes):
+    write_demonstrations(tmp_path / "new" / "lifting.hdf5", lifting, episodes, {"seed": 3})
+    return tmp_path / "new" / "lifting.hdf5"
+
+
+def assert_equal_episodes(one: Episode, other: Episode) -> None:
+    for field in dataclasses.fields(Episode):
+        a, b = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(a, torch.Tensor):
+            assert a.dtype == b.dtype
+            assert torch.equal(a, b), field.name
+        elif isinstance(a, dict):
+            assert a.keys() == b.keys()
+            assert all(torch.equal(a[name], b[name]) for name in a), field.name
+        else:
+            assert a == b, field.name
+
+
+def test_round_trip_is_exact(path, lifting, episodes):
+    read = read_demonstrations(path, lifting)
+    assert read.task == "lifting"
+    assert read.facts["seed"] == 3
+    for one, other in zip(read.episodes, episodes, strict=True):
+        assert_equal_episodes(one, other)
+
+
+def test_actions_and_looks_may_be_missing(tmp_path, lifting, episodes):
+    bare = dataclasses.replace(episodes[0], actions=None, looks={})
+    write_demonstrations(tmp_path / "bare.hdf5", lifting, [bare])
+    (read,) = read_demonstrations(tmp_path / "bare.hdf5", lifting).episodes
+    assert_equal_episodes(read, bare)
+    assert len(read.variation(lifting)) == 1
+    with h5py.File(tmp_path / "bare.hdf5") as file:
+        assert "actions" not in file["data/demo_0"]
+
+
+def test_layout_is_what_robomimics_reader_asks_for(tmp_path, lifting, episodes):
+    images = [{"image": torch.full((len(episode), 8, 8, 3), 9, dtype=torch.uint8)} for episode in episodes]
+    write_demonstrations(tmp_path / "it.hdf5", lifting, episodes, observations=images)
+    with h5py.File(tmp_path / "it.hdf5", "r", swmr=True, libver="latest") as file:
+        assert file["data"].attrs["total"] == 7 + 12
+        arguments = json.loads(file["data"].attrs["env_args"])
+        assert set(arguments) == {"env_name", "type", "env_kwargs"}
+        assert arguments["env_name"] == "lifting"
+        assert sorted(int(name[5:]) for name in file["data"]) == [0, 1]
+        for name, episode in zip(("demo_0", "demo_1"), episodes, strict=True):
+            demo = file[f"data/{name}"]
+            steps = demo.attrs["num_samples"]
+            assert steps == len(episode)
+            for key in ("states", "actions", "rewards", "dones", "obs/image"):
+                assert len(demo[key]) == steps, key
+            assert_array_equal(demo["states"], episode.states[:-1])
+            assert_array_equal(demo["dones"], [0] * (steps - 1) + [1])
+            assert demo["obs/image"].dtype == np.uint8
+        assert [name.decode("utf-8") for name in np.array(file["mask/train"][:])] == ["demo_0", "demo_1"]
+
+
+def test_every_tenth_episode_is_for_validation(tmp_path, lifting, episodes):
+    write_demonstrations(tmp_path / "it.hdf5", lifting, [episodes[0]] * 11)
+    with h5py.File(tmp_path / "it.hdf5") as file:
+        assert_array_equal(file["mask/valid"], [b"demo_9"])
+        assert len(file["mask/train"]) == 10
+
+
+def test_returns_are_over_the_tasks_steps(episodes):
+    """Steps pay 0, 1/8, 1: cut after two; continued at 1 up to five."""
+    episode = dataclasses.replace(episodes[0], rewards=torch.tensor([0.0, 0.125, 1.0]))
+    assert episode.episode_return(2) == 0.125
+    assert episode.episode_return(5) == 3.125
+    assert mean_return([episode, dataclasses.replace(episode, rewards=torch.zeros(4))], 5) == 3.125 / 2
+
+
+def test_the_hash_knows_physics_from_looks():
+    one, other = Lifting().model, Lifting().model
+    same = scene_hash(one)
+    other.geom_rgba[:] = 0.5
+    other.cam_pos[:] += 1
+    assert scene_hash(other) == same
+    other.dof_frictionloss[2] *= 1 + 1e-12
+    assert scene_hash(other) == same
+    other.dof_frictionloss[2] *= 1.001
+    assert scene_hash(other) != same
+
+
+def test_files_that_are_none(tmp_path, path):
+    with pytest.raises(VisuomotorError, match="there is no file .* record demonstrations"):
+        read_demonstrations(tmp_path / "absent.hdf5")
+    (tmp_path / "text.hdf5").write_text("hello")
+    with pytest.raises(VisuomotorError, match="not an HDF5 file"):
+        read_demonstrations(tmp_path / "text.hdf5")
+    (tmp_path / "short.hdf5").write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(VisuomotorError, match="damaged or cut short"):
+        read_demonstrations(tmp_path / "short.hdf5")
+
+
+def test_files_of_other_simulators(tmp_path):
+    with h5py.File(tmp_path / "foreign.hdf5", "w") as file:
+        file.create_group("data").attrs["env_args"] = json.dumps({"env_name": "Lift", "type": 1, "env_kwargs": {}})
+    with pytest.raises(VisuomotorError, match="not recorded with visuomotor .*'Lift'"):
+        read_demonstrations(tmp_path / "foreign.hdf5")
+    with h5py.File(tmp_path / "other.hdf5", "w") as file:
+        file.create_group("weather")
+    with pytest.raises(VisuomotorError, match="not recorded with visuomotor"):
+        read_demonstrations(tmp_path / "other.hdf5")
+
+
+def edit_facts(path, **changes):
+    with h5py.File(path, "a") as file:
+        arguments = json.loads(file["data"].attrs["env_args"])
+        arguments["env_kwargs"].update(changes)
+        file["data"].attrs["env_args"] = json.dumps(arguments)
+
+
+def test_another_task_or_scene_or_format(path, lifting, monkeypatch):
+    edit_facts(path, scene="beefbeefbeefbeef", mujoco="9.1")
+    with pytest.raises(
+        VisuomotorError, match=r"mujoco 9.1, scene beef.* \(scene differ\).*visuomotor demos script lif"
+    ):
+        read_demonstrations(path, lifting)
+    assert read_demonstrations(path).facts["mujoco"] == "9.1"  # to look at, it will do
+    monkeypatch.setattr(lifting, "name", "juggling", raising=False)
+    with pytest.raises(VisuomotorError, match="demonstrations of 'lifting', not of 'juggling'"):
+        read_demonstrations(path, lifting)
+    edit_facts(path, format=7)
+    with pytest.raises(VisuomotorError, match="has format 7"):
+        read_demonstrations(path)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "change", "message"),
+    [
+        ("rewards", lambda it: it[:-1], "inconsistent: its states"),
+        ("actions", lambda it: it[:-2], "inconsistent: its actions"),
+        ("actions", lambda it: it * 3, "actions beyond"),
+        ("stages", lambda it: it[1:], "inconsistent: its stages"),
+        ("stages", lambda it: it + 3, "stages that are not among the task's 3"),
+        ("states", lambda it: np.where(it == it[1, 3], np.nan, it), "demo_1 is spoilt: its states .* NaN"),
+        ("states", lambda it: it[:, :-1], "damaged"),
+        ("physics/block_mass", lambda it: np.append(it, 1.0), "inconsistent: its physics"),
+    ],
+)
+def test_episodes_that_contradict_themselves(path, lifting, dataset, change, message):
+    with h5py.File(path, "a") as file:
+        demo = file["data/demo_1"]
+        old = demo[dataset][()]
+        del demo[dataset]
+        demo[dataset] = change(old)
+    with pytest.raises(VisuomotorError, match=message):
+        read_demonstrations(path, lifting)
+
+
+def test_nothing_spoilt_is_written(tmp_path, lifting, episodes):
+    states = episodes[0].states.clone()
+    states[2, 5] = torch.nan
+    for bad in ([], [episodes[1], dataclasses.replace(episodes[0], states=states)]):
+        with pytest.raises(VisuomotorError):
+            write_demonstrations(tmp_path / "it.hdf5", lifting, bad)
+    assert not list(tmp_path.iterdir())
