@@ -1,0 +1,180 @@
+"""Every setting of reinforcement and imitation learning, and its presets."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.ppo_gail.discriminator import Penalty
+from visuomotor.ppo_gail.rewards import Form
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    """The network that acts."""
+
+    image_size: int = 64
+    """Side of the square images in pixels."""
+    supersampling: int = 1
+    """Rays along each side of a pixel."""
+    recurrent: bool = True
+    """Whether there is an LSTM; else a layer of its width."""
+    initial_log_std: float = -1.0
+    """Logarithm of the first standard deviation of every action, in parts of its limit."""
+    auxiliary_hidden: tuple[int, ...] = ()
+    """Hidden layers of the head that predicts object positions; the paper says one layer, so none are hidden."""
+    bfloat16: bool = False
+    """Whether the vision layers compute in 16 bits: faster on processors that can, and a little coarser."""
+
+
+@dataclass(frozen=True)
+class PpoConfig:
+    """The policy's update."""
+
+    rollout: int = 50
+    """Control steps of a rollout: K of the K-step return, and how far backpropagation goes through time."""
+    epochs: int = 2
+    """Passes over a rollout."""
+    minibatches: int = 4
+    """Parts of the worlds, each an update."""
+    learning_rate: float = 5e-4
+    """Adam's."""
+    clip: float | None = 0.2
+    """How far a probability ratio may go before its gradient is cut; None for the KL penalty alone, as in the paper."""
+    kl_target: float = 0.015
+    """Nats a step that an iteration should move the policy; the penalty's coefficient follows."""
+    discount: float = 0.99
+    """Gamma, per control step."""
+    advantage: Literal["gae", "k-step"] = "gae"
+    """Generalised advantages, or the K-step return of the paper."""
+    gae_lambda: float = 0.95
+    entropy: float = 0.0
+    """Weight of the policy's entropy."""
+    largest_gradient: float = 1.0
+    """Norm that a gradient is cut to."""
+    auxiliary_weight: float = 0.5
+    """Weight of the squared error of predicted object positions, in units of 0.1 m."""
+
+
+@dataclass(frozen=True)
+class CriticConfig:
+    """The value function, which reads the simulator's state."""
+
+    hidden: tuple[int, ...] = (300, 200)
+    learning_rate: float = 1e-3
+    """Adam's."""
+    epochs: int = 4
+    """Passes over a rollout."""
+    minibatches: int = 8
+
+
+@dataclass(frozen=True)
+class ImitationConfig:
+    """The imitation reward."""
+
+    weight: float = 0.5
+    """Lambda, between 0 (reinforcement only) and 1 (imitation only)."""
+    source: Literal["discriminator", "ground-truth"] = "discriminator"
+    """Ground truth puts the task's reward in the discriminator's place: for debugging all the rest."""
+    form: Form = "gail"
+    """-log(1-D), log D ("negative") or their sum ("airl")."""
+    clip: float = 10.0
+    """Largest magnitude of the imitation reward."""
+    features: Literal["object-centric", "privileged"] = "object-centric"
+    """What the discriminator sees. With the whole state it watches the arm, and fails (the paper's ablation)."""
+    actions: bool = False
+    """Whether it also sees actions; the demonstrations must then hold them."""
+    learning_rate: float = 1e-4
+    """Adam's."""
+    updates: int = 5
+    """Updates of the discriminator an iteration."""
+    batch: int = 1024
+    """Steps of either kind in an update."""
+    gradient_penalty: float = 1.0
+    """Weight; 0 for none."""
+    penalty_on: Penalty = "demonstrations"
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight <= 1:
+            raise VisuomotorError(
+                "imitation.weight must be between 0 (task reward only) and 1 (imitation reward only), "
+                f"not {self.weight}"
+            )
+
+
+@dataclass(frozen=True)
+class CurriculumConfig:
+    """Where training episodes start."""
+
+    random_starts: float = 0.5
+    """Probability of a random start; else a state of a demonstration. 1 leaves the demonstrations out."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.random_starts <= 1:
+            raise VisuomotorError(
+                f"curriculum.random_starts is a probability and must be between 0 and 1, not {self.random_starts}"
+            )
+
+
+@dataclass(frozen=True)
+class CloningConfig:
+    """Behaviour cloning from the demonstrations' pixels, before reinforcement begins."""
+
+    updates: int = 0
+    """Gradient steps; 0 leaves it out. With control_steps 0 there is nothing else: the baseline."""
+    batch: int = 16
+    """Sequences in an update."""
+    length: int = 50
+    """Steps of a sequence."""
+    learning_rate: float = 3e-4
+    """Adam's."""
+    renderings: int = 8
+    """How often each demonstration is rendered, each time with other looks."""
+
+
+@dataclass(frozen=True)
+class PpoGailConfig:
+    """Reinforcement and imitation learning."""
+
+    demos: Path | None = None
+    """File of demonstrations (`visuomotor demos script TASK` makes one)."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the networks live; `auto` takes CUDA where there is one. Physics and pixels stay on the CPU."""
+    control_steps: int = 8_000_000
+    """How long to train, in control steps of all worlds together."""
+    worlds: int = 256
+    """Copies of the task that are simulated at once (in each process)."""
+    vary: bool = True
+    """Whether worlds differ in looks and physics."""
+    checkpoint_every: int = 10
+    """Iterations."""
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    ppo: PpoConfig = field(default_factory=PpoConfig)
+    critic: CriticConfig = field(default_factory=CriticConfig)
+    imitation: ImitationConfig = field(default_factory=ImitationConfig)
+    curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
+    cloning: CloningConfig = field(default_factory=CloningConfig)
+
+    def __post_init__(self) -> None:
+        if self.worlds < self.ppo.minibatches:
+            raise VisuomotorError(f"{self.worlds} worlds cannot make {self.ppo.minibatches} minibatches; use more")
+
+    @property
+    def needs_demonstrations(self) -> bool:
+        discriminates = self.imitation.weight > 0 and self.imitation.source == "discriminator"
+        return discriminates or self.curriculum.random_starts < 1 or self.cloning.updates > 0
+
+
+LAPTOP = PpoGailConfig()
+
+PRESETS: dict[str, PpoGailConfig] = {
+    "laptop": LAPTOP,
+    "paper": replace(
+        LAPTOP,
+        control_steps=100_000_000,
+        ppo=PpoConfig(epochs=10, learning_rate=1e-4, clip=None, discount=0.995, advantage="k-step"),
+        imitation=ImitationConfig(gradient_penalty=0.0),
+    ),
+    "gpu": replace(LAPTOP, control_steps=30_000_000, worlds=1024, ppo=PpoConfig(epochs=4), checkpoint_every=5),
+}

@@ -1,0 +1,141 @@
+"""Proximal policy optimisation of a recurrent policy, and its critic's regression."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from visuomotor.policies.recurrent_policy import RecurrentPolicy, entropy, gaussian_kl, log_probability
+from visuomotor.ppo_gail.adaptive_kl import AdaptiveKl
+from visuomotor.ppo_gail.config import CriticConfig, PpoConfig
+from visuomotor.ppo_gail.critic import Critic
+from visuomotor.ppo_gail.ranks import Ranks
+from visuomotor.ppo_gail.rollout import Rollout
+
+_DECIMETRE = 0.1  # m, the unit of the auxiliary error: about as far as blocks lie apart
+
+
+@dataclass(frozen=True)
+class PolicyStatistics:
+    """Of an update's last epoch: kl, nats a step from the policy that acted; surrogate; auxiliary_error, m."""
+
+    kl: float
+    surrogate: float
+    auxiliary_error: float
+    gradient_norm: float
+    entropy: float
+
+
+def update_policy(
+    policy: RecurrentPolicy,
+    optimiser: torch.optim.Optimizer,
+    rollout: Rollout,
+    advantages: Tensor,
+    config: PpoConfig,
+    kl: AdaptiveKl,
+    ranks: Ranks,
+    generator: torch.Generator,
+) -> PolicyStatistics:
+    """A few epochs over a rollout, in minibatches of whole worlds; then the KL penalty's coefficient is adjusted.
+
+    The loss per step, over steps whose physics did not diverge:
+
+        -min(ratio A, clip(ratio, 1 - c, 1 + c) A) + penalty(KL(old || new)) - e entropy + w |objects - predicted|^2
+
+    Gradients run through all K steps of a minibatch's worlds (truncated backpropagation through time), and are summed
+    over the processes of a job, which all draw the same numbers of worlds.
+
+    Args:
+        advantages: `(K, W)`, normalised.
+    """
+    worlds = rollout.actions.shape[1]
+    sums = torch.zeros(5, dtype=torch.float64)
+    for epoch in range(config.epochs):
+        order = torch.randperm(worlds, generator=generator)
+        for part in order.tensor_split(config.minibatches):
+            loss, sums_of_part = policy_loss(policy, rollout, advantages, part, config, kl, ranks)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            ranks.sum_gradients(policy)
+            norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), config.largest_gradient)
+            optimiser.step()
+            if epoch == config.epochs - 1:
+                sums += torch.cat([sums_of_part, norm.detach().cpu().double()[None]])
+    count, surrogate, kl_sum, error, norm = ranks.sum(sums).tolist()
+    kl.update(kl_sum / count)
+    return PolicyStatistics(
+        kl=kl_sum / count,
+        surrogate=surrogate / count,
+        auxiliary_error=error / count,
+        gradient_norm=norm / config.minibatches / ranks.count,
+        entropy=float(entropy(policy.log_std.detach())),
+    )
+
+
+def policy_loss(
+    policy: RecurrentPolicy,
+    rollout: Rollout,
+    advantages: Tensor,
+    part: Tensor,
+    config: PpoConfig,
+    kl: AdaptiveKl,
+    ranks: Ranks,
+) -> tuple[Tensor, Tensor]:
+    """The loss of some worlds, as this process's share of the mean over all processes' worlds.
+
+    Returns:
+        The loss, and sums over its steps, float64: how many, surrogate, KL divergence, auxiliary distance (m).
+    """
+    device = policy.log_std.device
+
+    def take(rows: Tensor) -> Tensor:
+        return rows[:, part].to(device)
+
+    unrolled = policy.unroll(
+        take(rollout.images), take(rollout.proprioception), rollout.first_state[part].to(device), take(rollout.starts)
+    )
+    actions, old_means, old_log_std = take(rollout.actions), take(rollout.means), rollout.log_std.to(device)
+    valid = ~take(rollout.diverged)
+    ratio = (
+        log_probability(unrolled.mean, policy.log_std, actions) - log_probability(old_means, old_log_std, actions)
+    ).exp()
+    gain = ratio * take(advantages)
+    if config.clip is not None:
+        gain = torch.minimum(gain, ratio.clamp(1 - config.clip, 1 + config.clip) * take(advantages))
+    divergence = gaussian_kl(old_means, old_log_std, unrolled.mean, policy.log_std)
+    error = unrolled.objects - take(rollout.objects)
+    squares = (error / _DECIMETRE).square().mean((-1, -2))
+    distance = error.detach().norm(dim=-1).mean(-1)
+    sums = torch.stack([(valid * x).sum() for x in (torch.ones_like(gain), gain, divergence, distance)])
+    count, _, kl_everywhere, _ = ranks.sum(sums.double())
+    # The hinge of the penalty is a function of the mean over all processes; its slope is taken there.
+    mean_kl = sums[2] / float(count) + (float(kl_everywhere) - sums[2].item()) / float(count)
+    loss = -(valid * gain).sum() / float(count) + kl.penalty(mean_kl)
+    loss = loss + config.auxiliary_weight * (valid * squares).sum() / float(count)
+    loss = loss - config.entropy * entropy(policy.log_std) / ranks.count
+    return loss, sums.detach().cpu().double()
+
+
+def update_critic(
+    critic: Critic,
+    optimiser: torch.optim.Optimizer,
+    states: Tensor,
+    returns: Tensor,
+    config: CriticConfig,
+    ranks: Ranks,
+    generator: torch.Generator,
+) -> float:
+    """Regression of V(s) on returns `(N,)`, states `(N, P)`; returns the last epoch's mean squared error, in units of
+    the returns' variance."""
+    total = 0.0
+    for _ in range(config.epochs):
+        total = 0.0
+        for part in torch.randperm(len(states), generator=generator).tensor_split(config.minibatches):
+            rows = part.to(states.device)
+            loss = critic.loss(states[rows], returns[rows]).mean() / ranks.count
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            ranks.sum_gradients(critic)
+            optimiser.step()
+            total += float(loss.detach()) * ranks.count / config.minibatches
+    return total

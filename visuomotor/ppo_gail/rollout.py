@@ -1,0 +1,157 @@
+"""Act in all worlds for a while, and keep what the update needs."""
+
+import time
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from visuomotor.policies.recurrent_policy import RecurrentPolicy
+from visuomotor.tasks.episodes import Episodes, Readings
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """K control steps of W worlds: tensors `(K, W, ...)`.
+
+    What was seen: images uint8, proprioception, privileged, features, objects, stage; starts: bool, the step is the
+    first of an episode. What was done: actions (unclipped), their means, log_std `(A,)`. What came of it: task_reward;
+    reached_privileged, the state that the step led to, before a new episode; ended, diverged: bool. first_state
+    `(W, S)`: the policy's before the first step; last_privileged `(W, P)`: what is seen after the last one.
+    """
+
+    images: Tensor
+    proprioception: Tensor
+    privileged: Tensor
+    features: Tensor
+    objects: Tensor
+    stage: Tensor
+    starts: Tensor
+    actions: Tensor
+    means: Tensor
+    log_std: Tensor
+    task_reward: Tensor
+    reached_privileged: Tensor
+    ended: Tensor
+    diverged: Tensor
+    first_state: Tensor
+    last_privileged: Tensor
+
+
+@dataclass
+class Finished:
+    """Whole episodes that ended in a rollout, one entry each: from a random start or not, last stage, task return."""
+
+    random_start: list[bool] = field(default_factory=list)
+    stage: list[int] = field(default_factory=list)
+    task_return: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Seconds:
+    """Where the time of a rollout went."""
+
+    physics: float = 0.0
+    pixels: float = 0.0
+    policy: float = 0.0
+
+
+class Collector:
+    """Runs a policy in episodes that go on from rollout to rollout.
+
+    Attributes:
+        state: the policy's recurrent state `(W, S)`; starts: `(W,)` bool, whether a new episode has just begun.
+    """
+
+    def __init__(self, episodes: Episodes, policy: RecurrentPolicy, steps: int, generator: torch.Generator):
+        self.episodes, self.policy, self.steps, self.generator = episodes, policy, steps, generator
+        worlds = episodes.worlds
+        self.device = policy.log_std.device
+        self.state = policy.initial_state(worlds)
+        self.starts = torch.ones(worlds, dtype=torch.bool)
+        self.returns = torch.zeros(worlds)
+        self.whole = episodes.elapsed == 0
+        """`(W,)` bool: the episode was seen from its beginning."""
+        self._readings = episodes.read()
+        size = policy.image_size
+        # One buffer for all rollouts: fresh memory of this size is slow. Who keeps a rollout must copy its images.
+        self._images = torch.empty(steps, worlds, size, size, 3, dtype=torch.uint8)
+
+    @torch.no_grad()
+    def collect(self) -> tuple[Rollout, Finished, Seconds]:
+        """K steps. The images are valid until the next call."""
+        rows: list[dict[str, Tensor]] = []
+        finished, seconds = Finished(), Seconds()
+        first_state = self.state.clone()
+        deviation = self.policy.log_std.exp().cpu()
+        for step in range(self.steps):
+            readings = self._readings
+            began = time.perf_counter()
+            self._images[step] = self.episodes.images()
+            rendered = time.perf_counter()
+            mean, state = self.policy.step(
+                self._images[step].to(self.device),
+                readings.proprioception.to(self.device),
+                self.state * ~self.starts[:, None].to(self.device),
+            )
+            self.state, mean = state, mean.cpu()
+            noise = torch.randn(mean.shape, generator=self.generator)
+            actions = mean + deviation * noise
+            decided = time.perf_counter()
+            transition = self.episodes.advance(actions)
+            self.returns += transition.reward
+            rows.append(
+                {
+                    **{name: getattr(readings, name) for name in Readings.__dataclass_fields__},
+                    "starts": self.starts,
+                    "actions": actions,
+                    "means": mean,
+                    "task_reward": transition.reward,
+                    "reached_privileged": transition.readings.privileged,
+                    "ended": transition.ended,
+                    "diverged": transition.diverged,
+                }
+            )
+            self._note_finished(transition.ended, transition.diverged, transition.readings.stage, finished)
+            self.episodes.restart(transition.ended)
+            self.starts = transition.ended
+            self._readings = self.episodes.read() if transition.ended.any() else transition.readings
+            seconds.pixels += rendered - began
+            seconds.policy += decided - rendered
+            seconds.physics += time.perf_counter() - decided
+        stacked = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
+        rollout = Rollout(
+            images=self._images,
+            log_std=self.policy.log_std.detach().cpu().clone(),
+            first_state=first_state,
+            last_privileged=self._readings.privileged,
+            **stacked,
+        )
+        return rollout, finished, seconds
+
+    def _note_finished(self, ended: Tensor, diverged: Tensor, stage: Tensor, finished: Finished) -> None:
+        for world in ended.nonzero()[:, 0].tolist():
+            if self.whole[world] and not diverged[world]:
+                finished.random_start.append(bool(self.episodes.random_start[world]))
+                finished.stage.append(int(stage[world]))
+                finished.task_return.append(float(self.returns[world]))
+        self.returns[ended] = 0.0
+        self.whole |= ended
+
+    def content(self) -> dict[str, object]:
+        """Everything that the next rollout depends on but policy and generators, in plain containers."""
+        return {
+            "episodes": self.episodes.content(),
+            "state": self.state.cpu().clone(),
+            "starts": self.starts.clone(),
+            "returns": self.returns.clone(),
+            "whole": self.whole.clone(),
+        }
+
+    def restore(self, content: dict[str, object]) -> None:
+        """Go back to where `content` was taken."""
+        self.episodes.restore(content["episodes"])  # pyright: ignore[reportArgumentType]
+        tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
+        self.state = tensors["state"].to(self.device)
+        self.starts, self.returns, self.whole = tensors["starts"], tensors["returns"], tensors["whole"]
+        self._readings = self.episodes.read()
