@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from visuomotor.robots.collision import HELD, ROBOT
+from visuomotor.robots.jaco_facts import CONTACT
 from visuomotor.robots.shapes import Color, box
 
 HALF: Final = 0.025  # m, half edge
 MASS: Final = 0.08  # kg
-FRICTION: Final = 1.0
+FRICTION: Final = 1.0  # sliding; vary it in `geom_friction[..., 0]`, 0.6 or more (less and table and fingers decide)
 
-_AS_BLOCK: Final = {"contype": HELD, "conaffinity": ROBOT | HELD}  # touches the hand, the table and other blocks
+_AS_BLOCK = {"contype": HELD, "conaffinity": ROBOT | HELD}  # touches the hand, the table and other blocks
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ def add_block(spec: mujoco.MjSpec, name: str, color: Color) -> Block:
     """Add a cube of 5 cm and 80 g on the table's centre; change it per world with `block_fields`."""
     body = spec.worldbody.add_body(name=name, pos=(0, 0, HALF))
     body.add_freejoint(name=name)
-    contact = {"friction": (FRICTION, 0.005, 0.0001), "solref": (0.01, 1.0), "solimp": (0.99, 0.999, 0.001, 0.5, 2.0)}
-    box(body, name, (0, 0, 0), (HALF, HALF, HALF), color, _AS_BLOCK, mass=MASS, **contact)
+    half, friction = (HALF, HALF, HALF), (FRICTION, 0.005, 0.0001)
+    box(body, name, (0, 0, 0), half, color, _AS_BLOCK, mass=MASS, friction=friction, **CONTACT)
     return Block(body=name, joint=name, geom=name)
 
 

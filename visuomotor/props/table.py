@@ -7,20 +7,23 @@ import mujoco
 import numpy as np
 
 from visuomotor.robots.collision import AS_TARGET, NOTHING
+from visuomotor.robots.jaco import MOUNT
+from visuomotor.robots.jaco_facts import CONTACT
 from visuomotor.robots.shapes import box, cylinder
 
 TIMESTEP: Final = 0.005  # s
 HALF: Final = 0.3  # m, half edge of the table top, whose surface is z = 0
 
 CAMERA_POSITION: Final = (0.0, -0.85, 0.72)  # m
-CAMERA_TARGET: Final = (0.0, 0.0, 0.08)
-CAMERA_FOVY: Final = 26.0  # degrees
+CAMERA_TARGET: Final = (0.0, 0.0, 0.135)
+CAMERA_FOVY: Final = 28.0  # degrees
 
 _TOP = (0.62, 0.52, 0.40, 1.0)
 _FLOOR = (0.46, 0.44, 0.41, 1.0)
 _WALL = (0.62, 0.64, 0.60, 1.0)
 _STAND = (0.40, 0.41, 0.43, 1.0)
-_FLOOR_HEIGHT = -0.7
+_FLOOR_HEIGHT = -0.7  # m
+_FRICTION = (0.6, 0.005, 0.0001)  # less than any block's, so that the block decides
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Table:
 
 
 def set_physics(spec: mujoco.MjSpec) -> None:
-    """5 ms steps, and friction that holds: elliptic cones that slip a tenth as easily as they give way (impratio)."""
+    """5 ms steps, and friction that holds: elliptic cones, ten times as stiff along a contact as across (impratio)."""
     option = spec.option
     option.timestep = TIMESTEP
     option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
@@ -48,9 +51,8 @@ def set_physics(spec: mujoco.MjSpec) -> None:
 def add_table(spec: mujoco.MjSpec) -> Table:
     """Add a table 60 x 60 cm around the origin, a room, lights "lamp" and "window" and the camera "front"."""
     world = spec.worldbody
-    contact = {"friction": (1.0, 0.005, 0.0001), "solref": (0.01, 1.0), "solimp": (0.99, 0.999, 0.001, 0.5, 2.0)}
-    box(world, "table", (0, 0, -0.02), (HALF, HALF, 0.02), _TOP, AS_TARGET, **contact)
-    cylinder(world, "arm_stand", (0, 0.4, _FLOOR_HEIGHT), (0, 0.4, 0), 0.07, _STAND)
+    box(world, "table", (0, 0, -0.02), (HALF, HALF, 0.02), _TOP, AS_TARGET, friction=_FRICTION, **CONTACT)
+    cylinder(world, "arm_stand", (*MOUNT[:2], _FLOOR_HEIGHT), MOUNT, 0.07, _STAND)
     world.add_geom(
         name="floor",
         type=mujoco.mjtGeom.mjGEOM_PLANE,

@@ -14,7 +14,7 @@ MOUNT: Final = (0.0, 0.4, 0.0)
 """Where the arm's base stands, m, for work around the origin of a table whose top is at z = 0."""
 
 ABOVE_TABLE: Final = (1.375, 2.760, 4.866, 2.807, 1.217, -0.531)
-"""Arm joints (rad) that hold the pinch site 0.25 m above the table's centre, hand straight down, for an arm at `MOUNT`."""
+"""Joints (rad) of an arm at `MOUNT`: the hand points straight down, its pinch site 0.25 m above the table's centre."""
 
 _SHELL = (0.30, 0.31, 0.33, 1.0)
 _RING = (0.62, 0.64, 0.66, 1.0)
@@ -56,10 +56,10 @@ def add_jaco(
         bodies.append(parent)
     bodies += add_hand(parent, _SHELL, _RING)
     robot = _names(tuple(geom.name for body in bodies for geom in body.geoms))
-    for motor, joint in zip(robot.motors, facts.ARM_JOINTS, strict=False):
+    for motor, joint in zip(robot.joints, facts.ARM_JOINTS, strict=True):
         _add_motor(spec, motor, facts.ARM_GAIN, joint.speed, joint.force)
-    for motor in robot.fingers:
-        _add_motor(spec, motor, facts.FINGER_GAIN, facts.FINGER_SPEED, facts.FINGER_FORCE)
+    for motor, force in zip(robot.fingers, facts.FINGER_FORCES, strict=True):
+        _add_motor(spec, motor, facts.FINGER_GAIN, facts.FINGER_SPEED, force)
     return robot
 
 

@@ -13,12 +13,12 @@ from visuomotor.robots.shapes import Color, capsule, cylinder
 PINCH: Final = "jaco_pinch"
 
 _YAWS = (math.pi / 2, -math.pi / 2, -math.pi / 2)  # rad about z: the way each finger opens
-_BEND = 0.25  # rad, of the finger's second link: about flat on the sides of a 5 cm block
+_BEND = 0.15  # rad, of the finger's second link: flat on the sides of a 5 cm block to within 4 degrees
 _TIP_LENGTH = 0.045  # m
 _RADII = (0.0095, 0.0085)
 _PINCH_OFFSET = (facts.FINGER_OFFSETS[0][1] + facts.FINGER_OFFSETS[1][1]) / 2  # m along y: midway between the fingers
-_CONTACT = {"solref": (0.01, 1.0), "solimp": (0.99, 0.999, 0.001, 0.5, 2.0)}
-_GRIP = {"friction": (1.0, 0.02, 0.0001), "condim": 4, **_CONTACT}
+# Contacts slide at the larger friction of the two: less than any block's, so that the block decides.
+_GRIP = {"friction": (0.6, 0.005, 0.0001), **facts.CONTACT}
 
 
 def finger_geoms() -> tuple[str, ...]:
@@ -30,7 +30,7 @@ def add_hand(hand: Any, shell: Color, ring: Color) -> list[Any]:
     """Give body `hand` its palm, fingers and pinch site; returns the finger bodies."""
     cylinder(hand, "jaco_wrist_3", (0, 0, 0.028), (0, 0, -0.065), 0.033, ring)
     top, palm = (0, 0.002, -0.065), (0, 0.002, -0.112)
-    cylinder(hand, "jaco_palm", top, palm, 0.042, shell, AS_ROBOT, mass=facts.ARM_JOINTS[-1].mass, **_CONTACT)
+    cylinder(hand, "jaco_palm", top, palm, 0.042, shell, AS_ROBOT, mass=facts.ARM_JOINTS[-1].mass, **facts.CONTACT)
     pinch = (0, _PINCH_OFFSET, facts.PINCH_HEIGHT)
     hand.add_site(name=PINCH, pos=pinch, quat=facts.TOOL_QUAT, size=[0.004, 0, 0], group=4)
     return [

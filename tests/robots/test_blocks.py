@@ -1,0 +1,126 @@
+"""Blocks that vary per world move as recompiled ones do; the camera sees the table."""
+
+import mujoco
+import numpy as np
+import pytest
+import torch
+
+from visuomotor.camera.camera import Camera
+from visuomotor.engine import CpuEngine
+from visuomotor.props.blocks import HALF, MASS, add_block, block_fields
+from visuomotor.props.table import add_table, set_physics
+from visuomotor.robots.jaco import ABOVE_TABLE, add_jaco
+
+RED = (0.8, 0.1, 0.1, 1.0)
+SIZES = ((0.02, 0.15), (0.03, 0.05), (0.0237, 0.11))  # half edge in m, mass in kg
+
+
+def build(half=HALF, mass=MASS) -> mujoco.MjModel:
+    spec = mujoco.MjSpec()
+    set_physics(spec)
+    add_table(spec)
+    add_jaco(spec)
+    for name in ("red", "blue"):
+        add_block(spec, name, RED)
+        geom = spec.geom(name)
+        geom.size, geom.mass = (half, half, half), mass
+    return spec.compile()
+
+
+MODEL = build()
+
+
+def rows(model, name):
+    body, dof = model.body(name).id, model.joint(name).dofadr[0]
+    return {"geom": model.geom(name).id, "body": body, "dof_": range(dof, dof + 6), "bvh_": model.body_bvhadr[body]}
+
+
+def varied(worlds) -> CpuEngine:
+    """An engine whose worlds have the blocks of SIZES."""
+    engine = CpuEngine(MODEL, worlds)
+    half, mass = torch.tensor(SIZES[:worlds], dtype=torch.float64).T
+    for block in ("red", "blue"):
+        for name, value in block_fields(half, mass).items():
+            field = engine.model_field(name)
+            field[:, rows(MODEL, block)[name[:4]]] = value.to(field.dtype)
+    return engine
+
+
+@pytest.mark.parametrize(("half", "mass"), SIZES)
+def test_fields_are_those_of_the_compiler(half, mass):
+    model = build(half, mass)
+    fields = block_fields(torch.tensor([half], dtype=torch.float64), torch.tensor([mass], dtype=torch.float64))
+    for name, value in fields.items():
+        for block in ("red", "blue"):
+            expected = getattr(model, name)[rows(model, block)[name[:4]]]
+            np.testing.assert_allclose(value[0], expected, rtol=1e-6, atol=1e-12, err_msg=name)
+
+
+def test_nothing_else_depends_on_a_block():
+    """Every array of the model that the compiler changes is one of `block_fields`, or one that we have no use for."""
+    model, changed = build(*SIZES[0]), set()
+    for name in dir(MODEL):
+        value = getattr(MODEL, name)
+        if isinstance(value, np.ndarray) and not np.allclose(value, getattr(model, name), rtol=1e-5):
+            changed.add(name)
+    known = {*block_fields(torch.ones(1), torch.ones(1))}
+    following_cameras, sleep = {"cam_poscom0", "light_poscom0"}, {"dof_length"}
+    assert changed <= known | following_cameras | sleep
+
+
+def start(qpos, model, block, height, tilt):
+    address = model.joint(block).qposadr[0]
+    x = -0.1 if block == "red" else 0.1
+    qpos[address : address + 7] = torch.tensor((x, 0.05, height, np.cos(tilt), np.sin(tilt), 0, 0))
+
+
+def test_drops_and_slides_as_recompiled_ones():
+    engine = varied(len(SIZES))
+    worlds = [CpuEngine(build(*size), 1) for size in SIZES]
+    for index, alone in enumerate(worlds):
+        for each, world in ((engine, index), (alone, 0)):
+            start(each.field("qpos")[world], MODEL, "red", 0.12, 0.3)  # falls on an edge and tumbles
+            start(each.field("qpos")[world], MODEL, "blue", SIZES[index][0], 0.0)  # slides
+            each.field("qvel")[world, MODEL.joint("blue").dofadr[0]] = -0.6
+    for _ in range(30):
+        for each in (engine, *worlds):
+            each.step(10)
+        for index, alone in enumerate(worlds):
+            torch.testing.assert_close(engine.field("qpos")[index], alone.field("qpos")[0], atol=1e-6, rtol=0)
+    assert (engine.field("qpos")[:, MODEL.joint("blue").qposadr[0]] < 0.09).all()
+
+
+def test_blocks_rest_on_the_table_and_on_each_other():
+    engine = varied(3)
+    qpos = engine.field("qpos")
+    for index, (half, _) in enumerate(SIZES):
+        start(qpos[index], MODEL, "red", half, 0.0)
+        start(qpos[index], MODEL, "blue", 3 * half, 0.0)
+    red, blue = (MODEL.joint(name).qposadr[0] for name in ("red", "blue"))
+    qpos[:, blue] = qpos[:, red]
+    engine.step(200)
+    half = torch.tensor([size for size, _ in SIZES], dtype=torch.float64)
+    torch.testing.assert_close(qpos[:, red + 2], half, atol=5e-4, rtol=0)
+    torch.testing.assert_close(qpos[:, blue + 2], 3 * half, atol=1e-3, rtol=0)
+
+
+def test_the_camera_sees_block_and_hand():
+    engine = CpuEngine(MODEL, 9)
+    qpos, red, blue = engine.field("qpos"), *(MODEL.joint(name).qposadr[0] for name in ("red", "blue"))
+    spots = torch.cartesian_prod(*[torch.tensor((-0.15, 0.0, 0.15), dtype=torch.float64)] * 2)
+    qpos[:, red : red + 2], qpos[:, red + 2] = spots, HALF
+    qpos[:, blue : blue + 3] = torch.tensor((0.0, 0.0, -2.0), dtype=torch.float64)
+    joints = [MODEL.joint(f"jaco_joint_{index}").qposadr[0] for index in range(1, 7)]
+    qpos[:, joints] = torch.tensor(ABOVE_TABLE, dtype=torch.float64)
+    engine.forward()
+    seen = Camera(engine, "front", 64, 64).render().segmentation
+    block = seen == MODEL.geom("red").id
+    widths = block.any(dim=1).sum(dim=1)
+    assert (widths >= 6).all()
+    assert (widths <= 9).all()
+    edges = block[:, [0, -1], :].any() | block[:, :, [0, -1]].any()
+    assert not edges
+    for name in ("jaco_palm", "jaco_finger_1_tip", "jaco_finger_2_tip"):
+        hand = seen == MODEL.geom(name).id
+        assert hand.any(dim=(1, 2)).all()
+        assert not hand[:, 0].any()
