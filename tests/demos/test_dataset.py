@@ -99,7 +99,7 @@ def test_the_hash_knows_physics_from_looks():
 
 
 def test_files_that_are_none(tmp_path, path):
-    with pytest.raises(VisuomotorError, match="there is no file .* record demonstrations"):
+    with pytest.raises(VisuomotorError, match=r"there is no file .* record demonstrations"):
         read_demonstrations(tmp_path / "absent.hdf5")
     (tmp_path / "text.hdf5").write_text("hello")
     with pytest.raises(VisuomotorError, match="not an HDF5 file"):
@@ -112,7 +112,7 @@ def test_files_that_are_none(tmp_path, path):
 def test_files_of_other_simulators(tmp_path):
     with h5py.File(tmp_path / "foreign.hdf5", "w") as file:
         file.create_group("data").attrs["env_args"] = json.dumps({"env_name": "Lift", "type": 1, "env_kwargs": {}})
-    with pytest.raises(VisuomotorError, match="not recorded with visuomotor .*'Lift'"):
+    with pytest.raises(VisuomotorError, match=r"not recorded with visuomotor .*'Lift'"):
         read_demonstrations(tmp_path / "foreign.hdf5")
     with h5py.File(tmp_path / "other.hdf5", "w") as file:
         file.create_group("weather")
