@@ -155,10 +155,11 @@ class Episodes:
 
     def content(self) -> dict[str, Any]:
         """Everything that the episodes' future depends on but the generator, in plain containers."""
+        variation = self.variation.clone()
         return {
             "state": self.engine.state(),
-            "physics": {name: value.clone() for name, value in self.variation.physics.items()},
-            "looks": {name: value.clone() for name, value in self.variation.looks.items()},
+            "physics": variation.physics,
+            "looks": variation.looks,
             "elapsed": self.elapsed.clone(),
             "random_start": self.random_start.clone(),
         }
@@ -169,7 +170,7 @@ class Episodes:
             raise VisuomotorError(
                 f"the checkpoint holds {len(content['elapsed'])} worlds, not {self.worlds}; resume with as many"
             )
-        self.variation = Variation(dict(content["physics"]), dict(content["looks"]))
+        self.variation = Variation(content["physics"], content["looks"]).clone()  # restarts write into it
         self.task.vary(self.engine, torch.arange(self.worlds), self.variation)
         self.engine.set_state(content["state"])
         self.elapsed, self.random_start = content["elapsed"].clone(), content["random_start"].clone()

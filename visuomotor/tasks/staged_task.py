@@ -31,6 +31,13 @@ class Variation:
             {name: value[index] for name, value in self.looks.items()},
         )
 
+    def clone(self) -> "Variation":
+        """A copy that shares no memory."""
+        return Variation(
+            {name: value.clone() for name, value in self.physics.items()},
+            {name: value.clone() for name, value in self.looks.items()},
+        )
+
     def put(self, worlds: Tensor, other: "Variation") -> None:
         """Overwrite the rows `worlds` (int) with those of `other`."""
         for mine, theirs in ((self.physics, other.physics), (self.looks, other.looks)):
@@ -65,7 +72,7 @@ class StagedTask(Task):
 
     @abstractmethod
     def plain(self, count: int) -> Variation:
-        """Worlds that are all like the model."""
+        """Worlds that are all alike: the model's own physics, light and camera, plain colours."""
 
     @abstractmethod
     def vary(self, engine: Engine, worlds: Tensor, variation: Variation) -> None:

@@ -6,6 +6,7 @@ from math import radians
 import torch
 from torch import Tensor
 
+from visuomotor.props.blocks import FRICTION, HALF, MASS
 from visuomotor.tasks.staged_task import Variation
 
 Range = tuple[float, float]
@@ -84,16 +85,16 @@ class Randomisation:
         )
 
     def middle(self, count: int, blocks: int, joints: int, lamps: int) -> Variation:
-        """Worlds in which nothing is random."""
+        """Worlds in which nothing is random: the model's own physics, light and camera, plain colours."""
 
         def same(value: float, *shape: int) -> Tensor:
             return torch.full((count, *shape), value, dtype=torch.float64)
 
         return Variation(
             physics={
-                "block_half": same(sum(self.block_half) / 2, blocks),
-                "block_mass": same(sum(self.block_mass) / 2, blocks),
-                "block_friction": same(sum(self.block_friction) / 2, blocks),
+                "block_half": same(HALF, blocks),
+                "block_mass": same(MASS, blocks),
+                "block_friction": same(FRICTION, blocks),
                 "joint_friction": same(1.0, joints),
                 "joint_armature": same(1.0, joints),
                 "joint_damping": same(1.0, joints),
