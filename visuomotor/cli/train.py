@@ -18,6 +18,7 @@ Config = TypeVar("Config")
 # A method's package has `train(task_name, preset, config, run, resume, report)`, and its module `config` has PRESETS.
 METHODS: dict[str, tuple[str, str]] = {
     "gps": ("visuomotor.gps", "guided policy search: few samples, state in training, pixels to act"),
+    "ppo-gail": ("visuomotor.ppo_gail", "reinforcement and imitation: demonstrations, many samples, pixels to act"),
 }
 
 

@@ -100,14 +100,17 @@ class Discriminator(nn.Module):
         self._observe(demonstrations, rollouts)
         demonstrated = self.inputs(demonstrations, demonstration_actions).flatten(0, -2)
         rolled_out = self.inputs(rollouts, rollout_actions).flatten(0, -2)
-        sums = torch.zeros(6)
+        sums = torch.zeros(6, device=demonstrated.device)
         for _ in range(steps):
             demonstration, policy = (
-                rows[torch.randint(len(rows), (batch,), generator=generator)] for rows in (demonstrated, rolled_out)
+                rows[torch.randint(len(rows), (batch,), generator=generator).to(rows.device)]
+                for rows in (demonstrated, rolled_out)
             )
             demonstration_logits, policy_logits = self._logits(demonstration), self._logits(policy)
             loss = discriminator_loss(demonstration_logits, policy_logits, label_smoothing)
-            cost = self.gradient_penalty(demonstration, policy, generator, penalty_on) if penalty else torch.zeros(())
+            cost = torch.zeros_like(loss)
+            if penalty:
+                cost = self.gradient_penalty(demonstration, policy, generator, penalty_on)
             optimiser.zero_grad(set_to_none=True)
             (loss + penalty * cost).backward()
             optimiser.step()

@@ -106,7 +106,7 @@ class RewardScaler:
 
     def scale(self, rewards: Tensor, ends: Tensor) -> Tensor:
         """Rewards `(T, W)` in their new unit, clipped at +-10; an episode's sum starts afresh after `ends` `(T, W)`."""
-        sums = torch.empty(rewards.shape, dtype=torch.float64)
+        sums = torch.empty_like(rewards, dtype=torch.float64)
         for t in range(len(rewards)):
             self._sums = self.gamma * self._sums + rewards[t]
             sums[t] = self._sums

@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from visuomotor.demos import read_demonstrations
+from visuomotor.demos import Episode, read_demonstrations
 from visuomotor.errors import VisuomotorError
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.ppo_gail.adaptive_kl import AdaptiveKl
+from visuomotor.ppo_gail.cloning import Cloning
 from visuomotor.ppo_gail.config import PpoGailConfig
 from visuomotor.ppo_gail.critic import Critic
 from visuomotor.ppo_gail.curriculum import Curriculum
@@ -27,6 +28,7 @@ from visuomotor.runs import Run, generator_states, load_checkpoint, restore_gene
 from visuomotor.tasks import Episodes, StagedTask, make_task
 
 Report = Callable[[dict[str, Any]], None]
+_CLONING_ROW = 100  # updates of behaviour cloning in a row of metrics
 _RECENT = 256  # episodes from random starts over which success is shown
 
 
@@ -50,7 +52,7 @@ def train(
             trainer.logged = run.metrics_lines
             if report is not None:
                 report(row)
-        if trainer.iteration % config.checkpoint_every == 0 or trainer.done:
+        if trainer.rows % config.checkpoint_every == 0 or trainer.done:
             content = trainer.content()
             if ranks.first:
                 save_checkpoint(run.latest_checkpoint, content)
@@ -65,8 +67,7 @@ class Trainer:
         self.config, self.seed, self.ranks = config, seed, ranks or Ranks()
         self.task = task = make_task(task_name, StagedTask)
         self.device = _device(config.device)
-        self.episodes_shown = _demonstrations(task, config)
-        shown = self.episodes_shown
+        self.shown = shown = _demonstrations(task, config)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.policy = RecurrentPolicy(
@@ -87,10 +88,11 @@ class Trainer:
         self.discriminates = config.imitation.weight > 0 and config.imitation.source == "discriminator"
         if self.discriminates:
             self.shown_features = demonstrated_features(task, shown, self.sees_all)
-            self.shown_actions = demonstrated_actions(shown) if config.imitation.actions else None
+            self.shown_actions = torch.cat(demonstrated_actions(shown)) if config.imitation.actions else None
         self.optimisers = {
             "policy": torch.optim.Adam(self.policy.parameters(), config.ppo.learning_rate, eps=1e-5, fused=True),
             "critic": torch.optim.Adam(self.critic.parameters(), config.critic.learning_rate, eps=1e-5, fused=True),
+            "cloning": torch.optim.Adam(self.policy.parameters(), config.cloning.learning_rate, fused=True),
             "discriminator": torch.optim.Adam(
                 self.discriminator.parameters(), config.imitation.learning_rate, betas=(0.5, 0.999), fused=True
             ),
@@ -114,14 +116,20 @@ class Trainer:
         )
         self.collector = Collector(self.episodes, self.policy, config.ppo.rollout, self.generators["own"])
         self.recent: deque[bool] = deque(maxlen=_RECENT)
-        self.iteration, self.control_steps, self.elapsed, self.logged = 0, 0, 0.0, 0
+        self.cloned, self.iteration, self.control_steps, self.elapsed, self.logged = 0, 0, 0, 0.0, 0
 
     @property
     def done(self) -> bool:
-        return self.control_steps >= self.config.control_steps
+        return self.cloned >= self.config.cloning.updates and self.control_steps >= self.config.control_steps
+
+    @property
+    def rows(self) -> int:
+        """How many rows of metrics there have been."""
+        return self.cloned // _CLONING_ROW + self.iteration
 
     def steps(self) -> Iterator[dict[str, Any]]:
         """Go on until the budget of control steps is spent; yields a row of metrics after every iteration."""
+        yield from self._clone()
         while not self.done:
             started = time.perf_counter()
             row = self._iterate()
@@ -137,6 +145,28 @@ class Trainer:
                 "fraction": min(1.0, self.control_steps / self.config.control_steps),
                 "steps_per_second": taken / spent,
                 **row,
+                "elapsed_seconds": self.elapsed,
+            }
+
+    def _clone(self) -> Iterator[dict[str, Any]]:
+        settings, seen = self.config.cloning, self.config.policy
+        if self.cloned >= settings.updates:
+            return
+        looks = torch.Generator().manual_seed(self.seed + 1)  # after a resume: the same images again
+        cloning = Cloning(self.task, self.shown, settings, seen.image_size, seen.supersampling, looks)
+        while self.cloned < settings.updates:
+            started = time.perf_counter()
+            error = 0.0
+            for _ in range(min(_CLONING_ROW, settings.updates - self.cloned)):
+                weight, draws = self.config.ppo.auxiliary_weight, self.generators["shared"]
+                error = cloning.update(self.policy, self.optimisers["cloning"], weight, draws)
+                self.cloned += 1
+            self.elapsed += time.perf_counter() - started
+            yield {
+                "phase": "cloning",
+                "iteration": self.cloned,
+                "iterations": settings.updates,
+                "action_error": error,
                 "elapsed_seconds": self.elapsed,
             }
 
@@ -205,7 +235,7 @@ class Trainer:
         return reward, {f"discriminator_{name}": value for name, value in vars(judged).items()}
 
     def _advantages(self, rollout: Rollout, reward: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Normalised advantages `(K, W)`; returns `(N,)` and states `(N, P)` for the critic, diverged steps left out."""
+        """Normalised advantages `(K, W)`; for the critic returns `(N,)` and states `(N, P)`, without diverged steps."""
         ppo, critic, device = self.config.ppo, self.critic, self.device
         valid = ~rollout.diverged
         states = rollout.privileged.to(device)
@@ -253,6 +283,7 @@ class Trainer:
             "seed": self.seed,
             "renderer": "cpu",
             "image_size": self.config.policy.image_size,
+            "cloned": self.cloned,
             "iteration": self.iteration,
             "control_steps": self.control_steps,
             "elapsed": self.elapsed,
@@ -279,7 +310,8 @@ class Trainer:
                 f"the checkpoint was written by {len(content['processes'])} processes, this job has "
                 f"{self.ranks.count}; start as many"
             )
-        self.iteration, self.control_steps = content["iteration"], content["control_steps"]
+        self.cloned, self.iteration = content["cloned"], content["iteration"]
+        self.control_steps = content["control_steps"]
         self.elapsed, self.logged = content["elapsed"], content["logged"]
         self.recent = deque(content["recent"], maxlen=_RECENT)
         self.policy.load_state_dict(content["policy"])
@@ -294,7 +326,7 @@ class Trainer:
         self.collector.restore(own["collector"])
 
 
-def _demonstrations(task: StagedTask, config: PpoGailConfig) -> list[Any]:
+def _demonstrations(task: StagedTask, config: PpoGailConfig) -> list[Episode]:
     if not config.needs_demonstrations:
         return []
     if config.demos is None:
