@@ -51,7 +51,11 @@ class Cloning:
         auxiliary_weight: float,
         generator: torch.Generator,
     ) -> float:
-        """One gradient step on a minibatch that `generator` draws; returns the mean squared error of actions (parts of their limits)."""
+        """One gradient step on a minibatch that `generator` draws.
+
+        Returns:
+            The mean squared error of actions, in parts of their limits.
+        """
         device = policy.log_std.device
         images, readings, objects, actions = (part.to(device) for part in self._minibatch(generator))
         starts = torch.zeros(images.shape[:2], dtype=torch.bool, device=device)
