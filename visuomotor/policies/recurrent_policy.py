@@ -143,7 +143,8 @@ class RecurrentPolicy(nn.Module):
                 f"this policy was trained on {size}x{size} images, uint8 (world, height, width, rgb), "
                 f"not {images.dtype} {tuple(images.shape)}; render them at that size"
             )
-        maps = [self._response_maps(piece) for piece in images.split(_PIECE)]
+        pieces = images.split(_PIECE) if images.device.type == "cpu" else [images]
+        maps = [self._response_maps(piece) for piece in pieces]
         return self.image_layer(torch.cat(maps)).relu()
 
     def _response_maps(self, images: Tensor) -> Tensor:
