@@ -7,11 +7,12 @@ import torch
 
 from visuomotor.camera.camera import Camera
 from visuomotor.engine import CpuEngine
-from visuomotor.props.blocks import HALF, MASS, add_block, block_fields
+from visuomotor.props.blocks import HALF, MASS, Block, add_block, block_fields, block_rows
 from visuomotor.props.table import add_table, set_physics
 from visuomotor.robots.jaco import ABOVE_TABLE, add_jaco
 
 RED = (0.8, 0.1, 0.1, 1.0)
+BLOCKS = tuple(Block(body=name, joint=name, geom=name) for name in ("red", "blue"))
 SIZES = ((0.02, 0.15), (0.03, 0.05), (0.0237, 0.11))  # half edge in m, mass in kg
 
 
@@ -20,9 +21,9 @@ def build(half=HALF, mass=MASS) -> mujoco.MjModel:
     set_physics(spec)
     add_table(spec)
     add_jaco(spec)
-    for name in ("red", "blue"):
-        add_block(spec, name, RED)
-        geom = spec.geom(name)
+    for block in BLOCKS:
+        assert add_block(spec, block.body, RED) == block
+        geom = spec.geom(block.geom)
         geom.size, geom.mass = (half, half, half), mass
     return spec.compile()
 
@@ -30,19 +31,14 @@ def build(half=HALF, mass=MASS) -> mujoco.MjModel:
 MODEL = build()
 
 
-def rows(model, name):
-    body, dof = model.body(name).id, model.joint(name).dofadr[0]
-    return {"geom": model.geom(name).id, "body": body, "dof_": range(dof, dof + 6), "bvh_": model.body_bvhadr[body]}
-
-
 def varied(worlds) -> CpuEngine:
     """An engine whose worlds have the blocks of SIZES."""
     engine = CpuEngine(MODEL, worlds)
     half, mass = torch.tensor(SIZES[:worlds], dtype=torch.float64).T
-    for block in ("red", "blue"):
+    for block in BLOCKS:
+        rows = block_rows(MODEL, block)
         for name, value in block_fields(half, mass).items():
-            field = engine.model_field(name)
-            field[:, rows(MODEL, block)[name[:4]]] = value.to(field.dtype)
+            engine.model_field(name)[:, rows[name]] = value
     return engine
 
 
@@ -50,10 +46,11 @@ def varied(worlds) -> CpuEngine:
 def test_fields_are_those_of_the_compiler(half, mass):
     model = build(half, mass)
     fields = block_fields(torch.tensor([half], dtype=torch.float64), torch.tensor([mass], dtype=torch.float64))
-    for name, value in fields.items():
-        for block in ("red", "blue"):
-            expected = getattr(model, name)[rows(model, block)[name[:4]]]
-            np.testing.assert_allclose(value[0], expected, rtol=1e-6, atol=1e-12, err_msg=name)
+    for block in BLOCKS:
+        rows = block_rows(model, block)
+        assert rows.keys() == fields.keys()
+        for name, value in fields.items():
+            np.testing.assert_allclose(value[0], getattr(model, name)[rows[name]], rtol=1e-6, atol=1e-12, err_msg=name)
 
 
 def test_nothing_else_depends_on_a_block():

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from visuomotor.engine import CpuEngine
-from visuomotor.props.blocks import add_block, block_fields
+from visuomotor.props.blocks import add_block, block_fields, block_rows
 from visuomotor.props.table import add_table, set_physics
 from visuomotor.robots.jaco import ABOVE_TABLE, MOUNT, add_jaco
 
@@ -121,6 +121,15 @@ def test_motors_at_rest_hold_the_arm():
     np.testing.assert_allclose(data.qpos[ARM], ABOVE_TABLE, atol=1e-5)
 
 
+def test_the_table_stops_the_arm():
+    data = at(ABOVE_TABLE, 1.35)
+    data.ctrl[1] = -SLOW  # the shoulder leans over
+    for _ in range(10):
+        mujoco.mj_step(MODEL, data, 100)
+        assert all(data.geom(name).xpos[2] > 0 for name in ROBOT.shell_geoms[1:])
+    assert abs(data.joint(ROBOT.joints[1]).qvel[0]) < 0.02
+
+
 def test_fingers_close_in_1_5_s():
     data = at(ABOVE_TABLE)
     data.ctrl[6:] = 1.0
@@ -177,13 +186,11 @@ def blocks_on_the_table(engine, rng) -> tuple[np.ndarray, np.ndarray]:
     """Random blocks and an arm above; returns the blocks' places `(world, 3)` and yaws."""
     half, yaw = rng.uniform(0.02, 0.03, TRIALS), rng.uniform(-pi / 4, pi / 4, TRIALS)
     place = np.column_stack([rng.uniform(-0.1, 0.1, (TRIALS, 2)), half])
-    body, dof = MODEL.body(BLOCK.body).id, MODEL.joint(BLOCK.joint).dofadr[0]
-    geom = MODEL.geom(BLOCK.geom).id
-    rows = {"geom": geom, "body": body, "dof_": slice(dof, dof + 6), "bvh_": int(MODEL.body_bvhadr[body])}
+    rows = block_rows(MODEL, BLOCK)
     mass = torch.as_tensor(rng.uniform(0.05, 0.15, TRIALS))
     for name, value in block_fields(torch.as_tensor(half), mass).items():
-        engine.model_field(name)[:, rows[name[:4]]] = value.to(engine.model_field(name).dtype)
-    engine.model_field("geom_friction")[:, geom, 0] = torch.as_tensor(rng.uniform(0.7, 1.2, TRIALS))
+        engine.model_field(name)[:, rows[name]] = value
+    engine.model_field("geom_friction")[:, rows["geom_size"], 0] = torch.as_tensor(rng.uniform(0.7, 1.2, TRIALS))
     qpos, address = engine.field("qpos"), MODEL.joint(BLOCK.joint).qposadr[0]
     qpos[:, ARM] = torch.tensor(ABOVE_TABLE, dtype=torch.float64)
     qpos[:, FINGERS] = 0.15

@@ -45,8 +45,7 @@ def block_fields(half: Tensor, mass: Tensor) -> dict[str, Tensor]:
         mass: `(n,)` kg.
 
     Returns:
-        By field name: `geom_*` are of the block's geom, `body_*` of its body, `dof_*` of its joint's six degrees of
-        freedom, `bvh_aabb` of its body's only node (`body_bvhadr`); first axis n.
+        By field name, first axis n; `block_rows` says where they go.
     """
     inertia = 2 / 3 * mass * half**2
     three = torch.ones(3, dtype=half.dtype)
@@ -64,4 +63,22 @@ def block_fields(half: Tensor, mass: Tensor) -> dict[str, Tensor]:
         "body_invweight0": torch.cat([by_mass, by_inertia], dim=1),
         "dof_invweight0": torch.cat([by_mass * three, by_inertia * three], dim=1),
         "dof_M0": torch.cat([mass[:, None] * three, inertia[:, None] * three], dim=1),
+    }
+
+
+def block_rows(model: mujoco.MjModel, block: Block) -> dict[str, int | slice]:
+    """Where each field of `block_fields` has this block's values: `engine.model_field(name)[:, rows[name]]`."""
+    body, dof = model.body(block.body), int(model.joint(block.joint).dofadr[0])
+    geom, node, dofs = int(model.geom(block.geom).id), int(model.body_bvhadr[body.id]), slice(dof, dof + 6)
+    return {
+        "geom_size": geom,
+        "geom_rbound": geom,
+        "geom_aabb": geom,
+        "bvh_aabb": node,
+        "body_mass": int(body.id),
+        "body_subtreemass": int(body.id),
+        "body_inertia": int(body.id),
+        "body_invweight0": int(body.id),
+        "dof_invweight0": dofs,
+        "dof_M0": dofs,
     }

@@ -7,6 +7,7 @@ from typing import Any, Final
 import mujoco
 
 from visuomotor.robots import jaco_facts as facts
+from visuomotor.robots.collision import AS_ROBOT
 from visuomotor.robots.jaco_hand import PINCH, add_hand, finger_geoms
 from visuomotor.robots.shapes import capsule, cylinder
 
@@ -46,7 +47,10 @@ class Jaco:
 def add_jaco(
     spec: mujoco.MjSpec, position: Sequence[float] = MOUNT, quat: Sequence[float] = (1.0, 0.0, 0.0, 0.0)
 ) -> Jaco:
-    """Stand a Jaco at `position` (m) turned by `quat` (wxyz). All its links are weightless: gravity is compensated."""
+    """Stand a Jaco at `position` (m) turned by `quat` (wxyz).
+
+    Gravity is compensated in all its links. From the forearm on they touch tables and blocks, but not each other.
+    """
     spec.compiler.degree = False  # joint ranges are in rad
     base = spec.worldbody.add_body(name="jaco_base", pos=position, quat=quat, gravcomp=1)
     cylinder(base, "jaco_base", (0, 0, 0), (0, 0, 0.15), 0.045, _SHELL, mass=facts.BASE_MASS)
@@ -90,13 +94,13 @@ def _add_shell(body: Any, joint: facts.ArmJoint) -> None:
             capsule(body, "jaco_upper_arm", (0, 0, 0), (0, -0.41, 0), 0.041, _SHELL, mass=mass)
             cylinder(body, "jaco_shoulder_cap", (0, 0, -0.046), (0, 0, 0.046), 0.042, _RING)
         case "3":
-            capsule(body, "jaco_forearm", (0, 0, 0), (0, 0.17, -0.0095), 0.034, _SHELL, mass=mass)
+            capsule(body, "jaco_forearm", (0, 0, 0), (0, 0.17, -0.0095), 0.034, _SHELL, AS_ROBOT, mass=mass)
             cylinder(body, "jaco_elbow_cap", (0, 0, -0.046), (0, 0, 0.046), 0.041, _RING)
         case "4":
-            capsule(body, "jaco_wrist_1", (0, 0, 0), facts.ARM_JOINTS[4].offset, 0.031, _SHELL, mass=mass)
+            capsule(body, "jaco_wrist_1", (0, 0, 0), facts.ARM_JOINTS[4].offset, 0.031, _SHELL, AS_ROBOT, mass=mass)
             cylinder(body, "jaco_wrist_1_ring", (0, 0, 0.013), (0, 0, 0.003), 0.035, _RING)
         case "5":
-            capsule(body, "jaco_wrist_2", (0, 0, 0), facts.ARM_JOINTS[5].offset, 0.031, _SHELL, mass=mass)
+            capsule(body, "jaco_wrist_2", (0, 0, 0), facts.ARM_JOINTS[5].offset, 0.031, _SHELL, AS_ROBOT, mass=mass)
             cylinder(body, "jaco_wrist_2_ring", (0, 0, -0.022), (0, 0, -0.032), 0.034, _RING)
         case _:  # the hand brings its own
             pass

@@ -28,7 +28,7 @@ def finger_geoms() -> tuple[str, ...]:
 
 def add_hand(hand: Any, shell: Color, ring: Color) -> list[Any]:
     """Give body `hand` its palm, fingers and pinch site; returns the finger bodies."""
-    cylinder(hand, "jaco_wrist_3", (0, 0, 0.028), (0, 0, -0.065), 0.033, ring)
+    cylinder(hand, "jaco_wrist_3", (0, 0, 0.028), (0, 0, -0.065), 0.033, ring, AS_ROBOT)
     top, palm = (0, 0.002, -0.065), (0, 0.002, -0.112)
     cylinder(hand, "jaco_palm", top, palm, 0.042, shell, AS_ROBOT, mass=facts.ARM_JOINTS[-1].mass, **facts.CONTACT)
     pinch = (0, _PINCH_OFFSET, facts.PINCH_HEIGHT)
