@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+import torch
+from stable_baselines3 import PPO
+from stable_baselines3.common.vec_env import VecMonitor
+
+from visuomotor.adapters.gymnasium import VisuomotorVectorEnv
+from visuomotor.adapters.stable_baselines3 import StableBaselines3VecEnv
+from visuomotor.errors import VisuomotorError
+
+WORLDS = 2
+
+
+@pytest.fixture
+def env() -> StableBaselines3VecEnv:
+    return StableBaselines3VecEnv(VisuomotorVectorEnv("lifting", WORLDS, image_size=36))
+
+
+def test_its_ppo_trains_on_it(env):
+    env.env.episodes.elapsed[:] = torch.tensor([0, 50])
+    model = PPO("MultiInputPolicy", VecMonitor(env), n_steps=64, batch_size=64, n_epochs=1, seed=0)
+    before = torch.cat([p.detach().flatten() for p in model.policy.parameters()])
+    model.learn(256)
+    after = torch.cat([p.detach().flatten() for p in model.policy.parameters()])
+    assert model.num_timesteps == 256
+    assert after.isfinite().all()
+    assert not torch.equal(before, after)
+    assert [episode["l"] for episode in model.ep_info_buffer] == [100, 100]
+
+
+def test_the_end_of_an_episode_as_it_wants_to_be_told(env):
+    env.seed(3)
+    env.reset()
+    env.env.episodes.elapsed[1] = 99
+    seen, rewards, dones, infos = env.step(np.full((WORLDS, 9), 0.5, dtype=np.float32))
+    assert rewards.dtype == np.float32
+    assert dones.tolist() == [False, True]
+    assert [info["TimeLimit.truncated"] for info in infos] == [False, True]
+    assert "terminal_observation" not in infos[0]
+    assert not np.array_equal(infos[1]["terminal_observation"]["image"], seen["image"][1])
+    env.env.episodes.engine.field("qvel")[0, int(env.env.task.model.joint("block").dofadr[0])] = 1e12
+    _, _, dones, infos = env.step(np.zeros((WORLDS, 9), dtype=np.float32))
+    assert dones.tolist() == [True, False]
+    assert infos[0]["TimeLimit.truncated"] is False
+
+
+def test_seeds_repeat(env):
+    images = []
+    for seed in (3, 3, 4):
+        env.seed(seed)
+        images.append(env.reset()["image"])
+    assert np.array_equal(images[0], images[1])
+    assert not np.array_equal(images[0], images[2])
+
+
+def test_single_worlds_cannot_be_changed(env):
+    with pytest.raises(VisuomotorError, match="'speed'"):
+        env.set_attr("speed", 2)
+    with pytest.raises(VisuomotorError, match="'jump'"):
+        env.env_method("jump")
+    assert env.get_attr("num_envs") == [WORLDS] * WORLDS
+    assert env.env_is_wrapped(object) == [False] * WORLDS

@@ -1,0 +1,75 @@
+"""Staged tasks as stable-baselines3 wants its environments: it knows no gymnasium vector environments."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visuomotor.adapters.gymnasium import Observation, VisuomotorVectorEnv
+from visuomotor.errors import VisuomotorError
+
+try:
+    from stable_baselines3.common.vec_env import VecEnv
+except ImportError as error:
+    raise VisuomotorError(
+        f"stable-baselines3 is missing ({error}); install it with pip install stable-baselines3 'visuomotor[gym]'"
+    ) from error
+
+Indices = None | int | Iterable[int]
+
+
+class StableBaselines3VecEnv(VecEnv):
+    """The worlds of a `VisuomotorVectorEnv` for stable-baselines3, say for its PPO with a MultiInputPolicy.
+
+    `infos` of each world have `stage`, `success` and `TimeLimit.truncated` of the state that the step led to, and
+    `terminal_observation` where an episode ended. Wrap it in `VecMonitor` for the returns of episodes.
+    """
+
+    def __init__(self, env: VisuomotorVectorEnv):
+        self.env = env
+        self._actions: NDArray[np.float32] | None = None
+        super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
+
+    def reset(self) -> Observation:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Start all episodes anew; the seed of `seed()`, if any, is used once."""
+        observation, infos = self.env.reset(seed=self._seeds[0])
+        self._reset_seeds()
+        self.reset_infos = [self._told(infos, world) for world in range(self.num_envs)]
+        return observation
+
+    def step_async(self, actions: NDArray[np.float32]) -> None:
+        self._actions = actions
+
+    def step_wait(self) -> tuple[Observation, NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        assert self._actions is not None
+        observation, rewards, terminations, truncations, infos = self.env.step(self._actions)
+        ended = terminations | truncations
+        told = [self._told(infos["final_info"] if ended[world] else infos, world) for world in range(self.num_envs)]
+        for world in ended.nonzero()[0]:
+            told[world]["terminal_observation"] = infos["final_obs"][world]
+        for world, each in enumerate(told):
+            each["TimeLimit.truncated"] = bool(truncations[world])
+        return observation, rewards.astype(np.float32), ended, told
+
+    def close(self) -> None:
+        self.env.close()
+
+    def get_images(self) -> Sequence[NDArray[np.uint8]]:
+        return self.env.render()
+
+    def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
+        return [getattr(self.env, attr_name)] * len(list(self._get_indices(indices)))
+
+    def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:
+        raise VisuomotorError(f"worlds have no attributes of their own to set, such as {attr_name!r}")
+
+    def env_method(self, method_name: str, *method_args: Any, indices: Indices = None, **method_kwargs: Any) -> Any:
+        raise VisuomotorError(f"worlds have no methods of their own to call, such as {method_name!r}")
+
+    def env_is_wrapped(self, wrapper_class: type[Any], indices: Indices = None) -> list[bool]:
+        return [False] * len(list(self._get_indices(indices)))
+
+    @staticmethod
+    def _told(infos: dict[str, Any], world: int) -> dict[str, Any]:
+        return {"stage": int(infos["stage"][world]), "success": bool(infos["success"][world])}
