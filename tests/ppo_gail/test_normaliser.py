@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.ppo_gail.normaliser import RewardScaler, RunningNormaliser, moments
+from visuomotor.ppo_gail.normaliser import RunningNormaliser, moments
 
 
 def pieces(seed, lengths, size=3):
@@ -107,20 +107,3 @@ def test_moments_of_rows():
     np.testing.assert_allclose(mean, rows.double().numpy().mean(0))
     np.testing.assert_allclose(squares, 20 * rows.double().numpy().var(0))
 
-
-def test_rewards_are_divided_by_the_deviation_of_their_discounted_sums():
-    rewards = torch.randn(30, 4, dtype=torch.float64).abs() * 50
-    ends = torch.rand(30, 4) < 0.2
-    sums, running = np.zeros((30, 4)), np.zeros(4)
-    for t in range(30):
-        running = 0.9 * running + rewards[t].numpy()
-        sums[t] = running
-        running[ends[t].numpy()] = 0
-    scaler = RewardScaler(4, gamma=0.9)
-    scaler.scale(rewards[:11], ends[:11])
-    resumed = RewardScaler(4, gamma=0.9)
-    resumed.load_state(scaler.state())
-    scaled = resumed.scale(rewards[11:], ends[11:])
-    np.testing.assert_allclose(scaled, np.minimum(rewards[11:].numpy() / sums.std(), 10), rtol=1e-9)
-    assert (scaled > 0).all()
-    assert scaler.scale(rewards[11:].float(), ends[11:]).dtype == torch.float32

@@ -23,8 +23,6 @@ class PolicyConfig:
     """Logarithm of the first standard deviation of every action, in parts of its limit."""
     auxiliary_hidden: tuple[int, ...] = ()
     """Hidden layers of the head that predicts object positions; the paper says one layer, so none are hidden."""
-    bfloat16: bool = False
-    """Whether the vision layers compute in 16 bits: faster on processors that can, and a little coarser."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch.nn.functional import softplus
 from visuomotor.errors import VisuomotorError
 from visuomotor.policies.perceptron import perceptron
 from visuomotor.ppo_gail.normaliser import RunningNormaliser, moments
+from visuomotor.ppo_gail.ranks import Ranks
 
 Penalty = Literal["demonstrations", "interpolated"]
 
@@ -85,6 +86,7 @@ class Discriminator(nn.Module):
         generator: torch.Generator,
         batch: int = 256,
         steps: int = 5,
+        ranks: Ranks | None = None,
     ) -> DiscriminatorStatistics:
         """A few steps of gradient descent on minibatches, half demonstrations and half policy.
 
@@ -93,11 +95,13 @@ class Discriminator(nn.Module):
             demonstrations, rollouts: features `(..., F)`. Actions `(..., A)` if it sees actions.
             penalty: weight of the gradient penalty. label_smoothing: see `loss`.
             batch: rows of either kind in a minibatch, drawn with replacement.
+            ranks: other processes that learn the same discriminator, each from its own rollouts.
         """
+        ranks = ranks or Ranks()
         for features, kind in ((demonstrations, "demonstrations"), (rollouts, "rollouts")):
             if features.numel() == 0 or not features.isfinite().all():
                 raise VisuomotorError(f"the discriminator needs at least one step of {kind}, all of them finite")
-        self._observe(demonstrations, rollouts)
+        self._observe(demonstrations, rollouts, ranks)
         demonstrated = self.inputs(demonstrations, demonstration_actions).flatten(0, -2)
         rolled_out = self.inputs(rollouts, rollout_actions).flatten(0, -2)
         sums = torch.zeros(6, device=demonstrated.device)
@@ -112,13 +116,14 @@ class Discriminator(nn.Module):
             if penalty:
                 cost = self.gradient_penalty(demonstration, policy, generator, penalty_on)
             optimiser.zero_grad(set_to_none=True)
-            (loss + penalty * cost).backward()
+            ((loss + penalty * cost) / ranks.count).backward()
+            ranks.sum_gradients(self)
             optimiser.step()
             with torch.no_grad():
                 right = demonstration_logits > 0, policy_logits < 0
                 mean = demonstration_logits.sigmoid().mean(), policy_logits.sigmoid().mean()
                 sums += torch.stack([loss, *(rows.float().mean() for rows in right), *mean, cost])
-        return DiscriminatorStatistics(*(sums / max(steps, 1)).tolist())
+        return DiscriminatorStatistics(*(ranks.sum(sums) / ranks.count / max(steps, 1)).tolist())
 
     def gradient_penalty(
         self, demonstration: Tensor, policy: Tensor, generator: torch.Generator, on: Penalty = "demonstrations"
@@ -142,11 +147,14 @@ class Discriminator(nn.Module):
     def _logits(self, inputs: Tensor) -> Tensor:
         return self.layers(inputs)[..., 0]
 
-    def _observe(self, demonstrations: Tensor, rollouts: Tensor) -> None:
-        """Demonstrations count as much as the rollouts, however few they are."""
-        self.normaliser.update(rollouts)
+    def _observe(self, demonstrations: Tensor, rollouts: Tensor, ranks: Ranks) -> None:
+        """Demonstrations count as much as all rollouts together, however few they are."""
+        seen = 0.0
+        for of_rank in ranks.merge_moments(moments(rollouts)):
+            self.normaliser.update_from_moments(*of_rank)
+            seen += float(of_rank[0])
         count, mean, squares = moments(demonstrations)
-        weight = rollouts.numel() / demonstrations.numel()
+        weight = seen / float(count)
         self.normaliser.update_from_moments(count * weight, mean, squares * weight)
 
 

@@ -1,4 +1,4 @@
-"""Running statistics: inputs of about unit size whatever their units are, and rewards too."""
+"""Running statistics: inputs of about unit size whatever their units are."""
 
 import torch
 from torch import Tensor, nn
@@ -90,35 +90,3 @@ def moments(rows: Tensor) -> Moments:
     count = torch.tensor(float(len(rows)), dtype=torch.float64, device=rows.device)
     mean = rows.sum(0) / count.clamp(min=1)
     return count, mean, (rows - mean).square().sum(0)
-
-
-class RewardScaler:
-    """Rewards divided by the running deviation of the discounted sum of rewards, world by world.
-
-    Returns, which the value network learns, are then of about unit size. Nothing is subtracted: that would change which
-    policy is best. A choice of common PPO code, not of the paper.
-    """
-
-    def __init__(self, worlds: int, gamma: float) -> None:
-        self.gamma = gamma
-        self.statistics = RunningNormaliser(1)
-        self._sums = torch.zeros(worlds, dtype=torch.float64)
-
-    def scale(self, rewards: Tensor, ends: Tensor) -> Tensor:
-        """Rewards `(T, W)` in their new unit, clipped at +-10; an episode's sum starts afresh after `ends` `(T, W)`."""
-        sums = torch.empty_like(rewards, dtype=torch.float64)
-        for t in range(len(rewards)):
-            self._sums = self.gamma * self._sums + rewards[t]
-            sums[t] = self._sums
-            self._sums = torch.where(ends[t], 0.0, self._sums)
-        self.statistics.update(sums[..., None])
-        return (rewards / self.statistics.deviation).clamp(-_CLIP, _CLIP).to(rewards.dtype)
-
-    def state(self) -> dict[str, Tensor]:
-        """Plain tensors for a checkpoint."""
-        return {**self.statistics.state(), "sums": self._sums.clone()}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Back to what `state` returned."""
-        self._sums = state["sums"].clone()
-        self.statistics.load_state({name: value for name, value in state.items() if name != "sums"})

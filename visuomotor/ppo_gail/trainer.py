@@ -229,6 +229,7 @@ class Trainer:
             generator=self.generators["own"],
             batch=settings.batch,
             steps=settings.updates,
+            ranks=self.ranks,
         )
         with torch.no_grad():
             reward = imitation_reward(self.discriminator(features, actions), settings.form, settings.clip)

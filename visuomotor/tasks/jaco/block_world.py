@@ -8,28 +8,18 @@ import torch
 from torch import Tensor
 
 from visuomotor.engine import Engine
-from visuomotor.props.blocks import Block, block_fields
+from visuomotor.props.blocks import Block, block_fields, block_rows
 from visuomotor.props.table import Table
 from visuomotor.robots.jaco import Jaco
 from visuomotor.tasks.quaternions import from_rotation_vector, multiply, rotate
 from visuomotor.tasks.staged_task import Variation
-
-_FREE_DOFS = 6
 
 
 class BlockWorld:
     """Where in a model the values of a `Variation` go, and the model's own values that its factors multiply."""
 
     def __init__(self, model: mujoco.MjModel, robot: Jaco, blocks: Sequence[Block], table: Table):
-        self._blocks = [
-            {
-                "geom": model.geom(block.geom).id,
-                "body": model.body(block.body).id,
-                "dof": model.joint(block.joint).dofadr[0] + torch.arange(_FREE_DOFS),
-                "bvh": int(model.body_bvhadr[model.body(block.body).id]),
-            }
-            for block in blocks
-        ]
+        self._blocks = [block_rows(model, block) for block in blocks]
         self._dofs = torch.tensor([int(model.joint(name).dofadr[0]) for name in (*robot.joints, *robot.fingers)])
         self._motors = torch.tensor([model.actuator(name).id for name in robot.motors])
         self._arm = torch.tensor([model.geom(name).id for name in robot.shell_geoms])
@@ -60,15 +50,11 @@ class BlockWorld:
         self._set_camera(engine, worlds, looks)
 
     def _set_block(self, engine: Engine, worlds: Tensor, index: int, physics: dict[str, Tensor]) -> None:
-        block = self._blocks[index]
+        rows = self._blocks[index]
         for field, value in block_fields(physics["block_half"][:, index], physics["block_mass"][:, index]).items():
-            at = block[field.split("_", 1)[0]]
             target = engine.model_field(field)
-            if isinstance(at, Tensor):
-                target[worlds[:, None], at] = value.to(target.dtype)
-            else:
-                target[worlds, at] = value.to(target.dtype)
-        engine.model_field("geom_friction")[worlds, block["geom"], 0] = physics["block_friction"][:, index]
+            target[worlds, rows[field]] = value.to(target.dtype)
+        engine.model_field("geom_friction")[worlds, rows["geom_size"], 0] = physics["block_friction"][:, index]
 
     def _set_colors(self, engine: Engine, worlds: Tensor, looks: dict[str, Tensor]) -> None:
         color, own = engine.model_field("geom_rgba"), self._own["geom_rgba"]
@@ -77,9 +63,9 @@ class BlockWorld:
         color[worlds[:, None, None], self._arm[:, None], torch.arange(3)] = arm
         color[worlds, self._table, :3] = looks["table_color"].float()
         color[worlds[:, None, None], self._walls[:, None], torch.arange(3)] = looks["wall_color"].float()[:, None]
-        for index, block in enumerate(self._blocks):
-            shifted = own[block["geom"], :3] + looks["block_color"][:, index].float()
-            color[worlds, block["geom"], :3] = shifted.clamp(0, 1)
+        for index, rows in enumerate(self._blocks):
+            geom = rows["geom_size"]
+            color[worlds, geom, :3] = (own[geom, :3] + looks["block_color"][:, index].float()).clamp(0, 1)
 
     def _set_lamps(self, engine: Engine, worlds: Tensor, looks: dict[str, Tensor]) -> None:
         diffuse, direction = self._own["light_diffuse"], self._own["light_dir"]
