@@ -15,18 +15,21 @@ from tyro.conf import Positional
 class Bench:
     """Measure the speed of one part on this machine."""
 
-    part: Positional[Literal["camera", "engine", "gps", "policy", "trajectories"]]
-    """Images, physics, one trajectory update, the networks, or the whole trajectory phase."""
+    part: Positional[Literal["camera", "engine", "env", "gps", "policy", "trajectories"]]
+    """Images, physics, both with all that learning needs (env), one trajectory update, the networks, or the whole
+    trajectory phase."""
     json: bool = False
     """Print one JSON object as the last line instead of a table."""
-    task: str = "hanger"
-    """Which task to measure (camera, engine, trajectories)."""
+    task: str | None = None
+    """Which task to measure (camera, engine, env, trajectories); by default hanger, for env lifting."""
     size: int = 64
     """Side of the images in pixels (camera)."""
-    worlds: int = 64
-    """How many worlds at once (camera, engine)."""
+    worlds: int | None = None
+    """How many worlds at once (camera, engine, env); by default 64, for env 256."""
+    seconds: float = 15.0
+    """How long to measure (env)."""
     seed: int = 0
-    """Of the training (trajectories)."""
+    """Of the training (trajectories) or the episodes (env)."""
     results: Path | None = None
     """Also write the measurement into this folder."""
 
@@ -41,8 +44,13 @@ def run(arguments: list[str]) -> None:
     measured |= {"cores": cores(), "hardware": hardware(), "commit": git_commit(), "versions": versions()}
     measured |= {"command": shlex.join(["visuomotor", "bench", *arguments])}
     if options.results is not None:
-        detail = {"camera": f"-{options.size}", "trajectories": f"-seed{options.seed}"}.get(options.part, "")
-        write_atomically(options.results / f"bench-{options.part}{detail}.json", json.dumps(measured, indent=2) + "\n")
+        detail = {
+            "camera": f"-{options.size}",
+            "trajectories": f"-seed{options.seed}",
+            "env": f"-{measured.get('task')}",
+        }
+        name = f"bench-{options.part}{detail.get(options.part, '')}.json"
+        write_atomically(options.results / name, json.dumps(measured, indent=2) + "\n")
     if options.json:
         print(json.dumps(measured))
     else:
@@ -59,21 +67,25 @@ def _measure(options: Bench) -> dict[str, Any]:
 
         return bench_policy()
 
+    from visuomotor.tasks import StagedTask, make_task
+
+    if options.part == "env":
+        from visuomotor.cli.bench_env import bench_env
+
+        task = make_task(options.task or "lifting", StagedTask)
+        return bench_env(task, options.worlds or 256, options.seconds, options.seed)
     if options.part == "trajectories":
         from visuomotor.cli.bench_trajectories import bench_trajectories
 
-        return bench_trajectories(options.task, options.seed)
-
-    from visuomotor.tasks import make_task
-
-    task = make_task(options.task)
+        return bench_trajectories(options.task or "hanger", options.seed)
+    task = make_task(options.task or "hanger")
     if options.part == "camera":
         from visuomotor.cli.bench_camera import bench_camera
 
-        return bench_camera(task.model, task.camera, options.size, options.worlds)
+        return bench_camera(task.model, task.camera, options.size, options.worlds or 64)
     from visuomotor.cli.bench_engine import bench_engine
 
-    return bench_engine(task.model, options.worlds)
+    return bench_engine(task.model, options.worlds or 64)
 
 
 def _print_table(measured: Mapping[str, Any]) -> None:

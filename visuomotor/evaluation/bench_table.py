@@ -40,6 +40,12 @@ def _engine(measured: Measured) -> tuple[str, str]:
     return "engine, time over raw `mujoco.batch`", f"{measured['overhead_ratio']:.2f}"
 
 
+def _env(measured: Measured) -> tuple[str, str]:
+    what = f"{measured['task']}, {measured['worlds']} worlds: physics, pixels, readings, restarts"
+    low, high = measured["slowest_round"], measured["fastest_round"]
+    return what, f"{measured['control_steps_per_second']:,.0f} control steps/s (rounds: {low:,.0f} to {high:,.0f})"
+
+
 def _gps(measured: Measured) -> tuple[str, str]:
     what = f"dynamics fit and trajectory update, {measured['conditions']} conditions"
     return what, f"{measured['seconds_fit_and_update']:.2f} s"
@@ -64,6 +70,7 @@ def _make_train(measured: Measured) -> tuple[str, str]:
 _ROWS: dict[str, Callable[[Measured], tuple[str, str]]] = {
     "camera": _camera,
     "engine": _engine,
+    "env": _env,
     "gps": _gps,
     "make-train": _make_train,
     "policy": _policy,

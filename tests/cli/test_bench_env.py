@@ -1,0 +1,28 @@
+import json
+
+import pytest
+
+from visuomotor.cli import main
+from visuomotor.evaluation.bench_table import bench_table
+
+
+def test_every_part_has_its_share(tmp_path, capsys):
+    words = ["bench", "env", "--json", "--worlds", "8", "--seconds", "0.01", "--results", str(tmp_path)]
+    assert main(words) == 0
+    measured = json.loads(capsys.readouterr().out.splitlines()[-1])
+    shares = measured["shares"]
+    assert set(shares) == {"physics", "readings", "pixels", "restarts", "other"}
+    assert sum(shares.values()) == pytest.approx(1)
+    assert all(0 < share < 1 for share in shares.values())
+    assert measured["slowest_round"] <= measured["control_steps_per_second"] <= measured["fastest_round"]
+    # Three rounds of 25 steps are three quarters of an episode.
+    assert (measured["rounds"], measured["worlds"], measured["episodes"]) == (3, 8, pytest.approx(6, abs=2))
+    assert (measured["control_hz"], measured["physics_milliseconds"]) == (20, 5)
+    assert {"hardware", "commit", "versions", "command"} <= measured.keys()
+    assert json.loads((tmp_path / "bench-env-lifting.json").read_text()) == measured
+    assert "lifting, 8 worlds" in bench_table(tmp_path)
+
+
+def test_a_task_without_stages_is_refused(capsys):
+    assert main(["bench", "env", "--task", "hanger"]) == 2
+    assert "'hanger' has no stages" in capsys.readouterr().err
