@@ -14,6 +14,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "train": ("visuomotor.cli.train", "train a policy: visuomotor train gps hanger"),
     "evaluate": ("visuomotor.cli.evaluate", "measure the success rate of a run's policy"),
     "report": ("visuomotor.cli.report", "write a run's report.html"),
+    "demos": ("visuomotor.cli.demos", "record, replay and check demonstrations"),
     "tables": ("visuomotor.cli.tables", "write the measured results into README.md"),
     "bench": ("visuomotor.cli.bench", "measure speed: visuomotor bench camera"),
     "doctor": ("visuomotor.cli.doctor", "check that this machine has all that is needed"),
