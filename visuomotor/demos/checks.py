@@ -7,8 +7,9 @@ from visuomotor.demos.replay import Replay
 from visuomotor.tasks import StagedTask
 
 TOLERANCE = 1e-6
-"""On the machine that recorded a dataset, a step reproduces to the bit; elsewhere rounding differs, which contact may
-amplify, but hardly so in one control step. In the units of the state: m, rad, m/s, rad/s, N."""
+"""On the machine that recorded a dataset, a step reproduces but for the rounding of what is written (3e-8 for scripted
+ones); another machine rounds its sums otherwise, which contacts amplify a little within a step. In the units of the
+state: m, rad, m/s, rad/s, ..."""
 
 
 @dataclass(frozen=True)

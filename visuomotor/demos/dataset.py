@@ -81,7 +81,7 @@ def write_demonstrations(
     for index, episode in enumerate(episodes):
         _verify(f"demo_{index}", episode, told)
     buffer = io.BytesIO()
-    with h5py.File(buffer, "w") as file:
+    with h5py.File(buffer, "w", libver="v110") as file:
         data = file.create_group("data")
         data.attrs["total"] = sum(map(len, episodes))
         data.attrs["env_args"] = json.dumps({"env_name": task.name, "type": _TYPE, "env_kwargs": told})
@@ -132,7 +132,9 @@ def _write_episode(group: h5py.Group, episode: Episode) -> None:
     if episode.actions is not None:
         arrays["actions"] = episode.actions.numpy()
     for name, array in arrays.items():
-        group.create_dataset(name, data=array, **_PACKED)
+        # Few columns a chunk: neighbours in time are alike, neighbours in a state are not.
+        chunks = (len(array), min(8, array.shape[1])) if array.ndim == 2 else None
+        group.create_dataset(name, data=array, chunks=chunks, **_PACKED)
     group.create_dataset("final_state", data=episode.states[-1].numpy())
     for kind, row in (("physics", episode.physics), ("looks", episode.looks)):
         for name, value in row.items():

@@ -10,6 +10,7 @@ from visuomotor.demos.episode import Episode
 from visuomotor.demos.hand import Habits, Hand, Script
 from visuomotor.demos.lifting import lift
 from visuomotor.demos.stacking import stack
+from visuomotor.engine import Engine
 from visuomotor.errors import VisuomotorError, unknown
 from visuomotor.tasks import StagedTask, Variation
 
@@ -17,6 +18,7 @@ SCRIPTS: Final[dict[str, Callable[[Hand], Script]]] = {"lifting": lift, "stackin
 LONGEST: Final = 60.0
 """s; the published demonstrations were all shorter."""
 
+_GRID: Final = 2.0**24  # steps a unit: 0.06 micrometres
 _PATIENCE: Final = 3  # times as many episodes are tried as are wanted, at most
 
 
@@ -39,7 +41,7 @@ def demonstrate(
     hands = [Hand(task, engine, world, torch.Generator().manual_seed(seeds[world]), habits) for world in range(count)]
     scripts = [SCRIPTS[task.name](hand) for hand in hands]
     lengths, diverged = torch.full((count,), -1), torch.zeros(count, dtype=torch.bool)
-    states, stages, actions = [engine.state()], [task.stage(engine)], list[Tensor]()
+    states, stages, actions = [_settle(engine)], [task.stage(engine)], list[Tensor]()
     for step in range(round(LONGEST / task.control_period)):
         action = torch.zeros(count, task.action_size)
         for world in (lengths < 0).nonzero()[:, 0].tolist():
@@ -52,7 +54,7 @@ def demonstrate(
             break
         task.act(engine, action.double() * task.action_limits)
         diverged |= engine.diverged & (lengths < 0)
-        states.append(engine.state())
+        states.append(_settle(engine))
         stages.append(task.stage(engine))
         actions.append(action)
     lengths[lengths < 0] = len(actions)
@@ -84,6 +86,17 @@ def record(
         succeeded += sum(episode.success for episode in episodes)
         kept += [episode for episode in episodes if episode.success or keep_failures]
     return kept, succeeded / tried
+
+
+def _settle(engine: Engine) -> Tensor:
+    """Go on from a rounded state `(world, state)`, which it returns.
+
+    The file shrinks to less than half, and what is written still leads to what is written next but for its rounding,
+    since it is from there that the simulation went on.
+    """
+    state = (engine.state() * _GRID).round() / _GRID
+    engine.set_state(state)
+    return state
 
 
 def _episode(

@@ -6,7 +6,8 @@ from visuomotor.demos.hand import CLOSE, OPEN, Hand, Script
 
 CLEARANCE = 0.09  # m, of the pinch point above a block's centre before it goes down
 _ATTEMPTS = 4
-_CLOSING = 1.3  # s
+_CLOSING = 1.3  # s, for fingers that are wide open
+_SHORT = 0.06  # m, above the block's centre: too high to get hold of it
 
 
 def grasp(hand: Hand, block: int, height: float) -> Script:
@@ -19,7 +20,7 @@ def grasp(hand: Hand, block: int, height: float) -> Script:
         yaw = hand.yaw_to_grasp(block) + float(hand.normal(habits.grasp_turn, 1)[0])
         yield from hand.move(hand.block(block) + off + (0, 0, CLEARANCE), yaw)
         yield from hand.pause()
-        depth = (0, 0, 0.06) if misses and attempt == 0 else (0, 0, 0.0)
+        depth = (0, 0, _SHORT if misses and attempt == 0 else 0)
         yield from hand.move(hand.block(block) + off + depth, yaw, detour=False, haste=0.7)
         yield from hand.pause()
         hand.grip = CLOSE

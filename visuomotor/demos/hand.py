@@ -50,7 +50,7 @@ class Habits:
     grasp_turn: float = 0.12
     """rad, standard deviation of a grasp's angle about the vertical."""
     first_miss_chance: float = 0.15
-    """Of closing the fingers beside or above the block at the first attempt."""
+    """Of closing the fingers above the block at the first attempt."""
 
 
 class Hand:

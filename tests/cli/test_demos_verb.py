@@ -1,0 +1,92 @@
+import subprocess
+import sys
+
+import h5py
+import pytest
+
+from visuomotor.cli import main
+from visuomotor.figures.video import read_video
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    path = tmp_path_factory.mktemp("demos") / "lifting.hdf5"
+    assert main(["demos", "script", "lifting", "--episodes", "3", "--seed", "1", "--out", str(path)]) == 0
+    return path
+
+
+def test_script_tells_what_it_made(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["demos", "script", "lifting", "--episodes", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert "of the scripted episodes succeeded" in printed
+    assert "demos/lifting.hdf5: 2 episodes of lifting" in printed
+    assert "mean return" in printed
+    assert (tmp_path / "demos" / "lifting.hdf5").is_file()
+
+
+def test_the_same_seed_gives_the_same_demonstrations(recorded, tmp_path):
+    main(["demos", "script", "lifting", "--episodes", "3", "--seed", "1", "--out", str(tmp_path / "again.hdf5")])
+    with h5py.File(recorded) as one, h5py.File(tmp_path / "again.hdf5") as other:
+        for name in ("states", "actions", "physics/block_half"):
+            assert (one[f"data/demo_2/{name}"][()] == other[f"data/demo_2/{name}"][()]).all()
+
+
+def test_observations_and_actions_are_optional(tmp_path, capsys):
+    path = tmp_path / "it.hdf5"
+    main(["demos", "script", "lifting", "--episodes", "1", "--observations", "--no-actions", "--out", str(path)])
+    assert "actions: no" in capsys.readouterr().out
+    with h5py.File(path) as file:
+        demo = file["data/demo_0"]
+        assert demo["obs/image"].shape == (demo.attrs["num_samples"], 64, 64, 3)
+        assert demo["obs/proprioception"].shape == (demo.attrs["num_samples"], 24)
+        assert "actions" not in demo
+    assert main(["demos", "check", str(path)]) == 0
+    assert "no actions to replay" in capsys.readouterr().out
+
+
+def test_info(recorded, capsys):
+    assert main(["demos", "info", str(recorded)]) == 0
+    printed = capsys.readouterr().out
+    for words in ("3 episodes of lifting", "success: 3 of 3", "seed: 1", "scene: ", "states by stage: start"):
+        assert words in printed
+
+
+def test_replay_one_and_all(recorded, tmp_path, capsys):
+    one, all_ = tmp_path / "one.mp4", tmp_path / "all.mp4"
+    assert main(["demos", "replay", str(recorded), "--episode", "1", "--size", "64", "--out", str(one)]) == 0
+    with h5py.File(recorded) as file:
+        assert read_video(one).shape == (len(file["data/demo_1/states"]) + 1, 64, 64, 3)
+    assert main(["demos", "replay", str(recorded), "--grid", "--size", "32", "--out", str(all_)]) == 0
+    assert read_video(all_).shape[1:3] == (2 * 38 + 2, 2 * 38 + 2)
+    assert main(["demos", "replay", str(recorded), "--episode", "3", "--out", str(one)]) == 2
+    assert "has episodes 0 to 2, not 3" in capsys.readouterr().err
+
+
+def test_check_passes_and_fails(recorded, tmp_path, capsys):
+    assert main(["demos", "check", str(recorded)]) == 0
+    assert "3 of 3 episodes passed" in capsys.readouterr().out
+    spoilt = tmp_path / "spoilt.hdf5"
+    spoilt.write_bytes(recorded.read_bytes())
+    with h5py.File(spoilt, "a") as file:
+        file["data/demo_1/actions"][20] = 0.7
+    assert main(["demos", "check", str(spoilt)]) == 1
+    printed = capsys.readouterr().out
+    assert "demo_1: FAILED: states do not follow" in printed
+    assert "2 of 3 episodes passed" in printed
+
+
+def test_errors_are_told(tmp_path, capsys):
+    assert main(["demos", "script", "hanger"]) == 2
+    assert main(["demos", "script", "lifting", "--episodes", "0"]) == 2
+    assert main(["demos", "info", str(tmp_path / "no.hdf5")]) == 2
+    assert main(["demos", "chek", "it"]) == 2
+    assert "did you mean 'check'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["demos", "--help"], ["demos", "script", "--help"]])
+def test_help_lists_the_commands_without_torch(arguments):
+    code = "import sys; from visuomotor.cli import main\ntry: main(sys.argv[1:])\nfinally: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    assert "visuomotor demos" in done.stdout
+    assert "torch" not in done.stdout.split()
