@@ -13,6 +13,12 @@ def test_read_is_what_was_written(tmp_path, result):
     assert json.loads(path.read_text())["interval_95"] == pytest.approx([0.2366, 0.7634], abs=1e-4)
 
 
+def test_stages_are_read_as_they_were_written(tmp_path, result):
+    staged = result(method="ppo-gail", protocol="random", stages={"start": 10, "lifted": 5}, mean_return=3.5)
+    assert write_result(staged, tmp_path).name == "ppo-gail-hanger-laptop-random-seed0.json"
+    assert read_results(tmp_path) == [staged]
+
+
 def test_measuring_again_replaces(tmp_path, result):
     write_result(result(), tmp_path)
     write_result(result(successes=9), tmp_path)

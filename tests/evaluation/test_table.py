@@ -25,9 +25,20 @@ def test_columns_without_numbers_are_left_out(result):
     assert "training time" in markdown_table([result(training_seconds=1200.0)])
 
 
+def test_both_methods_share_a_table(result):
+    stages = {"start": 10, "reached": 9, "lifted": 8, "stacked": 7}
+    staged = {"task": "stacking", "method": "ppo-gail", "protocol": "random", "mean_final_distance_m": None}
+    table = markdown_table([result(), result(**staged, stages=stages, mean_return=12.34, successes=7)])
+    header, _, first, second = table.splitlines()[:4]
+    assert header.endswith("| 95% interval | final distance | return | got to |")
+    assert first.endswith("| 24 to 76% | 1.2 cm |  |  |")
+    assert second.startswith("| stacking | ppo-gail | laptop | random | 1 | 7 / 10 | 70% |")
+    assert second.endswith("|  | 12.3 | reached 90%, lifted 80% |")
+
+
 def test_protocols_come_in_the_papers_order(result):
-    table = markdown_table([result(protocol=protocol) for protocol in ("visual", "training", "spatial")])
-    assert [line.split(" | ")[3] for line in table.splitlines()[2:5]] == ["training", "spatial", "visual"]
+    table = markdown_table([result(protocol=protocol) for protocol in ("random", "visual", "training", "spatial")])
+    assert [line.split(" | ")[3] for line in table.splitlines()[2:6]] == ["training", "spatial", "visual", "random"]
 
 
 def test_no_results_says_how_to_get_some():

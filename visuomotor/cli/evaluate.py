@@ -16,8 +16,9 @@ class Evaluate:
 
     run: Positional[Path]
     """Folder of the run."""
-    protocol: Literal["training", "spatial", "visual", "all"] = "all"
-    """Training positions, new positions (spatial), distractors (visual), or all three."""
+    protocol: Literal["training", "spatial", "visual", "random", "all"] = "all"
+    """Training positions, new positions (spatial) or distractors (visual) for gps; random starts for ppo-gail; or all
+    that the task has."""
     trials: int = 100
     """Trials of each protocol."""
     seed: int = 0
@@ -34,14 +35,13 @@ def run(arguments: list[str]) -> None:
     from visuomotor.errors import VisuomotorError
     from visuomotor.evaluation import markdown_table, write_result
     from visuomotor.evaluation.evaluate import evaluate
-    from visuomotor.evaluation.feature_pictures import draw_feature_pictures
     from visuomotor.runs import Run
-    from visuomotor.tasks import ConditionedTask, make_task
+    from visuomotor.tasks import make_task
 
     if options.trials < 1:
         raise VisuomotorError(f"--trials must be at least 1, not {options.trials}")
     trained = Run.open(options.run)
-    protocols = make_task(trained.task, ConditionedTask).protocols if options.protocol == "all" else (options.protocol,)
+    protocols = make_task(trained.task).protocols if options.protocol == "all" else (options.protocol,)
     command = shlex.join(["visuomotor", "evaluate", *arguments])
     # The trainer logs how long the run has taken so far, interruptions left out.
     spent = [row["elapsed_seconds"] for row in trained.metrics() if "elapsed_seconds" in row]
@@ -52,6 +52,8 @@ def run(arguments: list[str]) -> None:
         results.append(dataclasses.replace(result, command=command, training_seconds=training_seconds))
         for folder in filter(None, (trained.results, options.results)):
             print(write_result(results[-1], folder), flush=True)
-    if options.video:
+    if options.video and trained.method == "gps":
+        from visuomotor.evaluation.feature_pictures import draw_feature_pictures
+
         draw_feature_pictures(trained)
     print("\n" + markdown_table(results))

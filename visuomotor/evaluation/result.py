@@ -10,7 +10,7 @@ from visuomotor.evaluation.interval import wilson_interval
 from visuomotor.runs.atomic import write_atomically
 from visuomotor.runs.config import config_from_dict
 
-PROTOCOLS = ("training", "spatial", "visual")
+PROTOCOLS = ("training", "spatial", "visual", "random")
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Result:
     task: str
     """Name of the task."""
     method: str
-    """`gps` or `ppo_gail`."""
+    """`gps` or `ppo-gail`."""
     protocol: str
-    """`training`, `spatial` (new target positions) or `visual` (distractors)."""
+    """`training`, `spatial` (new target positions), `visual` (distractors) or `random` (starts and worlds)."""
     preset: str
     """Preset that the policy was trained with."""
     seed: int
@@ -43,6 +43,10 @@ class Result:
     """Mean distance to the goal at the end of a trial, where the task has one."""
     training_seconds: float | None = None
     """How long the training took, where known."""
+    stages: dict[str, int] | None = None
+    """How many trials got to each stage of the task or further, at any time, where it has stages."""
+    mean_return: float | None = None
+    """Mean sum of task rewards of a trial, where the task has some."""
 
     def __post_init__(self) -> None:
         wilson_interval(self.successes, self.trials)  # refuses impossible counts

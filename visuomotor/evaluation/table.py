@@ -8,7 +8,7 @@ from visuomotor.evaluation.interval import wilson_interval
 from visuomotor.evaluation.result import PROTOCOLS, Result
 
 HEADER = ("task", "method", "preset", "protocol", "seeds", "successes / trials", "success", "95% interval")
-OPTIONAL = ("final distance", "training time")
+OPTIONAL = ("final distance", "return", "got to", "training time")
 
 
 def result_rows(results: Iterable[Result]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
@@ -58,13 +58,23 @@ def _row(group: Sequence[Result]) -> tuple[str, ...]:
     )
 
 
-def _optional_columns(group: Sequence[Result]) -> tuple[str, str]:
+def _optional_columns(group: Sequence[Result]) -> tuple[str, ...]:
     distances = [r.mean_final_distance_m for r in group if r.mean_final_distance_m is not None]
+    returns = [r.mean_return for r in group if r.mean_return is not None]
     seconds = [r.training_seconds for r in group if r.training_seconds is not None]
     return (
         f"{100 * mean(distances):.1f} cm" if distances else "",
+        f"{mean(returns):.1f}" if returns else "",
+        _stages(group),
         f"{mean(seconds) / 60:.0f} min" if seconds else "",
     )
+
+
+def _stages(group: Sequence[Result]) -> str:
+    """The share of trials that got to each stage but the first, where all start, and the last, which is success."""
+    counted = [r for r in group if r.stages]
+    names = list(counted[0].stages or ())[1:-1] if counted else []
+    return ", ".join(f"{name} {100 * mean((r.stages or {})[name] / r.trials for r in counted):.0f}%" for name in names)
 
 
 def _line(cells: Iterable[str]) -> str:

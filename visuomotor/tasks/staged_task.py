@@ -48,6 +48,8 @@ class Variation:
 class StagedTask(Task):
     """A task that is done stage by stage. What is read of a state is float32, `(n, ...)` for the engine's n worlds."""
 
+    protocols: ClassVar[tuple[str, ...]] = ("random",)
+    """Random starts in random worlds, as training draws them."""
     stages: ClassVar[tuple[str, ...]]
     """Names; the first is where every random start begins, the last is success."""
     stage_rewards: ClassVar[tuple[float, ...]]

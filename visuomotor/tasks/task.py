@@ -22,6 +22,9 @@ class Task(ABC):
     control_period: ClassVar[float] = 0.05
     """s; actions are held so long."""
 
+    protocols: ClassVar[tuple[str, ...]]
+    """Under which circumstances trained policies are tried."""
+
     model: mujoco.MjModel
     """The compiled scene, with everything that may ever show in it."""
     camera: str

@@ -1,0 +1,37 @@
+"""A video of the first trials, successes and failures side by side."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from visuomotor.camera import Camera
+from visuomotor.engine import Engine
+from visuomotor.figures.video import grid, write_video
+from visuomotor.tasks import Task
+
+_FILMED, _SHOWN, _FAILURES_SHOWN = 48, 8, 4
+_SIDE, _SUPERSAMPLING = 144, 2
+
+
+class Film:
+    """Frames of the first trials, larger than the policy's images."""
+
+    def __init__(self, engine: Engine, task: Task):
+        self._worlds = torch.arange(min(_FILMED, engine.worlds))
+        self._camera = Camera(engine, task.camera, _SIDE, _SIDE, _SUPERSAMPLING)
+        self._frames: list[Tensor] = []
+        self._rate = 1 / task.control_period
+
+    def shoot(self) -> None:
+        """Add a frame of every filmed world."""
+        self._frames.append(self._camera.rgb(self._worlds))
+
+    def write(self, path: Path, success: Tensor) -> None:
+        """Eight trials, up to four of them failures, as mp4. success: `(worlds or more,)` bool."""
+        filmed = success[self._worlds]
+        failures = (~filmed).nonzero()[:_FAILURES_SHOWN, 0]
+        successes = filmed.nonzero()[: _SHOWN - len(failures), 0]
+        shown = torch.cat([successes, failures])
+        clips = torch.stack(self._frames, 1)[shown].numpy()
+        write_video(path, grid(list(clips), [bool(success[i]) for i in shown], columns=4), self._rate)
