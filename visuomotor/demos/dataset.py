@@ -123,7 +123,7 @@ def _write_episode(group: h5py.Group, episode: Episode) -> None:
     group.attrs["success"] = episode.success
     dones = np.zeros(steps, np.uint8)
     dones[-1] = 1
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "states": episode.states[:-1].numpy(),
         "rewards": episode.rewards.numpy(),
         "dones": dones,
@@ -133,7 +133,7 @@ def _write_episode(group: h5py.Group, episode: Episode) -> None:
         arrays["actions"] = episode.actions.numpy()
     for name, array in arrays.items():
         # Few columns a chunk: neighbours in time are alike, neighbours in a state are not.
-        chunks = (len(array), min(8, array.shape[1])) if array.ndim == 2 else None
+        chunks = (steps, min(8, array.shape[-1])) if array.ndim == 2 else None
         group.create_dataset(name, data=array, chunks=chunks, **_PACKED)
     group.create_dataset("final_state", data=episode.states[-1].numpy())
     for kind, row in (("physics", episode.physics), ("looks", episode.looks)):

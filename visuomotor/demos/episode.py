@@ -1,10 +1,9 @@
 """What a demonstration is: the states of one episode, and what was done in each of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from visuomotor.tasks import StagedTask, Variation
@@ -68,8 +67,3 @@ class Demonstrations:
 def mean_return(episodes: Sequence[Episode], steps: int) -> float:
     """The mean of `Episode.episode_return`."""
     return sum(episode.episode_return(steps) for episode in episodes) / max(1, len(episodes))
-
-
-def stack_rows(rows: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Rows of a variation of several episodes, as `(n, ...)` tensors by name."""
-    return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
