@@ -69,6 +69,22 @@ def test_report_tells_what_was_measured_and_how(run):
     assert "&lt;script&gt;" in html
 
 
+def test_report_of_reinforcement_and_imitation(tmp_path):
+    run = Run.create(tmp_path, method="ppo-gail", task="lifting", preset="laptop", seed=0, config=Config())
+    for i in range(1, 4):
+        row = {"task_return": 2.0 * i, "success_random": 0.1 * i, "stage_reached": 0.2, "seconds_physics": 1.0}
+        run.log({"phase": "ppo", "iteration": i, "control_steps": 12_800 * i, **row})
+    stages = {"start": 200, "reached": 190, "lifted": 180}
+    told = {"stages": stages, "mean_return": 41.25}
+    write_result(
+        Result("lifting", "ppo-gail", "random", "laptop", 0, 200, 170, 9.0, "a", None, "x", **told), run.results
+    )
+    html = write_report(run).read_text()
+    for text in ("ppo-gail on lifting", "170 / 200", "85%", "41.2", "reached 95%", "random"):
+        assert text in html
+    assert len(sources(html)) == 1  # the curves
+
+
 def test_report_of_a_run_that_has_only_begun(run):
     html = write_report(run).read_text()
     assert "Not evaluated yet" in html

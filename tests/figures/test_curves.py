@@ -1,7 +1,7 @@
 import numpy as np
 from matplotlib.image import imread
 
-from visuomotor.figures.curves import PANELS, _series, draw_curves
+from visuomotor.figures.curves import PANELS, draw_comparison, draw_curves, series
 
 ROWS = [{"phase": "badmm", "cost": 3.0 / (i + 1), "kl": 0.5, "kl_bound": 1.0, "success": 0.1 * i} for i in range(5)]
 
@@ -19,10 +19,59 @@ def test_nothing_to_draw(tmp_path):
 
 def test_seeds_are_compared_as_far_as_all_of_them_go(tmp_path):
     other = [{"cost": 1.0}, {"cost": None}, {"pretrain": 1}, {"cost": 2.0}]
-    np.testing.assert_allclose(_series([ROWS, other], "cost"), [[3.0, 1.5], [1.0, 2.0]])
+    found = series([ROWS, other], "cost")
+    np.testing.assert_allclose(found.values, [[3.0, 1.5], [1.0, 2.0]])
+    assert (found.at.tolist(), found.unit) == ([1, 2], "iteration")
     assert draw_curves(tmp_path / "curves.png", [ROWS, other])
 
 
 def test_each_metric_has_one_panel():
     names = [name for panel in PANELS for name in panel.lines]
     assert len(names) == len(set(names))
+
+
+def ppo_rows(worlds: int, count: int) -> list[dict]:
+    """The return is a tenth of the control steps."""
+    cloning = [{"phase": "cloning", "iteration": 100, "action_error": 0.3}]
+    return cloning + [
+        {
+            "phase": "ppo",
+            "iteration": i,
+            "control_steps": i * worlds,
+            "task_return": i * worlds / 10,
+            "stage_start": 0.5,
+            "stage_reached": 0.4,
+            "stage_lifted": 0.1,
+            "success_random": min(1.0, i / count),
+            "seconds_physics": 1.0,
+            "seconds_update": 2.0,
+        }
+        for i in range(1, count + 1)
+    ]
+
+
+def test_seeds_are_compared_at_the_same_control_steps():
+    """Whatever an iteration of each is worth: here 100 and 150 steps, of which the first goes further."""
+    found = series([ppo_rows(100, 12), ppo_rows(150, 6)], "task_return")
+    assert found.unit == "control steps"
+    assert found.at.tolist() == [150, 300, 450, 600, 750, 900]
+    np.testing.assert_allclose(found.values, np.tile(found.at / 10, (2, 1)))
+    assert series([ppo_rows(100, 3)], "action_error").unit == "iteration"
+    assert series([ppo_rows(100, 3), ROWS], "task_return").empty
+    assert series([], "task_return").empty
+
+
+def test_curves_of_reinforcement_and_imitation(tmp_path):
+    picture = imread(draw_curves(tmp_path / "curves.png", [ppo_rows(100, 80), ppo_rows(100, 90)]))
+    assert picture.shape[0] > 500  # more than one row of panels
+
+
+def test_groups_of_seeds_are_compared_in_one_metric(tmp_path):
+    groups = {"with imitation": [ppo_rows(100, 5), ppo_rows(100, 4)], "without": [ppo_rows(50, 9)], "none": [ROWS]}
+    pictures = [
+        imread(draw_comparison(tmp_path / f"{len(chosen)}.png", {k: groups[k] for k in chosen}, "success_random"))
+        for chosen in (["without"], ["with imitation", "without", "none"])
+    ]
+    assert pictures[0].shape == pictures[1].shape
+    assert not np.array_equal(*pictures)
+    assert draw_comparison(tmp_path / "none.png", {"none": [ROWS]}, "success_random") is None

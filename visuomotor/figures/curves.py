@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -9,40 +10,50 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import EngFormatter, LogFormatter
 from numpy.typing import NDArray
+
+from visuomotor.figures.panels import PANELS, Panel
 
 Rows = Sequence[Mapping[str, Any]]
 
+_COLOURS = ("#2563eb", "#f97316", "#16a34a", "#9333ea", "#475569")
+_FAR_APART = 5.0  # times: a logarithmic axis of less has hardly a number to label
+_MOST_MARKERS = 60  # points of a line; more would hide it
+
 
 @dataclass(frozen=True)
-class Panel:
-    """One small plot: the metrics that share it, by name, with their legends."""
+class Series:
+    """One metric of several seeds: values `(seed, point)` at `(point,)` control steps, or iterations of its own."""
 
-    title: str
-    lines: Mapping[str, str]
-    log: bool = False
-    """Logarithmic, where all values are positive."""
-    both_signs: bool = False
-    """Logarithmic away from zero, linear around it."""
+    at: NDArray[np.float64]
+    values: NDArray[np.float64]
+    unit: str
+
+    @property
+    def empty(self) -> bool:
+        return not self.values.size
 
 
-PANELS = (
-    Panel("cost of a trajectory", {"cost": "cost"}, log=True),
-    Panel("KL divergence of an update", {"kl": "measured", "kl_bound": "bound"}, log=True),
-    # a controller can look hopeless under the next dynamics: one such value must not flatten all others
-    Panel(
-        "improvement of the cost",
-        {"predicted_improvement": "predicted", "actual_improvement": "actual"},
-        both_signs=True,
-    ),
-    Panel("KL divergence policy to trajectory", {"policy_kl": "mean over steps"}, log=True),
-    Panel("final distance (m)", {"final_distance": "mean"}, log=True),
-    Panel("success rate", {"success": "of the conditions"}),
-    Panel("supervised loss", {"supervised_loss": "policy", "pose_loss": "pose network"}, log=True),
-)
+def series(histories: Sequence[Rows], name: str) -> Series:
+    """The metric `name` as far as all seeds go; empty where a seed has none of it.
 
-_COLOURS = ("#2563eb", "#f97316")
+    Rows that know their `control_steps` are compared at these, others one by one. Seeds that measured at other points
+    than the one with the fewest are interpolated to its.
+    """
+    rows = [[row for row in history if _is_number(row.get(name))] for history in histories]
+    by_steps = all(_is_number(row.get("control_steps")) for found in rows for row in found)
+    unit = "control steps" if by_steps else "iteration"
+    if not all(rows) or not rows:
+        return Series(np.empty(0), np.empty((0, 0)), unit)
+    values = [np.array([row[name] for row in found], dtype=np.float64) for found in rows]
+    at = [
+        np.array([row["control_steps"] if by_steps else i + 1 for i, row in enumerate(found)], dtype=np.float64)
+        for found in rows
+    ]
+    grid = min(at, key=len)
+    grid = grid[grid <= min(points[-1] for points in at)]
+    return Series(grid, np.array([np.interp(grid, *pair) for pair in zip(at, values, strict=True)]), unit)
 
 
 def draw_curves(path: Path | str, histories: Sequence[Rows]) -> Path | None:
@@ -52,7 +63,7 @@ def draw_curves(path: Path | str, histories: Sequence[Rows]) -> Path | None:
         histories: `Run.metrics()` of each seed. Of one, its line; of several, their mean and the band from the lowest
             to the highest, as far as all of them go.
     """
-    panels = [panel for panel in PANELS if any(len(_series(histories, name)) for name in panel.lines)]
+    panels = [panel for panel in PANELS if any(not series(histories, name).empty for name in panel.lines)]
     if not panels:
         return None
     columns = min(3, len(panels))
@@ -60,6 +71,27 @@ def draw_curves(path: Path | str, histories: Sequence[Rows]) -> Path | None:
     figure = Figure(figsize=(4.2 * columns, 2.9 * rows), dpi=110, layout="constrained", facecolor="white")
     for index, panel in enumerate(panels):
         _draw_panel(figure.add_subplot(rows, columns, index + 1), panel, histories)
+    return _save(figure, path)
+
+
+def draw_comparison(path: Path | str, groups: Mapping[str, Sequence[Rows]], name: str) -> Path | None:
+    """A PNG of one metric, a line and a band for each group of seeds; None where no group holds the metric.
+
+    Args:
+        groups: by what the legend calls them, `Run.metrics()` of each seed: say with imitation, and without.
+        name: of a metric that is in `PANELS`, or another, which is shown under its own name.
+    """
+    found = {label: series(histories, name) for label, histories in groups.items()}
+    if all(each.empty for each in found.values()):
+        return None
+    panel = next((panel for panel in PANELS if name in panel.lines), Panel(name.replace("_", " "), {name: name}))
+    figure = Figure(figsize=(6.0, 3.6), dpi=130, layout="constrained", facecolor="white")
+    _draw_lines(figure.add_subplot(), panel, found)
+    return _save(figure, path)
+
+
+def _save(figure: Figure, path: Path | str) -> Path:
+    """Write a PNG, whose folder is made."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     FigureCanvasAgg(figure).print_png(str(path))
@@ -67,38 +99,46 @@ def draw_curves(path: Path | str, histories: Sequence[Rows]) -> Path | None:
 
 
 def _draw_panel(axes: Axes, panel: Panel, histories: Sequence[Rows]) -> None:
-    positive = True
-    for (name, legend), colour in zip(panel.lines.items(), _COLOURS, strict=False):
-        values = _series(histories, name)
-        if not len(values):
+    _draw_lines(axes, panel, {legend: series(histories, name) for name, legend in panel.lines.items()})
+
+
+def _draw_lines(axes: Axes, panel: Panel, lines: Mapping[str, Series]) -> None:
+    """Lines by legend, each in its colour whichever others there are."""
+    drawn = {legend: line for legend, line in lines.items() if not line.empty}
+    for (legend, line), colour in zip(lines.items(), cycle(_COLOURS), strict=False):
+        if legend not in drawn:
             continue
-        steps = np.arange(1, values.shape[1] + 1)
-        axes.plot(steps, values.mean(axis=0), color=colour, label=legend, linewidth=1.6, marker="o", markersize=2.5)
+        at, values = line.at, line.values
+        marker = "o" if len(at) <= _MOST_MARKERS else None
+        axes.plot(at, values.mean(axis=0), color=colour, label=legend, linewidth=1.6, marker=marker, markersize=2.5)
         if len(values) > 1:
-            axes.fill_between(steps, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.18, linewidth=0)
-        positive = positive and bool((values > 0).all())
-    if panel.log and positive:
+            axes.fill_between(at, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.18, linewidth=0)
+    lowest, highest = (edge([edge(line.values) for line in drawn.values()]) for edge in (np.min, np.max))
+    if panel.log and 0 < _FAR_APART * lowest < highest:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))  # plain numbers, few of them
+        axes.yaxis.set_minor_formatter(_FewNumbers(minor_thresholds=(1, 0.4)))
     if panel.both_signs:
         axes.set_yscale("symlog", linthresh=10.0)
-    if "success" in panel.lines:
+    if panel.share:
         axes.set_ylim(-0.03, 1.03)
+    unit = next(iter(drawn.values())).unit
+    if unit == "control steps":
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 2M, not 2000000
     axes.set_title(panel.title, fontsize=10)
-    axes.set_xlabel("iteration", fontsize=8)
+    axes.set_xlabel(unit, fontsize=8)
     axes.tick_params(labelsize=8, which="both")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25, linewidth=0.6)
-    if len(panel.lines) > 1:
+    if len(drawn) > 1:
         axes.legend(fontsize=8, frameon=False)
 
 
-def _series(histories: Sequence[Rows], name: str) -> NDArray[np.float64]:
-    """The metric `name` as `(seed, occurrence)`, cut to the shortest seed; empty where a seed has none of it."""
-    found = [[row[name] for row in rows if _is_number(row.get(name))] for rows in histories]
-    shortest = min((len(values) for values in found), default=0)
-    return np.array([values[:shortest] for values in found] if shortest else [], dtype=np.float64)
+class _FewNumbers(LogFormatter):
+    """Labels where a logarithmic axis has room for them, as plain numbers."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
 
 
 def _is_number(value: Any) -> bool:

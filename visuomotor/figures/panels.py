@@ -1,0 +1,61 @@
+"""Which metrics share a plot, and how it is drawn."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One small plot: the metrics that share it, by name, with their legends."""
+
+    title: str
+    lines: Mapping[str, str]
+    log: bool = False
+    """Logarithmic, where all values are positive and far apart."""
+    both_signs: bool = False
+    """Logarithmic away from zero, linear around it."""
+    share: bool = False
+    """Between 0 and 1, all of which is shown."""
+
+
+PANELS = (
+    Panel("cost of a trajectory", {"cost": "cost"}, log=True),
+    Panel("KL divergence of an update", {"kl": "measured", "kl_bound": "bound"}, log=True),
+    # a controller can look hopeless under the next dynamics: one such value must not flatten all others
+    Panel(
+        "improvement of the cost",
+        {"predicted_improvement": "predicted", "actual_improvement": "actual"},
+        both_signs=True,
+    ),
+    Panel("KL divergence policy to trajectory", {"policy_kl": "mean over steps"}, log=True),
+    Panel("final distance (m)", {"final_distance": "mean"}, log=True),
+    Panel("success rate", {"success": "of the conditions", "success_random": "from random starts"}, share=True),
+    Panel("supervised loss", {"supervised_loss": "policy", "pose_loss": "pose network"}, log=True),
+    Panel("error of cloned actions", {"action_error": "in parts of the limit"}, log=True),
+    Panel("task return of an episode", {"task_return": "from random starts"}),
+    Panel(
+        "share of steps in a stage",
+        {"stage_reached": "reached", "stage_lifted": "lifted", "stage_stacked": "stacked"},
+        share=True,
+    ),
+    Panel("reward of a step", {"task_reward": "task", "imitation_reward": "imitation"}),
+    Panel(
+        "accuracy of the discriminator",
+        {"discriminator_demonstration_accuracy": "demonstrations", "discriminator_policy_accuracy": "policy"},
+        share=True,
+    ),
+    Panel("coefficient of the KL penalty", {"kl_coefficient": "coefficient"}, log=True),
+    Panel("entropy of the policy", {"entropy": "entropy"}),
+    Panel("loss of the critic", {"value_loss": "loss"}, log=True),
+    Panel("error of seen object positions (m)", {"auxiliary_error": "mean"}, log=True),
+    Panel("control steps a second", {"steps_per_second": "steps"}),
+    Panel(
+        "seconds of an iteration",
+        {
+            "seconds_physics": "physics",
+            "seconds_pixels": "pixels",
+            "seconds_policy": "policy",
+            "seconds_update": "update",
+        },
+    ),
+)
