@@ -1,0 +1,177 @@
+"""The trainer as a whole: exact resume, the pure methods as its limits, several processes, bad input."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from visuomotor.demos import Episode, write_demonstrations
+from visuomotor.demos.demonstrator import demonstrate
+from visuomotor.errors import VisuomotorError
+from visuomotor.ppo_gail.config import (
+    CloningConfig,
+    CurriculumConfig,
+    ImitationConfig,
+    PolicyConfig,
+    PpoConfig,
+    PpoGailConfig,
+)
+from visuomotor.ppo_gail.trainer import Trainer, train
+from visuomotor.runs import Run, load_checkpoint
+from visuomotor.tasks import StagedTask, make_task
+
+
+@pytest.fixture(scope="module")
+def demonstrations() -> list[Episode]:
+    return demonstrate(make_task("lifting", StagedTask), 3, torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(scope="module")
+def demos(demonstrations: list[Episode], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("demos") / "lifting.hdf5"
+    write_demonstrations(path, make_task("lifting", StagedTask), demonstrations)
+    return path
+
+
+def small(demos: Path | None, iterations: int = 4, **changes: object) -> PpoGailConfig:
+    config = PpoGailConfig(
+        demos=demos,
+        worlds=8,
+        control_steps=iterations * 8 * 6,
+        checkpoint_every=1,
+        ppo=PpoConfig(rollout=6, epochs=2, minibatches=2),
+        imitation=ImitationConfig(batch=32, updates=2),
+    )
+    return dataclasses.replace(config, **changes)  # pyright: ignore[reportArgumentType]
+
+
+def new_run(root: Path, config: PpoGailConfig, name: str) -> Run:
+    return Run.create(root, method="ppo-gail", task="lifting", preset="laptop", seed=0, config=config, name=name)
+
+
+def assert_same(a: object, b: object, where: str = "content") -> None:
+    if isinstance(a, torch.Tensor):
+        assert isinstance(b, torch.Tensor), where
+        assert torch.equal(a, b), where
+    elif isinstance(a, dict):
+        assert isinstance(b, dict), where
+        assert a.keys() == b.keys(), where
+        for key in a:
+            assert_same(a[key], b[key], f"{where}[{key!r}]")
+    elif isinstance(a, list | tuple):
+        assert isinstance(b, list | tuple), where
+        assert len(a) == len(b), where
+        for index, (x, y) in enumerate(zip(a, b, strict=True)):
+            assert_same(x, y, f"{where}[{index}]")
+    elif not where.endswith("['elapsed']"):
+        assert a == b, where
+
+
+def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(demos: Path, tmp_path: Path):
+    cloning = CloningConfig(updates=3, batch=2, length=5, renderings=1)
+    config = small(demos, cloning=cloning)
+    whole = new_run(tmp_path, config, "whole")
+    train("lifting", "laptop", config, whole)
+    halves = new_run(tmp_path, config, "halves")
+
+    class Killed(Exception):
+        pass
+
+    def stop(row: dict[str, object]) -> None:
+        if row["phase"] == "ppo" and row["iteration"] == 3:  # the checkpoint is that of iteration 2
+            raise Killed
+
+    with pytest.raises(Killed):
+        train("lifting", "laptop", config, halves, report=stop)
+    train("lifting", "laptop", config, Run.open(halves.path), resume=True)
+    assert_same(load_checkpoint(whole.latest_checkpoint), load_checkpoint(halves.latest_checkpoint))
+    numbers = [
+        [{k: v for k, v in row.items() if "second" not in k and k != "time"} for row in Run.open(run.path).metrics()]
+        for run in (whole, halves)
+    ]
+    assert numbers[0] == numbers[1]
+
+
+def test_weight_0_is_reinforcement_and_weight_1_is_imitation(demos: Path):
+    """With weight 0 nothing depends on the demonstrations; with weight 1 nothing depends on the task's reward."""
+    torch_policy = []
+    for with_demos in (False, True):  # the file is given, but nothing needs it
+        config = small(
+            demos if with_demos else None,
+            2,
+            imitation=ImitationConfig(weight=0.0),
+            curriculum=CurriculumConfig(random_starts=1.0),
+        )
+        trainer = Trainer("lifting", config, 0)
+        rows = list(trainer.steps())
+        assert "discriminator_loss" not in rows[0]
+        torch_policy.append(trainer.policy.state_dict())
+    assert_same(torch_policy[0], torch_policy[1])
+    policies = []
+    for scale in (1.0, 100.0):
+        trainer = Trainer("lifting", small(demos, 2, imitation=ImitationConfig(weight=1.0, batch=32)), 0)
+        reward = trainer.task.reward
+        trainer.task.reward = lambda stage, reward=reward, scale=scale: scale * reward(stage) + scale
+        list(trainer.steps())
+        policies.append(trainer.policy.state_dict())
+    assert_same(policies[0], policies[1])
+
+
+def test_ground_truth_in_the_discriminators_place_is_the_task_reward(demos: Path):
+    policies = []
+    for imitation in (ImitationConfig(weight=0.5, source="ground-truth"), ImitationConfig(weight=0.0)):
+        trainer = Trainer("lifting", small(demos, 2, imitation=imitation), 0)
+        list(trainer.steps())
+        policies.append(trainer.policy.state_dict())
+    for name, value in policies[0].items():
+        torch.testing.assert_close(value, policies[1][name])
+
+
+@pytest.mark.parametrize("recurrent", [True, False])
+@pytest.mark.parametrize("features", ["object-centric", "privileged"])
+def test_every_variant_trains(demos: Path, recurrent: bool, features: str):
+    imitation = ImitationConfig(features=features, actions=True, batch=32, form="airl", penalty_on="interpolated")  # pyright: ignore[reportArgumentType]
+    ppo = PpoConfig(rollout=6, epochs=1, minibatches=2, clip=None, advantage="k-step", entropy=0.01)
+    config = small(demos, 2, policy=PolicyConfig(recurrent=recurrent), imitation=imitation, ppo=ppo)
+    rows = list(Trainer("lifting", config, 0).steps())
+    assert len(rows) == 2
+    assert all(value == value for row in rows for value in row.values())  # no NaN
+
+
+def test_a_rollout_is_replayed_with_the_same_probabilities(demos: Path):
+    """What minibatches compute of whole sequences is what was computed step by step while acting."""
+    trainer = Trainer("lifting", small(demos), 0)
+    trainer.episodes.elapsed[:] = torch.arange(8) + trainer.task.steps - 7  # episodes end all along the rollout
+    trainer.collector.collect()
+    trainer.episodes.elapsed[:4] = trainer.task.steps - 3
+    rollout, _, _ = trainer.collector.collect()
+    assert rollout.starts[1:].any()
+    assert (~rollout.starts).any()
+    part = torch.tensor([6, 1, 3])
+    unrolled = trainer.policy.unroll(
+        rollout.images[:, part], rollout.proprioception[:, part], rollout.first_state[part], rollout.starts[:, part]
+    )
+    torch.testing.assert_close(unrolled.mean, rollout.means[:, part], atol=1e-5, rtol=1e-4)
+
+
+def test_what_a_user_can_get_wrong(demos: Path, demonstrations: list[Episode], tmp_path: Path):
+    with pytest.raises(VisuomotorError, match="between 0"):
+        ImitationConfig(weight=1.5)
+    with pytest.raises(VisuomotorError, match="between 0"):
+        ImitationConfig(weight=float("nan"))
+    with pytest.raises(VisuomotorError, match="visuomotor demos script lifting"):
+        Trainer("lifting", small(None), 0)
+    with pytest.raises(VisuomotorError, match="another task|stacking"):
+        Trainer("stacking", small(demos), 0)
+    silent = tmp_path / "states.hdf5"
+    write_demonstrations(
+        silent,
+        make_task("lifting", StagedTask),
+        [dataclasses.replace(episode, actions=None) for episode in demonstrations],
+    )
+    assert len(list(Trainer("lifting", small(silent, 1), 0).steps())) == 1  # states alone are enough
+    with pytest.raises(VisuomotorError, match="hold no actions"):
+        Trainer("lifting", small(silent, imitation=ImitationConfig(actions=True)), 0)
+    with pytest.raises(VisuomotorError, match="no stages and rewards"):
+        Trainer("hanger", small(demos), 0)
