@@ -86,6 +86,14 @@ def test_returns_are_over_the_tasks_steps(episodes):
     assert mean_return([episode, dataclasses.replace(episode, rewards=torch.zeros(4))], 5) == 3.125 / 2
 
 
+def test_returns_follow_the_task_of_today(path, lifting, episodes, monkeypatch):
+    monkeypatch.setattr(lifting, "steps", 5, raising=False)
+    assert read_demonstrations(path, lifting).mean_return == mean_return(episodes, 5)
+    monkeypatch.setattr(lifting, "stage_rewards", (0.0, 0.5, 1.0), raising=False)
+    with pytest.raises(VisuomotorError, match=r"stage_rewards differ"):
+        read_demonstrations(path, lifting)
+
+
 def test_the_hash_knows_physics_from_looks():
     one, other = Lifting().model, Lifting().model
     same = scene_hash(one)

@@ -20,7 +20,6 @@ import io
 import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,33 +29,14 @@ import torch
 from torch import Tensor
 
 from visuomotor.demos.episode import Demonstrations, Episode
-from visuomotor.demos.scene import scene_hash
+from visuomotor.demos.facts import FORMAT, check_task, describe, script_command, verify
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs.atomic import write_atomically
 from visuomotor.tasks import StagedTask
 
-FORMAT: Final = 1
 _TYPE: Final = "visuomotor"  # robomimic has numbers here, so neither takes the other's file for its own
 _VALID_EVERY: Final = 10
 _PACKED: Final = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
-
-
-def describe(task: StagedTask) -> dict[str, Any]:
-    """The facts of every file: the format, who wrote it, and what of the task the numbers depend on."""
-    return {
-        "format": FORMAT,
-        "visuomotor": metadata.version("visuomotor"),
-        "mujoco": metadata.version("mujoco"),
-        "scene": scene_hash(task.model),
-        "state": "mujoco.batch.Batch.state, float64",
-        "state_size": task.make_engine(1, 1).state().shape[1],
-        "action_limits": task.action_limits.tolist(),
-        "control_period": task.control_period,
-        "steps": task.steps,
-        "stages": list(task.stages),
-        "stage_rewards": list(task.stage_rewards),
-        "physics": {name: list(value.shape[1:]) for name, value in task.plain(1).physics.items()},
-    }
 
 
 def write_demonstrations(
@@ -79,7 +59,7 @@ def write_demonstrations(
         raise VisuomotorError("a dataset needs at least one episode; there is none to write")
     told = {**dict(facts or {}), **describe(task)}
     for index, episode in enumerate(episodes):
-        _verify(f"demo_{index}", episode, told)
+        verify(f"demo_{index}", episode, told)
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", libver="v110") as file:
         data = file.create_group("data")
@@ -108,12 +88,13 @@ def read_demonstrations(path: Path, task: StagedTask | None = None) -> Demonstra
     with _opened(path) as file:
         name, facts = _read_facts(path, file)
         if task is not None:
-            _check_task(path, name, facts, task)
+            check_task(path, name, facts, task)
+            facts["steps"] = task.steps  # returns are compared with those of today's episodes
         demos = file["data"]
         keys = sorted(demos, key=lambda key: int(key.removeprefix("demo_")))
         episodes = [_read_episode(path, demos[key], key, facts) for key in keys]
     if not episodes:
-        raise VisuomotorError(f"{path} holds no episode; record it anew: {_command(name, path)}")
+        raise VisuomotorError(f"{path} holds no episode; record it anew: {script_command(name, path)}")
     return Demonstrations(name, episodes, facts)
 
 
@@ -184,34 +165,9 @@ def _read_facts(path: Path, file: Any) -> tuple[str, dict[str, Any]]:
     if facts["format"] != FORMAT:
         raise VisuomotorError(
             f"{path} has format {facts['format']}, written by visuomotor {facts['visuomotor']}; this one reads format "
-            f"{FORMAT}: install that version or record it anew: {_command(name, path)}"
+            f"{FORMAT}: install that version or record it anew: {script_command(name, path)}"
         )
     return name, facts
-
-
-def _check_task(path: Path, name: str, facts: Mapping[str, Any], task: StagedTask) -> None:
-    if name != task.name:
-        raise VisuomotorError(
-            f"{path} holds demonstrations of {name!r}, not of {task.name!r}; "
-            f"record some: {_command(task.name, Path(f'demos/{task.name}.hdf5'))}"
-        )
-    now = describe(task)
-    same = ("scene", "state_size", "action_limits", "control_period", "stages")
-    different = [key for key in same if facts[key] != now[key]]
-    if facts["physics"] != now["physics"]:
-        different.append("what varies between worlds")
-    if different:
-        then, today = (
-            f"visuomotor {it['visuomotor']}, mujoco {it['mujoco']}, scene {it['scene']}" for it in (facts, now)
-        )
-        raise VisuomotorError(
-            f"{path} was recorded in another version of the task {name!r}: {then}; this one is {today} "
-            f"({', '.join(different)} differ). Record it anew: {_command(name, path)}"
-        )
-
-
-def _command(task: str, path: Path) -> str:
-    return f"visuomotor demos script {task} --out {path}"
 
 
 def _read_episode(path: Path, group: Any, name: str, facts: Mapping[str, Any]) -> Episode:
@@ -225,7 +181,7 @@ def _read_episode(path: Path, group: Any, name: str, facts: Mapping[str, Any]) -
         looks=_read_row(group, "looks"),
         success=bool(group.attrs["success"]),
     )
-    _verify(f"{path}: {name}", episode, facts)
+    verify(f"{path}: {name}", episode, facts)
     if group.attrs["num_samples"] != len(episode):
         raise VisuomotorError(
             f"{path}: {name} has num_samples {group.attrs['num_samples']} but {len(episode)} rewards; record it anew"
@@ -235,33 +191,3 @@ def _read_episode(path: Path, group: Any, name: str, facts: Mapping[str, Any]) -
 
 def _read_row(group: Any, kind: str) -> dict[str, Tensor]:
     return {name: torch.tensor(value[()]) for name, value in group[kind].items()} if kind in group else {}
-
-
-def _verify(name: str, episode: Episode, facts: Mapping[str, Any]) -> None:
-    """Raise an error where an episode contradicts itself or the facts."""
-    steps = len(episode)
-    expected: dict[str, tuple[Tensor | None, tuple[int, ...]]] = {
-        "states with the final one": (episode.states, (steps + 1, facts["state_size"])),
-        "actions": (episode.actions, (steps, len(facts["action_limits"]))),
-        "stages": (episode.stages, (steps + 1,)),
-        "rewards": (episode.rewards, (steps,)),
-    }
-    for row, value in episode.physics.items():
-        expected[f"physics ({row})"] = (value, tuple(facts["physics"].get(row, ())))
-    if steps < 1:
-        raise VisuomotorError(f"{name} has no steps; leave it out")
-    if set(episode.physics) != set(facts["physics"]):
-        raise VisuomotorError(
-            f"{name} tells of its world's {sorted(episode.physics)}, not of {sorted(facts['physics'])}; record it anew"
-        )
-    for what, (value, shape) in expected.items():
-        if value is not None and tuple(value.shape) != shape:
-            raise VisuomotorError(
-                f"{name} is inconsistent: its {what} have the shape {tuple(value.shape)}, not {shape}; record it anew"
-            )
-        if value is not None and not value.isfinite().all():
-            raise VisuomotorError(f"{name} is spoilt: its {what} hold NaN or infinity; record it anew")
-    if episode.actions is not None and float(episode.actions.abs().max()) > 1:
-        raise VisuomotorError(f"{name} has actions beyond [-1, 1]; they are fractions of the task's action limits")
-    if not 0 <= int(episode.stages.min()) <= int(episode.stages.max()) < len(facts["stages"]):
-        raise VisuomotorError(f"{name} has stages that are not among the task's {len(facts['stages'])}; record it anew")

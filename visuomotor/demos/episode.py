@@ -52,7 +52,7 @@ class Episode:
 
 @dataclass(frozen=True)
 class Demonstrations:
-    """The episodes of one task. facts: what else the file tells of them (`dataset.describe` lists it)."""
+    """The episodes of one task. facts: what else the file tells of them (`facts.describe` lists it)."""
 
     task: str
     episodes: list[Episode]
