@@ -88,7 +88,7 @@ def test_verbs_get_the_words_after_them_and_give_the_exit_code(monkeypatch):
 
 def test_exit_code_reaches_the_shell():
     done = subprocess.run(
-        [sys.executable, "-m", "visuomotor.cli", "report", "/no/such/run"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "visuomotor", "report", "/no/such/run"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
     assert done.stderr.startswith("visuomotor: there is no run folder /no/such/run")

@@ -106,4 +106,3 @@ def test_moments_of_rows():
     assert count == 20
     np.testing.assert_allclose(mean, rows.double().numpy().mean(0))
     np.testing.assert_allclose(squares, 20 * rows.double().numpy().var(0))
-

@@ -162,7 +162,7 @@ def test_what_a_user_can_get_wrong(demos: Path, demonstrations: list[Episode], t
         ImitationConfig(weight=float("nan"))
     with pytest.raises(VisuomotorError, match="visuomotor demos script lifting"):
         Trainer("lifting", small(None), 0)
-    with pytest.raises(VisuomotorError, match="another task|stacking"):
+    with pytest.raises(VisuomotorError, match="stacking"):
         Trainer("stacking", small(demos), 0)
     silent = tmp_path / "states.hdf5"
     write_demonstrations(

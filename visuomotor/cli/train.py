@@ -54,7 +54,11 @@ def run(arguments: list[str]) -> None:
         task, preset, config, folder = _resumed(method, early, rest, presets)
     else:
         task, preset, config, folder = _created(method, early.preset or "laptop", arguments[1:], presets)
-    _train(package, task, preset, config, folder, resume=early.resume is not None)
+    from visuomotor.runs.ranks import Ranks
+
+    ranks = Ranks()
+    resume = early.resume is not None or ranks.restarted
+    _train(package, task, preset, config, folder, resume, talks=ranks.first)
 
 
 class _EarlyParser(argparse.ArgumentParser):
@@ -82,21 +86,31 @@ def _created(method: str, preset: str, arguments: list[str], presets: dict[str, 
     )
 
     from visuomotor.runs import Run
+    from visuomotor.runs.ranks import Ranks
     from visuomotor.tasks import task_names
 
     if options.task not in task_names():  # before there is a folder for it
         raise unknown("task", options.task, task_names())
-    folder = Run.create(
-        options.root,
-        method=method,
-        task=options.task,
-        preset=preset,
-        seed=options.seed,
-        config=options.config,
-        command=["visuomotor", "train", method, *arguments],
-        name=options.name,
-    )
-    return options.task, preset, options.config, folder
+    ranks = Ranks()
+    if ranks.count > 1 and options.name is None:
+        raise VisuomotorError("give a run of several processes a --name: after a restart they find it by that")
+
+    def create() -> Path:
+        path = options.root / str(options.name)
+        if ranks.restarted and path.is_dir():
+            return path
+        return Run.create(
+            options.root,
+            method=method,
+            task=options.task,
+            preset=preset,
+            seed=options.seed,
+            config=options.config,
+            command=["visuomotor", "train", method, *arguments],
+            name=options.name,
+        ).path
+
+    return options.task, preset, options.config, Run.open(ranks.from_first(create))
 
 
 def _resumed(
@@ -116,12 +130,13 @@ def _resumed(
     return folder.task, folder.preset, config, folder
 
 
-def _train(package: str, task: str, preset: str, config: Any, folder: Any, resume: bool) -> None:
+def _train(package: str, task: str, preset: str, config: Any, folder: Any, resume: bool, talks: bool) -> None:
     from visuomotor.cli.progress import Progress, show
 
-    print(f"run folder: {folder.path}", flush=True)
+    if talks:
+        print(f"run folder: {folder.path}", flush=True)
     try:
-        with Progress() as progress:
+        with Progress() as progress:  # says nothing before it is told something
             importlib.import_module(package).train(
                 task, preset, config, folder, resume=resume, report=lambda row: show(progress, row)
             )
@@ -134,4 +149,5 @@ def _train(package: str, task: str, preset: str, config: Any, folder: Any, resum
         raise
     finally:
         folder.close()
-    print(f"next: visuomotor evaluate {folder.path}; visuomotor report {folder.path}")
+    if talks:
+        print(f"next: visuomotor evaluate {folder.path}; visuomotor report {folder.path}")

@@ -11,7 +11,7 @@ from torch.nn.functional import softplus
 from visuomotor.errors import VisuomotorError
 from visuomotor.policies.perceptron import perceptron
 from visuomotor.ppo_gail.normaliser import RunningNormaliser, moments
-from visuomotor.ppo_gail.ranks import Ranks
+from visuomotor.runs.ranks import Ranks
 
 Penalty = Literal["demonstrations", "interpolated"]
 
@@ -150,7 +150,7 @@ class Discriminator(nn.Module):
     def _observe(self, demonstrations: Tensor, rollouts: Tensor, ranks: Ranks) -> None:
         """Demonstrations count as much as all rollouts together, however few they are."""
         seen = 0.0
-        for of_rank in ranks.merge_moments(moments(rollouts)):
+        for of_rank in ranks.everyones(moments(rollouts)):
             self.normaliser.update_from_moments(*of_rank)
             seen += float(of_rank[0])
         count, mean, squares = moments(demonstrations)

@@ -9,8 +9,8 @@ from visuomotor.policies.recurrent_policy import RecurrentPolicy, entropy, gauss
 from visuomotor.ppo_gail.adaptive_kl import AdaptiveKl
 from visuomotor.ppo_gail.config import CriticConfig, PpoConfig
 from visuomotor.ppo_gail.critic import Critic
-from visuomotor.ppo_gail.ranks import Ranks
 from visuomotor.ppo_gail.rollout import Rollout
+from visuomotor.runs.ranks import Ranks
 
 _DECIMETRE = 0.1  # m, the unit of the auxiliary error: about as far as blocks lie apart
 

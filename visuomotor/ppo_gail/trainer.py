@@ -20,11 +20,11 @@ from visuomotor.ppo_gail.demonstrated import demonstrated_actions, demonstrated_
 from visuomotor.ppo_gail.discriminator import Discriminator
 from visuomotor.ppo_gail.normaliser import moments
 from visuomotor.ppo_gail.ppo import update_critic, update_policy
-from visuomotor.ppo_gail.ranks import Ranks
 from visuomotor.ppo_gail.returns import gae, k_step_advantages
 from visuomotor.ppo_gail.rewards import hybrid_reward, imitation_reward
 from visuomotor.ppo_gail.rollout import Collector, Finished, Rollout
 from visuomotor.runs import Run, generator_states, load_checkpoint, restore_generators, save_checkpoint
+from visuomotor.runs.ranks import Ranks
 from visuomotor.tasks import Episodes, StagedTask, make_task
 
 Report = Callable[[dict[str, Any]], None]
@@ -174,7 +174,8 @@ class Trainer:
         rollout, finished, seconds = self.collector.collect()
         began = time.perf_counter()
         imitation, judged = self._judge(rollout)
-        reward = hybrid_reward(rollout.task_reward, imitation, self.config.imitation.weight)
+        centre = imitation.mean() if self.discriminates and self.config.imitation.centred else 0.0
+        reward = hybrid_reward(rollout.task_reward, imitation - centre, self.config.imitation.weight)
         advantages, returns, states = self._advantages(rollout, reward)
         value_loss = update_critic(
             self.critic,
@@ -240,7 +241,7 @@ class Trainer:
         ppo, critic, device = self.config.ppo, self.critic, self.device
         valid = ~rollout.diverged
         states = rollout.privileged.to(device)
-        for merged in self.ranks.merge_moments(moments(rollout.privileged[valid])):
+        for merged in self.ranks.everyones(moments(rollout.privileged[valid])):
             critic.inputs.update_from_moments(*(part.to(device) for part in merged))
         with torch.no_grad():
             values = critic(states).cpu()
@@ -251,7 +252,7 @@ class Trainer:
             advantages, returns = gae(*arguments, ppo.gae_lambda)
         else:
             advantages, returns = k_step_advantages(*arguments)
-        for merged in self.ranks.merge_moments(moments(returns[valid][:, None])):
+        for merged in self.ranks.everyones(moments(returns[valid][:, None])):
             critic.returns.update_from_moments(*(part.to(device) for part in merged))
         kept = advantages[valid].double()
         count, total, squares = self.ranks.sum(

@@ -1,4 +1,4 @@
-"""`python -m visuomotor.cli` is `visuomotor`."""
+"""`python -m visuomotor` is `visuomotor`."""
 
 import sys
 

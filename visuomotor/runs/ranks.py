@@ -1,14 +1,16 @@
 """Several processes that learn one policy (torchrun): what they must agree on."""
 
 import os
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from visuomotor.ppo_gail.normaliser import Moments
+from visuomotor.errors import VisuomotorError
+
+Content = TypeVar("Content")
 
 
 class Ranks:
@@ -21,7 +23,16 @@ class Ranks:
         self.count = int(os.environ.get("WORLD_SIZE", "1"))
         self.number = int(os.environ.get("RANK", "0"))
         if self.count > 1 and not dist.is_initialized():
-            dist.init_process_group("gloo")  # small tensors on the CPU, whatever the networks run on
+            store, number, count = next(dist.rendezvous("env://"))
+            # After a restart the store still has the addresses of processes that died; a prefix keeps them apart.
+            store = dist.PrefixStore(f"restart {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+            # gloo: small tensors on the CPU, whatever the networks run on
+            dist.init_process_group("gloo", store=store, rank=number, world_size=count)
+
+    @property
+    def restarted(self) -> bool:
+        """Whether torchrun started this job again after a process of it had died."""
+        return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
 
     @property
     def first(self) -> bool:
@@ -45,15 +56,15 @@ class Ranks:
         for gradient, part in zip(gradients, total.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
-    def merge_moments(self, moments: Moments) -> Iterable[Moments]:
-        """The moments of every process, in the order of their numbers."""
+    def everyones(self, content: Content) -> list[Content]:
+        """What every process gave, for each of them, in the order of their numbers."""
         if self.count == 1:
-            return [moments]
+            return [content]
         gathered: list[Any] = [None] * self.count
-        dist.all_gather_object(gathered, moments)
+        dist.all_gather_object(gathered, content)
         return gathered
 
-    def gather(self, content: Any) -> list[Any]:
+    def gather(self, content: Content) -> list[Content]:
         """What every process gave, for the first one; the others get an empty list."""
         if self.count == 1:
             return [content]
@@ -61,11 +72,24 @@ class Ranks:
         dist.gather_object(content, gathered)
         return gathered or []
 
-    def copy_from_first(self, module: nn.Module) -> None:
-        """Give every process the first one's weights."""
-        if self.count > 1:
-            for tensor in module.state_dict().values():
-                dist.broadcast(tensor, 0)
+    def from_first(self, make: Callable[[], Content]) -> Content:
+        """What `make` gives, called in the first process only; where it raises, all raise.
+
+        Raises:
+            VisuomotorError: in the first process.
+        """
+        if self.count == 1:
+            return make()
+        outcome: list[Any] = [None, None]
+        if self.first:
+            try:
+                outcome[0] = make()
+            except VisuomotorError as error:
+                outcome[1] = str(error)
+        dist.broadcast_object_list(outcome, 0)
+        if outcome[1] is not None:
+            raise VisuomotorError(outcome[1])
+        return outcome[0]
 
     def wait(self) -> None:
         """Until all processes are here."""
