@@ -43,7 +43,7 @@ class GivenStarts:
         given = torch.rand(count, generator=generator) < 0.5
         rows = torch.randint(len(self.states), (int(given.sum()),), generator=generator)
         self.asked += count
-        return given, Start(self.states[rows], {name: value[rows] for name, value in self.physics.items()})
+        return given, Start(self.states[rows], {name: value[rows] for name, value in self.physics.items()}, 3)
 
 
 def test_episodes_end_by_time_and_start_anew(lifting):
@@ -121,7 +121,7 @@ def test_given_starts_fit_the_world_that_they_come_to(lifting):
     class Always(GivenStarts):
         def choose(self, count, generator):
             return torch.ones(count, dtype=torch.bool), Start(
-                self.states[:count], {name: value[:count] for name, value in self.physics.items()}
+                self.states[:count], {name: value[:count] for name, value in self.physics.items()}, 3
             )
 
     source = make(lifting, seed=3)
@@ -129,6 +129,8 @@ def test_given_starts_fit_the_world_that_they_come_to(lifting):
     episodes = make(lifting, starts=Always(source))
     expected, found = source.read(), episodes.read()
     assert all(torch.equal(value, getattr(found, name)) for name, value in vars(expected).items())
+    ended = [bool(episodes.advance(action).ended.all()) for action in actions(3)]
+    assert ended == [False, False, True]  # as long as the start says
 
 
 def test_restored_episodes_go_on_bit_equal(task):

@@ -15,21 +15,21 @@ from tyro.conf import Positional
 class Bench:
     """Measure the speed of one part on this machine."""
 
-    part: Positional[Literal["camera", "engine", "env", "gps", "policy", "trajectories"]]
-    """Images, physics, both with all that learning needs (env), one trajectory update, the networks, or the whole
-    trajectory phase."""
+    part: Positional[Literal["camera", "engine", "env", "gps", "policy", "ppo-gail", "trajectories"]]
+    """Images, physics, both with all that learning needs (env), one trajectory update, the networks, a whole training
+    loop (ppo-gail), or the whole trajectory phase."""
     json: bool = False
     """Print one JSON object as the last line instead of a table."""
     task: str | None = None
-    """Which task to measure (camera, engine, env, trajectories); by default hanger, for env lifting."""
+    """Which task to measure (camera, engine, env, trajectories); by default hanger, for env and ppo-gail lifting."""
     size: int = 64
     """Side of the images in pixels (camera)."""
     worlds: int | None = None
-    """How many worlds at once (camera, engine, env); by default 64, for env 256."""
+    """How many worlds at once (camera, engine, env, ppo-gail); by default 64, for the last two 256."""
     seconds: float = 15.0
-    """How long to measure (env)."""
+    """How long to measure (env, ppo-gail)."""
     seed: int = 0
-    """Of the training (trajectories) or the episodes (env)."""
+    """Of the training (trajectories) or the episodes (env, ppo-gail)."""
     results: Path | None = None
     """Also write the measurement into this folder."""
 
@@ -48,6 +48,7 @@ def run(arguments: list[str]) -> None:
             "camera": f"-{options.size}",
             "trajectories": f"-seed{options.seed}",
             "env": f"-{measured.get('task')}",
+            "ppo-gail": f"-{measured.get('task')}",
         }
         name = f"bench-{options.part}{detail.get(options.part, '')}.json"
         write_atomically(options.results / name, json.dumps(measured, indent=2) + "\n")
@@ -74,6 +75,11 @@ def _measure(options: Bench) -> dict[str, Any]:
 
         task = make_task(options.task or "lifting", StagedTask)
         return bench_env(task, options.worlds or 256, options.seconds, options.seed)
+    if options.part == "ppo-gail":
+        from visuomotor.cli.bench_ppo_gail import bench_ppo_gail
+
+        task = make_task(options.task or "lifting", StagedTask)
+        return bench_ppo_gail(task, options.worlds, options.seconds, options.seed)
     if options.part == "trajectories":
         from visuomotor.cli.bench_trajectories import bench_trajectories
 

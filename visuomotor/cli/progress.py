@@ -12,8 +12,15 @@ _LABELS = {
     "predicted_improvement": "improvement predicted / actual",
     "policy_kl": "KL policy to trajectory",
     "success": "success so far",
+    "success_random": "success from random starts",
+    "task_return": "task return from random starts",
+    "discriminator_demonstration_accuracy": "discriminator right on demonstrations / policy",
 }
-_PAIRS = {"kl": "kl_bound", "predicted_improvement": "actual_improvement"}
+_PAIRS = {
+    "kl": "kl_bound",
+    "predicted_improvement": "actual_improvement",
+    "discriminator_demonstration_accuracy": "discriminator_policy_accuracy",
+}
 _HIDDEN = {"phase", "iteration", "iterations", "fraction", *_PAIRS.values()}
 
 
@@ -91,7 +98,7 @@ class Progress:
         for name, value in self._row.items():
             if name in _HIDDEN or value is None:
                 continue
-            shown[name] = f"{100 * value:.0f}%" if name == "success" else _text(value)
+            shown[name] = f"{100 * value:.0f}%" if name.startswith("success") else _text(value)
             partner = self._row.get(_PAIRS.get(name, ""))
             if partner is not None:
                 shown[name] += f" / {_text(partner)}"

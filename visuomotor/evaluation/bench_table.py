@@ -46,6 +46,12 @@ def _env(measured: Measured) -> tuple[str, str]:
     return what, f"{measured['control_steps_per_second']:,.0f} control steps/s (rounds: {low:,.0f} to {high:,.0f})"
 
 
+def _ppo_gail(measured: Measured) -> tuple[str, str]:
+    what = f"ppo-gail on {measured['task']}, {measured['worlds']} worlds: the whole training loop"
+    rate, memory = measured["control_steps_per_second"], measured["peak_memory_gb"]
+    return what, f"{rate:,.0f} control steps/s, {memory:.1f} GB"
+
+
 def _gps(measured: Measured) -> tuple[str, str]:
     what = f"dynamics fit and trajectory update, {measured['conditions']} conditions"
     return what, f"{measured['seconds_fit_and_update']:.2f} s"
@@ -74,5 +80,6 @@ _ROWS: dict[str, Callable[[Measured], tuple[str, str]]] = {
     "gps": _gps,
     "make-train": _make_train,
     "policy": _policy,
+    "ppo-gail": _ppo_gail,
     "trajectories": _trajectories,
 }

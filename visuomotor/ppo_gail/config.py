@@ -110,6 +110,9 @@ class CurriculumConfig:
 
     random_starts: float = 0.5
     """Probability of a random start; else a state of a demonstration. 1 leaves the demonstrations out."""
+    steps: int = 50
+    """Control steps of an episode that starts in a demonstrated state, at most the task's: what is left of the task is
+    shorter then, and more starts are practised in the same time. Values bootstrap where it is cut."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.random_starts <= 1:

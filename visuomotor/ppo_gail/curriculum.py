@@ -17,12 +17,13 @@ class Curriculum:
     Args:
         episodes: the demonstrations.
         random_starts: epsilon.
+        steps: how long an episode from a demonstrated state lasts.
     """
 
-    def __init__(self, episodes: Sequence[Episode], random_starts: float):
+    def __init__(self, episodes: Sequence[Episode], random_starts: float, steps: int):
         if not episodes:
             raise VisuomotorError("the demonstrations hold no episode; record some, or set curriculum.random_starts 1")
-        self.random_starts = random_starts
+        self.random_starts, self.steps = random_starts, steps
         lengths = torch.tensor([len(episode.stages) for episode in episodes])
         self._states = torch.cat([episode.states for episode in episodes])
         self._episode = torch.arange(len(episodes)).repeat_interleave(lengths)
@@ -46,4 +47,5 @@ class Curriculum:
             dtype=torch.int64,
         )
         episode = self._episode[chosen]
-        return given, Start(self._states[chosen], {name: value[episode] for name, value in self._physics.items()})
+        physics = {name: value[episode] for name, value in self._physics.items()}
+        return given, Start(self._states[chosen], physics, self.steps)

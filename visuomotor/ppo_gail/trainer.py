@@ -103,14 +103,16 @@ class Trainer:
             "shared": torch.Generator().manual_seed(seed),
             "own": torch.Generator().manual_seed(seed + 7919 * (self.ranks.number + 1)),
         }
-        curriculum = config.curriculum.random_starts
+        curriculum = config.curriculum
         self.episodes = Episodes(
             task,
             config.worlds,
             self.generators["own"],
             image_size=config.policy.image_size,
             supersampling=config.policy.supersampling,
-            starts=Curriculum(shown, curriculum) if curriculum < 1 else None,
+            starts=Curriculum(shown, curriculum.random_starts, curriculum.steps)
+            if curriculum.random_starts < 1
+            else None,
             vary=config.vary,
             stagger=True,
         )

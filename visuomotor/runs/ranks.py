@@ -23,9 +23,10 @@ class Ranks:
         self.count = int(os.environ.get("WORLD_SIZE", "1"))
         self.number = int(os.environ.get("RANK", "0"))
         if self.count > 1 and not dist.is_initialized():
-            store, number, count = next(dist.rendezvous("env://"))
+            store, number, count = next(dist.rendezvous("env://"))  # pyright: ignore[reportPrivateImportUsage]
             # After a restart the store still has the addresses of processes that died; a prefix keeps them apart.
-            store = dist.PrefixStore(f"restart {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+            attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+            store = dist.PrefixStore(attempt, store)  # pyright: ignore[reportPrivateImportUsage]
             # gloo: small tensors on the CPU, whatever the networks run on
             dist.init_process_group("gloo", store=store, rank=number, world_size=count)
 

@@ -45,11 +45,13 @@ class Transition:
 class Start:
     """States to start in.
 
-    states: `(n, state)` of the engine; physics: the rows of `Variation.physics` that they belong to.
+    states: `(n, state)` of the engine; physics: the rows of `Variation.physics` that they belong to; steps: control
+    steps until the time limit.
     """
 
     states: Tensor
     physics: Mapping[str, Tensor]
+    steps: int
 
 
 class StartStates(Protocol):
@@ -152,6 +154,7 @@ class Episodes:
         self.task.start(self.engine, worlds, self.generator)
         if start is not None and given.any():
             self.engine.set_state(start.states, worlds[given])
+            self.elapsed[worlds[given]] = max(0, self.task.steps - start.steps)
 
     def content(self) -> dict[str, Any]:
         """Everything that the episodes' future depends on but the generator, in plain containers."""
