@@ -15,6 +15,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "evaluate": ("visuomotor.cli.evaluate", "measure the success rate of a run's policy"),
     "report": ("visuomotor.cli.report", "write a run's report.html"),
     "demos": ("visuomotor.cli.demos", "record, replay and check demonstrations"),
+    "compare": ("visuomotor.cli.compare", "learning curves of several runs in one figure"),
     "tables": ("visuomotor.cli.tables", "write the measured results into README.md"),
     "bench": ("visuomotor.cli.bench", "measure speed: visuomotor bench camera"),
     "doctor": ("visuomotor.cli.doctor", "check that this machine has all that is needed"),

@@ -38,7 +38,7 @@ PANELS = (
         {"stage_reached": "reached", "stage_lifted": "lifted", "stage_stacked": "stacked"},
         share=True,
     ),
-    Panel("reward of a step", {"task_reward": "task", "imitation_reward": "imitation"}),
+    Panel("reward of a step", {"task_reward": "task"}),
     Panel(
         "accuracy of the discriminator",
         {"discriminator_demonstration_accuracy": "demonstrations", "discriminator_policy_accuracy": "policy"},

@@ -200,7 +200,7 @@ class Trainer:
         )
         return {
             **self._episode_numbers(rollout, finished),
-            "imitation_reward": float(imitation.mean()),
+            "imitation_return": float(imitation.mean()) * self.task.steps,
             **judged,
             **vars(statistics),
             "kl_coefficient": self.kl.coefficient,

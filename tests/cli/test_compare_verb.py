@@ -1,0 +1,46 @@
+import dataclasses
+
+import pytest
+
+from visuomotor.cli import main
+from visuomotor.cli.compare import group_seeds
+from visuomotor.ppo_gail.config import ImitationConfig, PpoGailConfig
+from visuomotor.runs import Run
+
+
+@pytest.fixture
+def runs(tmp_path):
+    made = []
+    for name, weight, seed in (("a", 0.5, 0), ("b", 0.5, 1), ("c", 0.0, 0)):
+        config = dataclasses.replace(PpoGailConfig(control_steps=100 + seed), imitation=ImitationConfig(weight=weight))
+        run = Run.create(
+            tmp_path, method="ppo-gail", task="stacking", preset="laptop", seed=seed, config=config, name=name
+        )
+        for step in range(1, 6):
+            run.log({"phase": "ppo", "control_steps": 10 * step, "success_random": step * (seed + 1) / 10})
+        run.close()
+        made.append(run)
+    return made
+
+
+def test_runs_that_differ_in_their_seed_only_share_a_line(runs):
+    groups = group_seeds(runs)
+    assert {label: [run.name for run in members] for label, members in groups.items()} == {
+        "imitation.weight 0.5": ["a", "b"],
+        "imitation.weight 0.0": ["c"],
+    }
+    assert list(group_seeds(runs[:2])) == ["ppo-gail stacking"]
+
+
+def test_the_figure_is_drawn(runs, tmp_path, capsys):
+    out = tmp_path / "figure.png"
+    assert main(["compare", *(str(run.path) for run in runs), "--out", str(out)]) == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert "imitation.weight 0.5: a, b" in capsys.readouterr().out
+
+
+def test_a_metric_that_no_run_has(runs, tmp_path, capsys):
+    out = tmp_path / "figure.png"
+    assert main(["compare", str(runs[0].path), "--metric", "beauty", "--out", str(out)]) == 2
+    assert "no run has the metric 'beauty'; there are: control_steps" in capsys.readouterr().err
+    assert not out.exists()

@@ -1,0 +1,69 @@
+"""`visuomotor compare RUN...`: learning curves of several runs in one figure, the seeds of a setting as a band."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+from tyro.conf import Positional
+
+if TYPE_CHECKING:
+    from visuomotor.runs import Run
+
+# What two seeds of one setting may differ in.
+_IGNORED = ("demos", "control_steps", "checkpoint_every", "device")
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Draw one metric of several runs. Runs that differ in nothing but their seed share a line (mean) and a band
+    (lowest to highest); a line is called by the settings that set it apart."""
+
+    runs: Positional[tuple[Path, ...]]
+    """Folders of the runs, all of one task."""
+    metric: str = "success_random"
+    """Name of a metric in metrics.jsonl."""
+    out: Path = Path("comparison.png")
+    """The figure."""
+
+
+def run(arguments: list[str]) -> None:
+    options = tyro.cli(Compare, prog="visuomotor compare", args=arguments)
+
+    from visuomotor.errors import VisuomotorError
+    from visuomotor.figures.curves import draw_comparison
+    from visuomotor.runs import Run
+
+    runs = [Run.open(path) for path in options.runs]
+    if not runs:
+        raise VisuomotorError("name at least one run folder")
+    if len({each.task for each in runs}) > 1:
+        raise VisuomotorError(f"these runs are of several tasks: {', '.join(sorted({each.task for each in runs}))}")
+    groups = group_seeds(runs)
+    histories = {label: [each.metrics() for each in members] for label, members in groups.items()}
+    if draw_comparison(options.out, histories, options.metric) is None:
+        known = sorted({name for each in runs for row in each.metrics() for name in row})
+        raise VisuomotorError(f"no run has the metric {options.metric!r}; there are: {', '.join(known)}")
+    for label, members in groups.items():
+        print(f"{label}: {', '.join(each.name for each in members)}")
+    print(options.out)
+
+
+def group_seeds(runs: "Sequence[Run]") -> "dict[str, list[Run]]":
+    """Runs of equal settings together, by what they are called: the settings that not all runs share."""
+    settings = [{"method": each.method} | dict(_flat(each.facts["config"])) for each in runs]
+    names = {name for each in settings for name in each if name.split(".")[-1] not in _IGNORED}
+    differing = sorted(name for name in names if len({str(each.get(name)) for each in settings}) > 1)
+    groups: dict[str, list[Run]] = {}
+    for each, values in zip(runs, settings, strict=True):
+        label = ", ".join(f"{name} {values.get(name)}" for name in differing) or f"{each.method} {each.task}"
+        groups.setdefault(label, []).append(each)
+    return groups
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        pairs += _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else [(prefix + name, value)]
+    return pairs
