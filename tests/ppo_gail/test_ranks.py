@@ -33,6 +33,7 @@ def made_up_rollout(worlds: torch.Tensor) -> tuple[Rollout, torch.Tensor]:
         "proprioception": normal(READINGS),
         "objects": normal(1, 3),
         "actions": normal(ACTIONS),
+        "offsets": normal(ACTIONS) / 20,
         "means": normal(ACTIONS) / 10,
         "starts": normal() > 1,
         "diverged": normal() > 1.2,

@@ -152,7 +152,25 @@ def test_a_rollout_is_replayed_with_the_same_probabilities(demos: Path):
     unrolled = trainer.policy.unroll(
         rollout.images[:, part], rollout.proprioception[:, part], rollout.first_state[part], rollout.starts[:, part]
     )
-    torch.testing.assert_close(unrolled.mean, rollout.means[:, part], atol=1e-5, rtol=1e-4)
+    means = unrolled.mean + rollout.offsets[:, part]
+    torch.testing.assert_close(means, rollout.means[:, part], atol=1e-5, rtol=1e-4)
+    # The offsets are what is left of the step before's noise, nothing at an episode's start.
+    noise = rollout.actions - (rollout.means - rollout.offsets)
+    expected = trainer.config.ppo.noise_correlation * noise[:-1] * ~rollout.starts[1:, :, None]
+    torch.testing.assert_close(rollout.offsets[1:], expected, atol=1e-6, rtol=1e-5)
+
+
+def test_exploration_noise_is_correlated_and_has_the_policys_deviation(demos: Path):
+    config = small(demos, worlds=64, ppo=PpoConfig(rollout=40, minibatches=2, noise_correlation=0.7), vary=False)
+    trainer = Trainer("lifting", config, 0)
+    trainer.episodes.elapsed[:] = -1000  # no episode ends
+    trainer.collector.collect()
+    rollout, _, _ = trainer.collector.collect()
+    noise = (rollout.actions - (rollout.means - rollout.offsets)).flatten(1)
+    assert noise.std() == pytest.approx(trainer.policy.log_std.exp().mean().item(), rel=0.03)
+    for lag in (1, 2):
+        found = (noise[lag:] * noise[:-lag]).mean() / noise.square().mean()
+        assert found == pytest.approx(0.7**lag, abs=0.03)
 
 
 def test_what_a_user_can_get_wrong(demos: Path, demonstrations: list[Episode], tmp_path: Path):

@@ -32,13 +32,12 @@ PANELS = (
     Panel("success rate", {"success": "of the conditions", "success_random": "from random starts"}, share=True),
     Panel("supervised loss", {"supervised_loss": "policy", "pose_loss": "pose network"}, log=True),
     Panel("error of cloned actions", {"action_error": "in parts of the limit"}, log=True),
-    Panel("task return of an episode", {"task_return": "from random starts"}),
+    Panel("return of an episode", {"task_return": "task, from random starts", "imitation_return": "imitation"}),
     Panel(
         "share of steps in a stage",
         {"stage_reached": "reached", "stage_lifted": "lifted", "stage_stacked": "stacked"},
         share=True,
     ),
-    Panel("reward of a step", {"task_reward": "task"}),
     Panel(
         "accuracy of the discriminator",
         {"discriminator_demonstration_accuracy": "demonstrations", "discriminator_policy_accuracy": "policy"},

@@ -37,6 +37,9 @@ class PpoConfig:
     """Parts of the worlds, each an update."""
     learning_rate: float = 5e-4
     """Adam's."""
+    noise_correlation: float = 0.8
+    """Of exploration noise from one control step to the next, 0 to below 1. A hand that trembles at 20 Hz goes nowhere;
+    noise that lasts a few steps moves it (the paper's has none)."""
     clip: float | None = 0.2
     """How far a probability ratio may go before its gradient is cut; None for the KL penalty alone, as in the paper."""
     kl_target: float = 0.015
@@ -52,6 +55,10 @@ class PpoConfig:
     """Norm that a gradient is cut to."""
     auxiliary_weight: float = 0.5
     """Weight of the squared error of predicted object positions, in units of 0.1 m."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.noise_correlation < 1:
+            raise VisuomotorError(f"ppo.noise_correlation must be at least 0 and below 1, not {self.noise_correlation}")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from visuomotor.policies.recurrent_policy import RecurrentPolicy, entropy, gauss
 from visuomotor.ppo_gail.adaptive_kl import AdaptiveKl
 from visuomotor.ppo_gail.config import CriticConfig, PpoConfig
 from visuomotor.ppo_gail.critic import Critic
-from visuomotor.ppo_gail.rollout import Rollout
+from visuomotor.ppo_gail.rollout import Rollout, innovation_log_std
 from visuomotor.runs.ranks import Ranks
 
 _DECIMETRE = 0.1  # m, the unit of the auxiliary error: about as far as blocks lie apart
@@ -95,14 +95,13 @@ def policy_loss(
         take(rollout.images), take(rollout.proprioception), rollout.first_state[part].to(device), take(rollout.starts)
     )
     actions, old_means, old_log_std = take(rollout.actions), take(rollout.means), rollout.log_std.to(device)
+    means, log_std = unrolled.mean + take(rollout.offsets), innovation_log_std(policy.log_std, config.noise_correlation)
     valid = ~take(rollout.diverged)
-    ratio = (
-        log_probability(unrolled.mean, policy.log_std, actions) - log_probability(old_means, old_log_std, actions)
-    ).exp()
+    ratio = (log_probability(means, log_std, actions) - log_probability(old_means, old_log_std, actions)).exp()
     gain = ratio * take(advantages)
     if config.clip is not None:
         gain = torch.minimum(gain, ratio.clamp(1 - config.clip, 1 + config.clip) * take(advantages))
-    divergence = gaussian_kl(old_means, old_log_std, unrolled.mean, policy.log_std)
+    divergence = gaussian_kl(old_means, old_log_std, means, log_std)
     error = unrolled.objects - take(rollout.objects)
     squares = (error / _DECIMETRE).square().mean((-1, -2))
     distance = error.detach().norm(dim=-1).mean(-1)

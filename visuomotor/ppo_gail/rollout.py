@@ -1,5 +1,6 @@
 """Act in all worlds for a while, and keep what the update needs."""
 
+import math
 import time
 from dataclasses import dataclass, field
 
@@ -15,7 +16,8 @@ class Rollout:
     """K control steps of W worlds: tensors `(K, W, ...)`.
 
     What was seen: images uint8, proprioception, privileged, features, objects, stage; starts: bool, the step is the
-    first of an episode. What was done: actions (unclipped), their means, log_std `(A,)`. What came of it: task_reward;
+    first of an episode. What was done: actions (unclipped); offsets, what the noise of earlier steps added to the
+    policy's means; means, offsets included; log_std `(A,)`, of what was added to these. What came of it: task_reward;
     reached_privileged, the state that the step led to, before a new episode; ended, diverged: bool. first_state
     `(W, S)`: the policy's before the first step; last_privileged `(W, P)`: what is seen after the last one.
     """
@@ -28,6 +30,7 @@ class Rollout:
     stage: Tensor
     starts: Tensor
     actions: Tensor
+    offsets: Tensor
     means: Tensor
     log_std: Tensor
     task_reward: Tensor
@@ -56,15 +59,38 @@ class Seconds:
     policy: float = 0.0
 
 
+def innovation_log_std(log_std: Tensor, correlation: float) -> Tensor:
+    """Of what is new in each step's noise, whose stationary deviation is exp(log_std)."""
+    return log_std + math.log(1 - correlation**2) / 2
+
+
 class Collector:
     """Runs a policy in episodes that go on from rollout to rollout.
+
+    Exploration noise is a first-order autoregression whose stationary deviation is the policy's:
+
+        a_t = mean_t + n_t,      n_t = c n_{t-1} + sqrt(1 - c^2) exp(log_std) e_t,      e_t ~ N(0, 1)
+
+    c n_{t-1} is known when a_t is drawn, so a_t is Gaussian around mean_t + c n_{t-1}, and probabilities are exact.
+
+    Args:
+        correlation: c. An episode begins without noise of earlier steps.
 
     Attributes:
         state: the policy's recurrent state `(W, S)`; starts: `(W,)` bool, whether a new episode has just begun.
     """
 
-    def __init__(self, episodes: Episodes, policy: RecurrentPolicy, steps: int, generator: torch.Generator):
+    def __init__(
+        self,
+        episodes: Episodes,
+        policy: RecurrentPolicy,
+        steps: int,
+        generator: torch.Generator,
+        correlation: float = 0.0,
+    ):
         self.episodes, self.policy, self.steps, self.generator = episodes, policy, steps, generator
+        self.correlation = correlation
+        self.noise = torch.zeros(episodes.worlds, episodes.task.action_size)
         worlds = episodes.worlds
         self.device = policy.log_std.device
         self.state = policy.initial_state(worlds)
@@ -83,7 +109,8 @@ class Collector:
         rows: list[dict[str, Tensor]] = []
         finished, seconds = Finished(), Seconds()
         first_state = self.state.clone()
-        deviation = self.policy.log_std.exp().cpu()
+        log_std = innovation_log_std(self.policy.log_std.detach().cpu(), self.correlation)
+        deviation = log_std.exp()
         for step in range(self.steps):
             readings = self._readings
             began = time.perf_counter()
@@ -95,8 +122,9 @@ class Collector:
                 self.state * ~self.starts[:, None].to(self.device),
             )
             self.state, mean = state, mean.cpu()
-            noise = torch.randn(mean.shape, generator=self.generator)
-            actions = mean + deviation * noise
+            offsets = self.correlation * self.noise * ~self.starts[:, None]
+            self.noise = offsets + deviation * torch.randn(mean.shape, generator=self.generator)
+            actions = mean + self.noise
             decided = time.perf_counter()
             transition = self.episodes.advance(actions)
             self.returns += transition.reward
@@ -105,7 +133,8 @@ class Collector:
                     **{name: getattr(readings, name) for name in Readings.__dataclass_fields__},
                     "starts": self.starts,
                     "actions": actions,
-                    "means": mean,
+                    "offsets": offsets,
+                    "means": mean + offsets,
                     "task_reward": transition.reward,
                     "reached_privileged": transition.readings.privileged,
                     "ended": transition.ended,
@@ -122,7 +151,7 @@ class Collector:
         stacked = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
         rollout = Rollout(
             images=self._images,
-            log_std=self.policy.log_std.detach().cpu().clone(),
+            log_std=log_std,
             first_state=first_state,
             last_privileged=self._readings.privileged,
             **stacked,
@@ -144,6 +173,7 @@ class Collector:
             "episodes": self.episodes.content(),
             "state": self.state.cpu().clone(),
             "starts": self.starts.clone(),
+            "noise": self.noise.clone(),
             "returns": self.returns.clone(),
             "whole": self.whole.clone(),
         }
@@ -153,5 +183,6 @@ class Collector:
         self.episodes.restore(content["episodes"])  # pyright: ignore[reportArgumentType]
         tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
         self.state = tensors["state"].to(self.device)
-        self.starts, self.returns, self.whole = tensors["starts"], tensors["returns"], tensors["whole"]
+        self.starts, self.noise = tensors["starts"], tensors["noise"]
+        self.returns, self.whole = tensors["returns"], tensors["whole"]
         self._readings = self.episodes.read()

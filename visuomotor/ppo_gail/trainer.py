@@ -116,7 +116,9 @@ class Trainer:
             vary=config.vary,
             stagger=True,
         )
-        self.collector = Collector(self.episodes, self.policy, config.ppo.rollout, self.generators["own"])
+        self.collector = Collector(
+            self.episodes, self.policy, config.ppo.rollout, self.generators["own"], config.ppo.noise_correlation
+        )
         self.recent: deque[bool] = deque(maxlen=_RECENT)
         self.cloned, self.iteration, self.control_steps, self.elapsed, self.logged = 0, 0, 0, 0.0, 0
 
