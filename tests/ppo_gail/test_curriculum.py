@@ -5,7 +5,7 @@ import torch
 
 from visuomotor.demos import Episode
 from visuomotor.errors import VisuomotorError
-from visuomotor.ppo_gail.curriculum import Curriculum
+from visuomotor.ppo_gail.curriculum import Curriculum, steps_to_go
 
 COUNT = 30_000
 
@@ -29,7 +29,7 @@ EPISODES = [episode(0, [0] * 40 + [1] * 10), episode(1, [0, 1, 2]), episode(2, [
 
 
 def test_starts_are_random_with_the_given_probability_and_stages_are_equally_likely():
-    curriculum = Curriculum(EPISODES, 0.3, 20)
+    curriculum = Curriculum(EPISODES, 0.3, 20, "stages")
     given, start = curriculum.choose(COUNT, torch.Generator().manual_seed(0))
     assert given.float().mean() == pytest.approx(0.7, abs=0.01)
     assert len(start.states) == given.sum()
@@ -51,6 +51,32 @@ def test_all_or_none():
     assert len(start.states) == 0
     given, _ = Curriculum(EPISODES, 0.0, 20).choose(50, torch.Generator().manual_seed(0))
     assert given.all()
+
+
+def test_steps_to_go():
+    assert steps_to_go(torch.tensor([0, 0, 1, 0, 2, 2, 1])).tolist() == [2, 1, 2, 1, 7, 7, 7]
+
+
+def test_practice_goes_to_what_sometimes_succeeds():
+    """A made-up policy gets on from stage 0 the more rarely the more steps are missing; it learns nothing."""
+    generator = torch.Generator().manual_seed(0)
+    one = episode(0, [0] * 40 + [1] * 10)
+    curriculum = Curriculum([one], 0.0, 20)
+    assert [len(part) for part in curriculum.parts] == [4] * 10 + [1] * 10
+    to_go = steps_to_go(one.stages)
+    counts = torch.zeros(41)
+    for round_ in range(400):
+        _, start = curriculum.choose(32, generator)
+        missing = to_go[start.numbers]
+        in_first = one.stages[start.numbers] == 0
+        chance = torch.where(in_first, (1 - (missing - 4).clamp(0, 8) / 8.0).float(), torch.ones(len(missing)))
+        curriculum.note(start.numbers, (torch.rand(len(chance), generator=generator) < chance).long())
+        if round_ >= 200:
+            counts += missing[in_first].bincount(minlength=41)[:41]
+    assert counts[5:13].sum() > 0.6 * counts.sum()  # the frontier
+    assert counts[20:].sum() > 0  # but nothing is forgotten
+    assert curriculum.success[0] > 0.9
+    assert curriculum.success[9] < 0.1
 
 
 def test_no_demonstrations():

@@ -37,13 +37,16 @@ class GivenStarts:
 
     def __init__(self, source: Episodes):
         self.states, self.physics = source.engine.state(), {k: v.clone() for k, v in source.variation.physics.items()}
-        self.asked = 0
+        self.asked, self.noted = 0, []
 
     def choose(self, count: int, generator: torch.Generator) -> tuple[torch.Tensor, Start]:
         given = torch.rand(count, generator=generator) < 0.5
         rows = torch.randint(len(self.states), (int(given.sum()),), generator=generator)
         self.asked += count
-        return given, Start(self.states[rows], {name: value[rows] for name, value in self.physics.items()}, 3)
+        return given, Start(self.states[rows], {name: value[rows] for name, value in self.physics.items()}, 3, rows)
+
+    def note(self, numbers: torch.Tensor, stages: torch.Tensor) -> None:
+        self.noted += list(zip(numbers.tolist(), stages.tolist(), strict=True))
 
 
 def test_episodes_end_by_time_and_start_anew(lifting):
@@ -121,16 +124,23 @@ def test_given_starts_fit_the_world_that_they_come_to(lifting):
     class Always(GivenStarts):
         def choose(self, count, generator):
             return torch.ones(count, dtype=torch.bool), Start(
-                self.states[:count], {name: value[:count] for name, value in self.physics.items()}, 3
+                self.states[:count],
+                {name: value[:count] for name, value in self.physics.items()},
+                3,
+                torch.arange(count),
             )
 
     source = make(lifting, seed=3)
     source.advance(actions(1)[0])
-    episodes = make(lifting, starts=Always(source))
+    starts = Always(source)
+    episodes = make(lifting, starts=starts)
     expected, found = source.read(), episodes.read()
     assert all(torch.equal(value, getattr(found, name)) for name, value in vars(expected).items())
     ended = [bool(episodes.advance(action).ended.all()) for action in actions(3)]
     assert ended == [False, False, True]  # as long as the start says
+    stages = episodes.read().stage
+    episodes.restart(torch.ones(WORLDS, dtype=torch.bool))
+    assert starts.noted == list(enumerate(stages.tolist()))  # and who gave it hears how it ended
 
 
 def test_restored_episodes_go_on_bit_equal(task):

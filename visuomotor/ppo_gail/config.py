@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from visuomotor.errors import VisuomotorError
+from visuomotor.ppo_gail.curriculum import Choice
 from visuomotor.ppo_gail.discriminator import Penalty
 from visuomotor.ppo_gail.rewards import Form
 
@@ -31,9 +32,9 @@ class PpoConfig:
 
     rollout: int = 50
     """Control steps of a rollout: K of the K-step return, and how far backpropagation goes through time."""
-    epochs: int = 2
+    epochs: int = 4
     """Passes over a rollout."""
-    minibatches: int = 4
+    minibatches: int = 8
     """Parts of the worlds, each an update."""
     learning_rate: float = 5e-4
     """Adam's."""
@@ -42,14 +43,14 @@ class PpoConfig:
     noise that lasts a few steps moves it (the paper's has none)."""
     clip: float | None = 0.2
     """How far a probability ratio may go before its gradient is cut; None for the KL penalty alone, as in the paper."""
-    kl_target: float = 0.015
+    kl_target: float = 0.05
     """Nats a step that an iteration should move the policy; the penalty's coefficient follows."""
     discount: float = 0.99
     """Gamma, per control step."""
     advantage: Literal["gae", "k-step"] = "gae"
     """Generalised advantages, or the K-step return of the paper."""
     gae_lambda: float = 0.95
-    entropy: float = 0.0
+    entropy: float = 0.002
     """Weight of the policy's entropy."""
     largest_gradient: float = 1.0
     """Norm that a gradient is cut to."""
@@ -92,13 +93,13 @@ class ImitationConfig:
     """What the discriminator sees. With the whole state it watches the arm, and fails (the paper's ablation)."""
     actions: bool = False
     """Whether it also sees actions; the demonstrations must then hold them."""
-    learning_rate: float = 1e-4
+    learning_rate: float = 1e-3
     """Adam's."""
-    updates: int = 5
+    updates: int = 10
     """Updates of the discriminator an iteration."""
     batch: int = 1024
     """Steps of either kind in an update."""
-    gradient_penalty: float = 1.0
+    gradient_penalty: float = 0.2
     """Weight; 0 for none."""
     penalty_on: Penalty = "demonstrations"
     label_smoothing: float = 0.0
@@ -115,9 +116,11 @@ class ImitationConfig:
 class CurriculumConfig:
     """Where training episodes start."""
 
-    random_starts: float = 0.5
+    random_starts: float = 0.4
     """Probability of a random start; else a state of a demonstration. 1 leaves the demonstrations out."""
-    steps: int = 50
+    choice: Choice = "frontier"
+    """Which demonstrated states: those from which the policy sometimes gets on, or any ("stages", as in the paper)."""
+    steps: int = 40
     """Control steps of an episode that starts in a demonstrated state, at most the task's: what is left of the task is
     shorter then, and more starts are practised in the same time. Values bootstrap where it is cut."""
 
@@ -184,8 +187,18 @@ PRESETS: dict[str, PpoGailConfig] = {
     "paper": replace(
         LAPTOP,
         control_steps=100_000_000,
-        ppo=PpoConfig(epochs=10, learning_rate=1e-4, clip=None, discount=0.995, advantage="k-step"),
-        imitation=ImitationConfig(gradient_penalty=0.0),
+        ppo=PpoConfig(
+            epochs=10,
+            learning_rate=1e-4,
+            noise_correlation=0.0,
+            clip=None,
+            kl_target=0.015,
+            discount=0.995,
+            advantage="k-step",
+            entropy=0.0,
+        ),
+        imitation=ImitationConfig(centred=False, learning_rate=1e-4, updates=5, gradient_penalty=0.0),
+        curriculum=CurriculumConfig(random_starts=0.5, choice="stages", steps=10_000),
     ),
     "gpu": replace(LAPTOP, control_steps=30_000_000, worlds=1024, ppo=PpoConfig(epochs=4), checkpoint_every=5),
 }

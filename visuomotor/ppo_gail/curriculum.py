@@ -1,6 +1,7 @@
 """Demonstrated states to start episodes in, so that every stage is practised from the first day."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -9,10 +10,23 @@ from visuomotor.demos import Episode
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks.episodes import Start
 
+Choice = Literal["frontier", "stages"]
+
+_PARTS = 10  # of a stage
+_MEMORY = 0.95  # how much of a part's success rate an episode leaves as it was
+_FLOOR = 0.02  # weight of a part that always or never succeeds; the most uncertain has 0.25
+
 
 class Curriculum:
-    """With probability `random_starts` an episode starts at random, else in a demonstrated state: first a cluster is
-    drawn, each as likely as the others, then one of its states (Zhu et al. 2018, III-B2). Clusters are stages.
+    """With probability `random_starts` an episode starts at random, else in a demonstrated state (Zhu et al. 2018,
+    III-B2). Which one is a matter of `choice`:
+
+    * `stages`: every stage is as likely as the others, and every state within it (the paper's clusters).
+    * `frontier`: stages are parted by how many steps it then took the demonstrator to get on to the next stage, and a
+      part's weight is p (1 - p) + 0.02, where p is how often episodes from there got on. Practice goes to what
+      sometimes succeeds, and moves from the end of each stage back to its beginning (as in Florensa et al. 2017).
+
+    An episode gets on if it ends in a later stage than it started in, or in the last one.
 
     Args:
         episodes: the demonstrations.
@@ -20,32 +34,60 @@ class Curriculum:
         steps: how long an episode from a demonstrated state lasts.
     """
 
-    def __init__(self, episodes: Sequence[Episode], random_starts: float, steps: int):
+    def __init__(self, episodes: Sequence[Episode], random_starts: float, steps: int, choice: Choice = "frontier"):
         if not episodes:
             raise VisuomotorError("the demonstrations hold no episode; record some, or set curriculum.random_starts 1")
-        self.random_starts, self.steps = random_starts, steps
+        self.random_starts, self.steps, self.choice = random_starts, steps, choice
         lengths = torch.tensor([len(episode.stages) for episode in episodes])
         self._states = torch.cat([episode.states for episode in episodes])
         self._episode = torch.arange(len(episodes)).repeat_interleave(lengths)
-        stages = torch.cat([episode.stages for episode in episodes])
-        self.clusters = [(stages == stage).nonzero()[:, 0] for stage in stages.unique()]
-        """State numbers of each cluster, by stage."""
         self._physics = {
             name: torch.stack([episode.physics[name] for episode in episodes]) for name in episodes[0].physics
         }
+        self._stage = torch.cat([episode.stages for episode in episodes])
+        self._last_stage = int(self._stage.max())
+        to_go = torch.cat([steps_to_go(episode.stages) for episode in episodes])
+        self.parts: list[Tensor] = []
+        """State numbers of each part: stage by stage, within one from its end to its beginning."""
+        for stage in self._stage.unique():
+            states = (self._stage == stage).nonzero()[:, 0]
+            states = states[to_go[states].argsort(stable=True)]
+            self.parts += states.tensor_split(min(_PARTS, len(states)) if choice == "frontier" else 1)
+        self._part = torch.empty(len(self._states), dtype=torch.int64)
+        for number, states in enumerate(self.parts):
+            self._part[states] = number
+        self.success = torch.full((len(self.parts),), 0.5, dtype=torch.float64)
+        """How often episodes from each part got on, lately."""
 
     def choose(self, count: int, generator: torch.Generator) -> tuple[Tensor, Start]:
         """See `StartStates`."""
         given = torch.rand(count, generator=generator) >= self.random_starts
         wanted = int(given.sum())
-        cluster = torch.randint(len(self.clusters), (wanted,), generator=generator)
-        where = torch.rand(wanted, generator=generator, dtype=torch.float64)
-        sizes = torch.tensor([len(states) for states in self.clusters])
-        within = (where * sizes[cluster]).long()
+        weights = self.success * (1 - self.success) + _FLOOR
+        part = torch.multinomial(weights, wanted, replacement=True, generator=generator) if wanted else torch.empty(0)
+        where = torch.rand(wanted, generator=generator, dtype=torch.float64).tolist()
         chosen = torch.tensor(
-            [int(self.clusters[c][i]) for c, i in zip(cluster.tolist(), within.tolist(), strict=True)],
+            [int(self.parts[p][int(w * len(self.parts[p]))]) for p, w in zip(part.long().tolist(), where, strict=True)],
             dtype=torch.int64,
         )
         episode = self._episode[chosen]
         physics = {name: value[episode] for name, value in self._physics.items()}
-        return given, Start(self._states[chosen], physics, self.steps)
+        return given, Start(self._states[chosen], physics, self.steps, chosen)
+
+    def note(self, numbers: Tensor, stages: Tensor) -> None:
+        """See `StartStates`."""
+        if self.choice == "stages":
+            return
+        got_on = (stages > self._stage[numbers]) | (stages == self._last_stage)
+        for part, success in zip(self._part[numbers].tolist(), got_on.double().tolist(), strict=True):
+            self.success[part] = _MEMORY * self.success[part] + (1 - _MEMORY) * success
+
+
+def steps_to_go(stages: Tensor) -> Tensor:
+    """`(T,)`: from each state of an episode, how many steps until a later stage than its own; T where none comes."""
+    steps = torch.full_like(stages, len(stages))
+    for t, stage in enumerate(stages):
+        later = (stages[t + 1 :] > stage).nonzero()
+        if len(later):
+            steps[t] = later[0, 0] + 1
+    return steps

@@ -103,16 +103,17 @@ class Trainer:
             "shared": torch.Generator().manual_seed(seed),
             "own": torch.Generator().manual_seed(seed + 7919 * (self.ranks.number + 1)),
         }
-        curriculum = config.curriculum
+        starts = config.curriculum
+        self.curriculum = (
+            Curriculum(shown, starts.random_starts, starts.steps, starts.choice) if starts.random_starts < 1 else None
+        )
         self.episodes = Episodes(
             task,
             config.worlds,
             self.generators["own"],
             image_size=config.policy.image_size,
             supersampling=config.policy.supersampling,
-            starts=Curriculum(shown, curriculum.random_starts, curriculum.steps)
-            if curriculum.random_starts < 1
-            else None,
+            starts=self.curriculum,
             vary=config.vary,
             stagger=True,
         )
@@ -282,7 +283,11 @@ class Trainer:
 
     def content(self) -> dict[str, Any]:
         """Everything that the rest of training depends on, in plain containers; to be called in every process."""
-        own = {"collector": self.collector.content(), "generator": self.generators["own"].get_state()}
+        own = {
+            "collector": self.collector.content(),
+            "generator": self.generators["own"].get_state(),
+            "curriculum": None if self.curriculum is None else self.curriculum.success.clone(),
+        }
         return {
             "method": "ppo-gail",
             "task": self.task.name,
@@ -330,6 +335,8 @@ class Trainer:
         own = content["processes"][self.ranks.number]
         self.generators["own"].set_state(own["generator"])
         self.collector.restore(own["collector"])
+        if self.curriculum is not None:
+            self.curriculum.success = own["curriculum"].clone()
 
 
 def _demonstrations(task: StagedTask, config: PpoGailConfig) -> list[Episode]:

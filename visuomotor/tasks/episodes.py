@@ -46,12 +46,13 @@ class Start:
     """States to start in.
 
     states: `(n, state)` of the engine; physics: the rows of `Variation.physics` that they belong to; steps: control
-    steps until the time limit.
+    steps until the time limit; numbers: `(n,)` int64, what `StartStates.note` shall call them.
     """
 
     states: Tensor
     physics: Mapping[str, Tensor]
     steps: int
+    numbers: Tensor
 
 
 class StartStates(Protocol):
@@ -59,6 +60,10 @@ class StartStates(Protocol):
 
     def choose(self, count: int, generator: torch.Generator) -> tuple[Tensor, Start]:
         """`(count,)` bool, which of `count` episodes start in given states, and these, in that order."""
+        ...
+
+    def note(self, numbers: Tensor, stages: Tensor) -> None:
+        """Learn in which stages `(n,)` episodes from the starts `numbers` `(n,)` have ended."""
         ...
 
 
@@ -97,12 +102,17 @@ class Episodes:
         self._camera = Camera(self.engine, task.camera, image_size, image_size, supersampling, threads)
         self._starts, self._vary = starts, vary
         self.elapsed = torch.zeros(worlds, dtype=torch.int64)
-        self.random_start = torch.ones(worlds, dtype=torch.bool)
-        """`(worlds,)`: whether the episode under way began at one of the task's random starts."""
+        self.start = torch.full((worlds,), -1)
+        """`(worlds,)`: the number of the given start at which the episode under way began; -1 for a random one."""
         self._limits = task.action_limits
         self.restart(torch.ones(worlds, dtype=torch.bool))
         if stagger:
             self.elapsed = torch.randint(task.steps, (worlds,), generator=generator)
+
+    @property
+    def random_start(self) -> Tensor:
+        """`(worlds,)` bool: whether the episode under way began at one of the task's random starts."""
+        return self.start < 0
 
     def images(self, worlds: Tensor | None = None) -> Tensor:
         """`(n, height, width, 3)` uint8, fresh; `worlds` is `(n,)` int, None for all."""
@@ -140,6 +150,9 @@ class Episodes:
         worlds = ended.nonzero()[:, 0]
         if not len(worlds):
             return
+        if self._starts is not None:
+            known = worlds[(self.start[worlds] >= 0) & ~self.engine.diverged[worlds]]
+            self._starts.note(self.start[known], self.task.stage(self.engine)[known])
         self.elapsed[worlds] = 0
         given, start = torch.zeros(len(worlds), dtype=torch.bool), None
         if self._starts is not None:
@@ -150,11 +163,12 @@ class Episodes:
                 variation.physics[name][given] = value
         self.variation.put(worlds, variation)
         self.task.vary(self.engine, worlds, variation)
-        self.random_start[worlds] = ~given
+        self.start[worlds] = -1
         self.task.start(self.engine, worlds, self.generator)
         if start is not None and given.any():
             self.engine.set_state(start.states, worlds[given])
             self.elapsed[worlds[given]] = max(0, self.task.steps - start.steps)
+            self.start[worlds[given]] = start.numbers
 
     def content(self) -> dict[str, Any]:
         """Everything that the episodes' future depends on but the generator, in plain containers."""
@@ -164,7 +178,7 @@ class Episodes:
             "physics": variation.physics,
             "looks": variation.looks,
             "elapsed": self.elapsed.clone(),
-            "random_start": self.random_start.clone(),
+            "start": self.start.clone(),
         }
 
     def restore(self, content: dict[str, Any]) -> None:
@@ -176,4 +190,4 @@ class Episodes:
         self.variation = Variation(content["physics"], content["looks"]).clone()  # restarts write into it
         self.task.vary(self.engine, torch.arange(self.worlds), self.variation)
         self.engine.set_state(content["state"])
-        self.elapsed, self.random_start = content["elapsed"].clone(), content["random_start"].clone()
+        self.elapsed, self.start = content["elapsed"].clone(), content["start"].clone()
