@@ -70,7 +70,8 @@ def test_practice_goes_to_what_sometimes_succeeds():
         missing = to_go[start.numbers]
         in_first = one.stages[start.numbers] == 0
         chance = torch.where(in_first, (1 - (missing - 4).clamp(0, 8) / 8.0).float(), torch.ones(len(missing)))
-        curriculum.note(start.numbers, (torch.rand(len(chance), generator=generator) < chance).long())
+        got_on = torch.rand(len(chance), generator=generator) < chance
+        curriculum.note(start.numbers, got_on.long(), got_on.float())
         if round_ >= 200:
             counts += missing[in_first].bincount(minlength=41)[:41]
     assert counts[5:13].sum() > 0.6 * counts.sum()  # the frontier

@@ -26,7 +26,7 @@ class Curriculum:
       part's weight is p (1 - p) + 0.02, where p is how often episodes from there got on. Practice goes to what
       sometimes succeeds, and moves from the end of each stage back to its beginning (as in Florensa et al. 2017).
 
-    An episode gets on if it ends in a later stage than it started in, or in the last one.
+    An episode gets on if it comes to a later stage than it started in; from the last stage, as far as it stays there.
 
     Args:
         episodes: the demonstrations.
@@ -74,12 +74,13 @@ class Curriculum:
         physics = {name: value[episode] for name, value in self._physics.items()}
         return given, Start(self._states[chosen], physics, self.steps, chosen)
 
-    def note(self, numbers: Tensor, stages: Tensor) -> None:
+    def note(self, numbers: Tensor, best: Tensor, successes: Tensor) -> None:
         """See `StartStates`."""
         if self.choice == "stages":
             return
-        got_on = (stages > self._stage[numbers]) | (stages == self._last_stage)
-        for part, success in zip(self._part[numbers].tolist(), got_on.double().tolist(), strict=True):
+        started = self._stage[numbers]
+        got_on = torch.where(started == self._last_stage, successes.double(), (best > started).double())
+        for part, success in zip(self._part[numbers].tolist(), got_on.tolist(), strict=True):
             self.success[part] = _MEMORY * self.success[part] + (1 - _MEMORY) * success
 
 

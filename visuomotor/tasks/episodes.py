@@ -62,8 +62,9 @@ class StartStates(Protocol):
         """`(count,)` bool, which of `count` episodes start in given states, and these, in that order."""
         ...
 
-    def note(self, numbers: Tensor, stages: Tensor) -> None:
-        """Learn in which stages `(n,)` episodes from the starts `numbers` `(n,)` have ended."""
+    def note(self, numbers: Tensor, best: Tensor, successes: Tensor) -> None:
+        """Learn what became of episodes from the starts `numbers` `(n,)`: the latest stage each was in, `(n,)` int,
+        and the share of its steps in the task's last stage, `(n,)` float."""
         ...
 
 
@@ -104,6 +105,8 @@ class Episodes:
         self.elapsed = torch.zeros(worlds, dtype=torch.int64)
         self.start = torch.full((worlds,), -1)
         """`(worlds,)`: the number of the given start at which the episode under way began; -1 for a random one."""
+        # Of the episodes under way: steps made, the latest stage reached, steps in the last one.
+        self._steps, self._best, self._successes = (torch.zeros_like(self.elapsed) for _ in range(3))
         self._limits = task.action_limits
         self.restart(torch.ones(worlds, dtype=torch.bool))
         if stagger:
@@ -141,6 +144,9 @@ class Episodes:
         diverged = self.engine.diverged.clone()
         readings = self.read()
         self.elapsed += 1
+        self._steps += 1
+        self._best = torch.maximum(self._best, readings.stage)
+        self._successes += self.task.success(readings.stage)
         reward = self.task.reward(readings.stage)
         reward[diverged] = 0.0
         return Transition(readings, reward, (self.elapsed >= self.task.steps) | diverged, diverged)
@@ -152,8 +158,9 @@ class Episodes:
             return
         if self._starts is not None:
             known = worlds[(self.start[worlds] >= 0) & ~self.engine.diverged[worlds]]
-            self._starts.note(self.start[known], self.task.stage(self.engine)[known])
-        self.elapsed[worlds] = 0
+            self._starts.note(self.start[known], self._best[known], self._successes[known] / self._steps[known])
+        for counter in (self.elapsed, self._best, self._successes, self._steps):
+            counter[worlds] = 0
         given, start = torch.zeros(len(worlds), dtype=torch.bool), None
         if self._starts is not None:
             given, start = self._starts.choose(len(worlds), self.generator)
@@ -179,6 +186,7 @@ class Episodes:
             "looks": variation.looks,
             "elapsed": self.elapsed.clone(),
             "start": self.start.clone(),
+            "so_far": torch.stack([self._steps, self._best, self._successes]),
         }
 
     def restore(self, content: dict[str, Any]) -> None:
@@ -191,3 +199,4 @@ class Episodes:
         self.task.vary(self.engine, torch.arange(self.worlds), self.variation)
         self.engine.set_state(content["state"])
         self.elapsed, self.start = content["elapsed"].clone(), content["start"].clone()
+        self._steps, self._best, self._successes = content["so_far"].clone().unbind()
