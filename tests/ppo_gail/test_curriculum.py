@@ -78,6 +78,7 @@ def test_practice_goes_to_what_sometimes_succeeds():
     assert counts[20:].sum() > 0  # but nothing is forgotten
     assert curriculum.success[0] > 0.9
     assert curriculum.success[9] < 0.1
+    assert curriculum.progress() == {0: curriculum.success[:10].mean(), 1: curriculum.success[10:].mean()}
 
 
 def test_no_demonstrations():

@@ -17,7 +17,7 @@ from visuomotor.tasks import StagedTask, make_task
 from visuomotor.tasks.jaco.lifting import Lifting
 
 ENOUGH = 0.8
-MOST_CONTROL_STEPS = 250_000
+MOST_CONTROL_STEPS = 200_000  # it takes about 90,000
 
 
 class Reaching(Lifting):

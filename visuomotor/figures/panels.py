@@ -39,6 +39,16 @@ PANELS = (
         share=True,
     ),
     Panel(
+        "demonstrated states that are got on from",
+        {
+            "curriculum_start": "start",
+            "curriculum_reached": "reached",
+            "curriculum_lifted": "lifted",
+            "curriculum_stacked": "stacked",
+        },
+        share=True,
+    ),
+    Panel(
         "accuracy of the discriminator",
         {"discriminator_demonstration_accuracy": "demonstrations", "discriminator_policy_accuracy": "policy"},
         share=True,

@@ -59,6 +59,11 @@ class Curriculum:
         self.success = torch.full((len(self.parts),), 0.5, dtype=torch.float64)
         """How often episodes from each part got on, lately."""
 
+    def progress(self) -> dict[int, float]:
+        """By stage: the mean of `success` over its parts."""
+        of_part = torch.stack([self._stage[states[0]] for states in self.parts])
+        return {int(stage): float(self.success[of_part == stage].mean()) for stage in of_part.unique()}
+
     def choose(self, count: int, generator: torch.Generator) -> tuple[Tensor, Start]:
         """See `StartStates`."""
         given = torch.rand(count, generator=generator) >= self.random_starts

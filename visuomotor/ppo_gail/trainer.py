@@ -275,6 +275,9 @@ class Trainer:
         share = rollout.stage.flatten().bincount(minlength=last + 1) / rollout.stage.numel()
         numbers = {f"stage_{name}": float(part) for name, part in zip(self.task.stages, share, strict=True)}
         numbers["task_reward"] = float(rollout.task_reward.mean())
+        if self.curriculum is not None and self.curriculum.choice == "frontier":
+            for stage, progress in self.curriculum.progress().items():
+                numbers[f"curriculum_{self.task.stages[stage]}"] = progress
         if self.recent:
             numbers["success_random"] = sum(self.recent) / len(self.recent)
         if from_random:
