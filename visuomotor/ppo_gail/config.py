@@ -30,13 +30,13 @@ class PolicyConfig:
 class PpoConfig:
     """The policy's update."""
 
-    rollout: int = 50
+    rollout: int = 25
     """Control steps of a rollout: K of the K-step return, and how far backpropagation goes through time."""
     epochs: int = 4
     """Passes over a rollout."""
-    minibatches: int = 8
+    minibatches: int = 4
     """Parts of the worlds, each an update."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 7e-4
     """Adam's."""
     noise_correlation: float = 0.8
     """Of exploration noise from one control step to the next, 0 to below 1. A hand that trembles at 20 Hz goes nowhere;
@@ -157,11 +157,11 @@ class PpoGailConfig:
     """Where the networks live; `auto` takes CUDA where there is one. Physics and pixels stay on the CPU."""
     control_steps: int = 8_000_000
     """How long to train, in control steps of all worlds together."""
-    worlds: int = 256
+    worlds: int = 128
     """Copies of the task that are simulated at once (in each process)."""
     vary: bool = True
     """Whether worlds differ in looks and physics."""
-    checkpoint_every: int = 10
+    checkpoint_every: int = 40
     """Iterations."""
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     ppo: PpoConfig = field(default_factory=PpoConfig)
@@ -187,7 +187,9 @@ PRESETS: dict[str, PpoGailConfig] = {
     "paper": replace(
         LAPTOP,
         control_steps=100_000_000,
+        worlds=256,
         ppo=PpoConfig(
+            rollout=50,
             epochs=10,
             learning_rate=1e-4,
             noise_correlation=0.0,
@@ -200,5 +202,5 @@ PRESETS: dict[str, PpoGailConfig] = {
         imitation=ImitationConfig(centred=False, learning_rate=1e-4, updates=5, gradient_penalty=0.0),
         curriculum=CurriculumConfig(random_starts=0.5, choice="stages", steps=10_000),
     ),
-    "gpu": replace(LAPTOP, control_steps=30_000_000, worlds=1024, ppo=PpoConfig(epochs=4), checkpoint_every=5),
+    "gpu": replace(LAPTOP, control_steps=30_000_000, worlds=512, checkpoint_every=20),
 }
