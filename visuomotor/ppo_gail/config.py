@@ -50,7 +50,7 @@ class PpoConfig:
     advantage: Literal["gae", "k-step"] = "gae"
     """Generalised advantages, or the K-step return of the paper."""
     gae_lambda: float = 0.95
-    entropy: float = 0.002
+    entropy: float = 0.0
     """Weight of the policy's entropy."""
     largest_gradient: float = 1.0
     """Norm that a gradient is cut to."""
