@@ -40,7 +40,7 @@ def update_policy(
 
     The loss per step, over steps whose physics did not diverge:
 
-        -min(ratio A, clip(ratio, 1 - c, 1 + c) A) + penalty(KL(old || new)) - e entropy + w |objects - predicted|^2
+        -min(ratio A, clip(ratio, 1 - c, 1 + c) A) + penalty(KL(new || old)) - e entropy + w |objects - predicted|^2
 
     Gradients run through all K steps of a minibatch's worlds (truncated backpropagation through time), and are summed
     over the processes of a job, which all draw the same numbers of worlds.
@@ -101,7 +101,8 @@ def policy_loss(
     gain = ratio * take(advantages)
     if config.clip is not None:
         gain = torch.minimum(gain, ratio.clamp(1 - config.clip, 1 + config.clip) * take(advantages))
-    divergence = gaussian_kl(old_means, old_log_std, means, log_std)
+    # Not KL(old || new): that is the smaller the wider the new policy is, and the noise would grow.
+    divergence = gaussian_kl(means, log_std, old_means, old_log_std)
     error = unrolled.objects - take(rollout.objects)
     squares = (error / _DECIMETRE).square().mean((-1, -2))
     distance = error.detach().norm(dim=-1).mean(-1)
