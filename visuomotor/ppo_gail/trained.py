@@ -6,7 +6,7 @@ import torch
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
-from visuomotor.ppo_gail.config import PpoGailConfig
+from visuomotor.ppo_gail.config import PolicyConfig, PpoGailConfig
 from visuomotor.runs import Run, load_checkpoint
 from visuomotor.tasks import Episodes, StagedTask, make_task
 
@@ -33,6 +33,19 @@ class Trained:
         )
 
 
+def new_policy(task: StagedTask, settings: PolicyConfig) -> RecurrentPolicy:
+    """An untrained policy for a task, its weights drawn from torch's global generator."""
+    return RecurrentPolicy(
+        task.proprioception_size,
+        task.action_size,
+        len(task.objects),
+        settings.image_size,
+        settings.recurrent,
+        settings.initial_log_std,
+        settings.auxiliary_hidden,
+    )
+
+
 def load_trained(run: Run) -> Trained:
     """The policy of a run, finished or not.
 
@@ -48,14 +61,6 @@ def load_trained(run: Run) -> Trained:
             f"but its config.json says {settings.image_size}; restore config.json or train again"
         )
     task = make_task(run.task, StagedTask)
-    policy = RecurrentPolicy(
-        task.proprioception_size,
-        task.action_size,
-        len(task.objects),
-        settings.image_size,
-        settings.recurrent,
-        settings.initial_log_std,
-        settings.auxiliary_hidden,
-    )
+    policy = new_policy(task, settings)
     policy.load_state_dict(content["policy"])
     return Trained(task, policy.eval(), settings.image_size, settings.supersampling, config.vary)

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from visuomotor.demos import Episode, read_demonstrations
 from visuomotor.errors import VisuomotorError
-from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.ppo_gail.adaptive_kl import AdaptiveKl
 from visuomotor.ppo_gail.cloning import Cloning
 from visuomotor.ppo_gail.config import PpoGailConfig
@@ -23,6 +22,7 @@ from visuomotor.ppo_gail.ppo import update_critic, update_policy
 from visuomotor.ppo_gail.returns import gae, k_step_advantages
 from visuomotor.ppo_gail.rewards import hybrid_reward, imitation_reward
 from visuomotor.ppo_gail.rollout import Collector, Finished, Rollout
+from visuomotor.ppo_gail.trained import new_policy
 from visuomotor.runs import Run, generator_states, load_checkpoint, restore_generators, save_checkpoint
 from visuomotor.runs.ranks import Ranks
 from visuomotor.tasks import Episodes, StagedTask, make_task
@@ -70,15 +70,7 @@ class Trainer:
         self.shown = shown = _demonstrations(task, config)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.policy = RecurrentPolicy(
-                task.proprioception_size,
-                task.action_size,
-                len(task.objects),
-                config.policy.image_size,
-                config.policy.recurrent,
-                config.policy.initial_log_std,
-                config.policy.auxiliary_hidden,
-            ).to(self.device)
+            self.policy = new_policy(task, config.policy).to(self.device)
             self.critic = Critic(task.privileged_size, config.critic.hidden).to(self.device)
             self.sees_all = config.imitation.features == "privileged"
             self.discriminator = Discriminator(
