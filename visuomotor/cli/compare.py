@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # What two seeds of one setting may differ in.
 _IGNORED = ("demos", "control_steps", "checkpoint_every", "device")
 
+_LONGEST_LABEL = 60
+
 
 @dataclass(frozen=True)
 class Compare:
@@ -51,7 +53,8 @@ def run(arguments: list[str]) -> None:
 
 
 def group_seeds(runs: "Sequence[Run]") -> "dict[str, list[Run]]":
-    """Runs of equal settings together, by what they are called: the settings that not all runs share."""
+    """Runs of equal settings together, by what they are called: the settings that not all runs share, or the first run's
+    name where these are too many for a legend."""
     settings = [{"method": each.method} | dict(_flat(each.facts["config"])) for each in runs]
     names = {name for each in settings for name in each if name.split(".")[-1] not in _IGNORED}
     differing = sorted(name for name in names if len({str(each.get(name)) for each in settings}) > 1)
@@ -59,7 +62,7 @@ def group_seeds(runs: "Sequence[Run]") -> "dict[str, list[Run]]":
     for each, values in zip(runs, settings, strict=True):
         label = ", ".join(f"{name} {values.get(name)}" for name in differing) or f"{each.method} {each.task}"
         groups.setdefault(label, []).append(each)
-    return groups
+    return {label if len(label) <= _LONGEST_LABEL else members[0].name: members for label, members in groups.items()}
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
