@@ -53,8 +53,8 @@ def run(arguments: list[str]) -> None:
 
 
 def group_seeds(runs: "Sequence[Run]") -> "dict[str, list[Run]]":
-    """Runs of equal settings together, by what they are called: the settings that not all runs share, or the first run's
-    name where these are too many for a legend."""
+    """Runs of equal settings together, by what they are called: the settings that not all runs share, or the name of
+    the first run where these are too many for a legend."""
     settings = [{"method": each.method} | dict(_flat(each.facts["config"])) for each in runs]
     names = {name for each in settings for name in each if name.split(".")[-1] not in _IGNORED}
     differing = sorted(name for name in names if len({str(each.get(name)) for each in settings}) > 1)
