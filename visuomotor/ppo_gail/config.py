@@ -120,7 +120,7 @@ class CurriculumConfig:
     """Probability of a random start; else a state of a demonstration. 1 leaves the demonstrations out."""
     choice: Choice = "frontier"
     """Which demonstrated states: those from which the policy sometimes gets on, or any ("stages", as in the paper)."""
-    steps: int = 40
+    steps: int = 60
     """Control steps of an episode that starts in a demonstrated state, at most the task's: what is left of the task is
     shorter then, and more starts are practised in the same time. Values bootstrap where it is cut."""
 
@@ -180,7 +180,7 @@ class PpoGailConfig:
         return discriminates or self.curriculum.random_starts < 1 or self.cloning.updates > 0
 
 
-LAPTOP = PpoGailConfig()
+LAPTOP = PpoGailConfig(imitation=ImitationConfig(weight=0.3))
 
 PRESETS: dict[str, PpoGailConfig] = {
     "laptop": LAPTOP,
