@@ -53,10 +53,13 @@ class Counting:
     def initial_state(self, worlds):
         return torch.zeros(worlds, 1)
 
-    def step(self, images, proprioception, state):
+    def see(self, images):
         assert torch.is_inference_mode_enabled()
-        self.seen.append((len(images), int(state[0, 0])))
-        return torch.zeros(len(images), 9), state + 1
+        return images
+
+    def step(self, features, proprioception, state):
+        self.seen.append((len(features), int(state[0, 0])))
+        return torch.zeros(len(features), 9), state + 1
 
 
 @dataclass

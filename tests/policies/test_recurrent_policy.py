@@ -61,22 +61,21 @@ def test_an_unrolled_rollout_is_the_same_as_its_steps(recurrent):
     starts[0, 1] = True
     first = torch.randn_like(policy.initial_state(3))
     with torch.no_grad():
-        unrolled = policy.unroll(images, readings, first, starts)
+        unrolled = policy.unroll(policy.see(images), readings, first, starts)
         state = first
         for t in range(len(images)):
             state = torch.where(starts[t][:, None], policy.initial_state(3), state)
-            mean, state = policy.step(images[t], readings[t], state)
+            mean, state = policy.step(policy.see(images[t]), readings[t], state)
             torch.testing.assert_close(unrolled.mean[t], mean, rtol=0, atol=1e-5)
     torch.testing.assert_close(unrolled.state, state, rtol=0, atol=1e-5)
     assert unrolled.mean.shape == (7, 3, ACTIONS)
-    assert unrolled.objects.shape == (7, 3, OBJECTS, 3)
     assert state.shape == (3, 200 if recurrent else 0)
 
 
 def test_features_and_objects_are_those_of_plain_convolutions():
     policy = make()
-    images, readings, starts = rollout(50, 4)  # more images than go through the convolutions at a time
-    objects = policy.unroll(images, readings, policy.initial_state(4), starts).objects
+    images, _, _ = rollout(50, 4)  # more images than go through the convolutions at a time
+    objects = policy.locate(policy.see(images))
     head = policy.auxiliary[0]
     expected = image_features(policy, images.flatten(0, 1)) @ head.weight.double().T + head.bias.double()
     torch.testing.assert_close(objects.double(), expected.view(50, 4, OBJECTS, 3), rtol=1e-4, atol=1e-5)
@@ -84,9 +83,9 @@ def test_features_and_objects_are_those_of_plain_convolutions():
 
 def test_gradients_of_the_vision_layers_are_those_of_plain_convolutions():
     policy = make()
-    images, readings, starts = rollout(50, 4)
+    images, _, _ = rollout(50, 4)
     layers = [policy.conv1.weight, policy.conv1.bias, policy.conv2.weight, policy.image_layer[0].weight]
-    policy.unroll(images, readings, policy.initial_state(4), starts).objects.square().sum().backward()
+    policy.locate(policy.see(images)).square().sum().backward()
     gradients = [parameter.grad.double() for parameter in layers]
     head = policy.auxiliary[0]
     plain = image_features(policy, images.flatten(0, 1)) @ head.weight.double().T + head.bias.double()
@@ -100,9 +99,9 @@ def test_a_start_forgets_and_nothing_else_does():
     starts[3, 0] = True
     with torch.no_grad():
         state = torch.randn_like(policy.initial_state(2))
-        before = policy.unroll(images, readings, state, starts).mean
+        before = policy.unroll(policy.see(images), readings, state, starts).mean
         readings[2] += 1
-        after = policy.unroll(images, readings, state, starts).mean
+        after = policy.unroll(policy.see(images), readings, state, starts).mean
     changed = ((after - before).abs() > 1e-6).any(-1)
     assert changed.tolist() == [[False, False]] * 2 + [[True, True]] + [[False, True]] * 3
 
@@ -111,15 +110,16 @@ def test_a_start_also_forgets_what_is_not_a_number():
     policy = make()
     images, readings, starts = rollout(2, 1)
     starts[0] = True
-    assert policy.unroll(images, readings, policy.initial_state(1) / 0, starts).mean.isfinite().all()
+    assert policy.unroll(policy.see(images), readings, policy.initial_state(1) / 0, starts).mean.isfinite().all()
 
 
 def test_gradients_reach_every_parameter():
     policy = make()
     images, readings, starts = rollout(4, 3)
-    unrolled = policy.unroll(images, readings, policy.initial_state(3), starts)
+    features = policy.see(images)
+    unrolled = policy.unroll(features, readings, policy.initial_state(3), starts)
     likelihood = log_probability(unrolled.mean, policy.log_std, torch.randn(4, 3, ACTIONS))
-    (likelihood.sum() + unrolled.objects.square().sum()).backward()
+    (likelihood.sum() + policy.locate(features).square().sum()).backward()
     for name, parameter in policy.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
@@ -128,7 +128,7 @@ def test_gradients_reach_every_parameter():
 def test_first_actions_are_small():
     policy = RecurrentPolicy(READINGS, ACTIONS, OBJECTS)
     images, readings, _ = rollout(1, 8)
-    mean, _ = policy.step(images[0], readings[0], policy.initial_state(8))
+    mean, _ = policy.step(policy.see(images[0]), readings[0], policy.initial_state(8))
     assert mean.abs().max() < 0.05
 
 
@@ -136,7 +136,7 @@ def test_first_actions_are_small():
 def test_other_image_sizes(side):
     images, readings, _ = rollout(1, 2, side)
     policy = make(image_size=side)
-    assert policy.step(images[0], readings[0], policy.initial_state(2))[0].shape == (2, ACTIONS)
+    assert policy.step(policy.see(images[0]), readings[0], policy.initial_state(2))[0].shape == (2, ACTIONS)
 
 
 @pytest.mark.parametrize("side", [16, 66])
@@ -151,13 +151,13 @@ def test_bad_observations_are_refused():
     state = policy.initial_state(2)
     for wrong in (images[0].float(), images[0, :, :32, :32], images[0].permute(0, 3, 1, 2)):
         with pytest.raises(VisuomotorError, match="trained on 64x64 images"):
-            policy.step(wrong, readings[0], state)
+            policy.see(wrong)
     with pytest.raises(VisuomotorError, match="24 joint readings, not 23"):
-        policy.step(images[0], readings[0, :, 1:], state)
+        policy.step(policy.see(images[0]), readings[0, :, 1:], state)
     for bad in (torch.nan, torch.inf):
         readings[0, 1, 3] = bad
         with pytest.raises(VisuomotorError, match="not finite"):
-            policy.unroll(images, readings, state, starts)
+            policy.unroll(policy.see(images), readings, state, starts)
 
 
 def test_gaussians_are_those_of_torch():

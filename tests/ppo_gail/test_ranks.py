@@ -30,6 +30,7 @@ def made_up_rollout(worlds: torch.Tensor) -> tuple[Rollout, torch.Tensor]:
 
     values = {
         "images": torch.randint(256, (STEPS, WORLDS, 20, 20, 3), generator=generator, dtype=torch.uint8),
+        "seen": normal(128),
         "proprioception": normal(READINGS),
         "objects": normal(1, 3),
         "actions": normal(ACTIONS),
@@ -45,6 +46,7 @@ def made_up_rollout(worlds: torch.Tensor) -> tuple[Rollout, torch.Tensor]:
         "log_std": torch.full((ACTIONS,), -0.9),
         "first_state": torch.zeros(len(worlds), 200),
         "last_privileged": torch.zeros(1),
+        "other_images": None,
     }
     return Rollout(**rows, **rest), advantages  # pyright: ignore[reportArgumentType]
 

@@ -16,6 +16,7 @@ from visuomotor.ppo_gail.config import (
     PolicyConfig,
     PpoConfig,
     PpoGailConfig,
+    SightConfig,
 )
 from visuomotor.ppo_gail.trainer import Trainer, train
 from visuomotor.runs import Run, load_checkpoint
@@ -42,6 +43,7 @@ def small(demos: Path | None, iterations: int = 4, **changes: object) -> PpoGail
         checkpoint_every=1,
         ppo=PpoConfig(rollout=6, epochs=2, minibatches=2),
         imitation=ImitationConfig(batch=32, updates=2),
+        sight=SightConfig(batch=16, updates=2),
     )
     return dataclasses.replace(config, **changes)  # pyright: ignore[reportArgumentType]
 
@@ -70,7 +72,7 @@ def assert_same(a: object, b: object, where: str = "content") -> None:
 
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(demos: Path, tmp_path: Path):
     cloning = CloningConfig(updates=3, batch=2, length=5, renderings=1)
-    config = small(demos, cloning=cloning)
+    config = small(demos, cloning=cloning, sight=SightConfig(lessons=3, batch=16, updates=2))
     whole = new_run(tmp_path, config, "whole")
     train("lifting", "laptop", config, whole)
     halves = new_run(tmp_path, config, "halves")
@@ -150,7 +152,7 @@ def test_a_rollout_is_replayed_with_the_same_probabilities(demos: Path):
     assert (~rollout.starts).any()
     part = torch.tensor([6, 1, 3])
     unrolled = trainer.policy.unroll(
-        rollout.images[:, part], rollout.proprioception[:, part], rollout.first_state[part], rollout.starts[:, part]
+        trainer.policy.see(rollout.images[:, part]), rollout.proprioception[:, part], rollout.first_state[part], rollout.starts[:, part]
     )
     means = unrolled.mean + rollout.offsets[:, part]
     torch.testing.assert_close(means, rollout.means[:, part], atol=1e-5, rtol=1e-4)

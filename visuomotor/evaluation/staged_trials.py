@@ -54,7 +54,7 @@ def _run_episodes(trained: Trained, episodes: Episodes, film: Film | None = None
     for _ in range(task.steps):
         if film is not None:
             film.shoot()
-        actions, memory = policy.step(episodes.images(), readings.proprioception, memory)
+        actions, memory = policy.step(policy.see(episodes.images()), readings.proprioception, memory)
         transition = episodes.advance(actions)
         readings = transition.readings
         alive &= ~transition.diverged  # what such a world does after its reset is no part of the trial

@@ -56,7 +56,7 @@ PANELS = (
     Panel("coefficient of the KL penalty", {"kl_coefficient": "coefficient"}, log=True),
     Panel("entropy of the policy", {"entropy": "entropy"}),
     Panel("loss of the critic", {"value_loss": "loss"}, log=True),
-    Panel("error of seen object positions (m)", {"auxiliary_error": "mean"}, log=True),
+    Panel("error of seen object positions (m)", {"auxiliary_error": "median"}, log=True),
     Panel("control steps a second", {"steps_per_second": "steps"}),
     Panel(
         "seconds of an iteration",

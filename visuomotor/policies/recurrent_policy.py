@@ -22,10 +22,9 @@ _PIECE = 128  # images the convolutions take at a time: what they work on then s
 
 @dataclass(frozen=True)
 class Unrolled:
-    """What a policy makes of a rollout: mean `(T, W, A)`, objects `(T, W, K, 3)`, the state after it `(W, S)`."""
+    """What a policy makes of a rollout: mean `(T, W, A)` and the state after it `(W, S)`."""
 
     mean: Tensor
-    objects: Tensor
     state: Tensor
 
 
@@ -109,43 +108,51 @@ class RecurrentPolicy(nn.Module):
         """Zeros `(worlds, S)`: what the LSTM puts out, then what it remembers; S is 0 without recurrence."""
         return torch.zeros(worlds, 2 * _HIDDEN if self.lstm else 0, device=self.log_std.device)
 
-    def step(self, images: Tensor, proprioception: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """One step of every world.
-
-        Args:
-            images: `(world, height, width, rgb)` uint8. proprioception: `(world, P)`. state: `(world, S)`.
-
-        Returns:
-            Mean actions `(world, A)` and the state for the next step.
-        """
-        starts = torch.zeros(1, len(images), dtype=torch.bool, device=images.device)
-        joined = self._joined(self._image_features(images), proprioception)
-        hidden, state = self._recur(joined[None], state, starts)
-        return self.mean_layer(hidden[0]), state
-
-    def unroll(self, images: Tensor, proprioception: Tensor, state: Tensor, starts: Tensor) -> Unrolled:
-        """Every step of stored rollouts, with gradients through time.
-
-        Args:
-            images: `(T, W, height, width, rgb)` uint8. proprioception: `(T, W, P)`.
-            state: `(W, S)` before the first step.
-            starts: `(T, W)` bool, true where a step is the first of an episode: the state is zeroed before it.
-        """
-        features = self._image_features(images.flatten(0, 1)).unflatten(0, images.shape[:2])
-        hidden, state = self._recur(self._joined(features, proprioception), state, starts)
-        objects = self.auxiliary(features).unflatten(-1, (self.objects, 3))
-        return Unrolled(self.mean_layer(hidden), objects, state)
-
-    def _image_features(self, images: Tensor) -> Tensor:
+    def see(self, images: Tensor) -> Tensor:
+        """Image features `(..., 128)` of images `(..., height, width, rgb)` uint8."""
         size = self.image_size
-        if images.dtype != torch.uint8 or images.shape[1:] != (size, size, 3):
+        if images.dtype != torch.uint8 or images.shape[-3:] != (size, size, 3):
             raise VisuomotorError(
                 f"this policy was trained on {size}x{size} images, uint8 (world, height, width, rgb), "
                 f"not {images.dtype} {tuple(images.shape)}; render them at that size"
             )
-        pieces = images.split(_PIECE) if images.device.type == "cpu" else [images]
+        flat = images.flatten(0, -4)
+        pieces = flat.split(_PIECE) if images.device.type == "cpu" else [flat]
         maps = [self._response_maps(piece) for piece in pieces]
-        return self.image_layer(torch.cat(maps)).relu()
+        return self.image_layer(torch.cat(maps)).relu().unflatten(0, images.shape[:-3])
+
+    def locate(self, features: Tensor) -> Tensor:
+        """Where the objects are, `(..., K, 3)` m, by the auxiliary head; features: `(..., 128)`."""
+        return self.auxiliary(features).unflatten(-1, (self.objects, 3))
+
+    def step(self, features: Tensor, proprioception: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of every world.
+
+        Args:
+            features: `(world, 128)` of `see`. proprioception: `(world, P)`. state: `(world, S)`.
+
+        Returns:
+            Mean actions `(world, A)` and the state for the next step.
+        """
+        starts = torch.zeros(1, len(features), dtype=torch.bool, device=features.device)
+        unrolled = self.unroll(features[None], proprioception[None], state, starts)
+        return unrolled.mean[0], unrolled.state
+
+    def unroll(self, features: Tensor, proprioception: Tensor, state: Tensor, starts: Tensor) -> Unrolled:
+        """Every step of stored rollouts, with gradients through time.
+
+        Args:
+            features: `(T, W, 128)` of `see`. proprioception: `(T, W, P)`.
+            state: `(W, S)` before the first step.
+            starts: `(T, W)` bool, true where a step is the first of an episode: the state is zeroed before it.
+        """
+        hidden, state = self._recur(self._joined(features, proprioception), state, starts)
+        return Unrolled(self.mean_layer(hidden), state)
+
+    @property
+    def vision(self) -> list[nn.Parameter]:
+        """The parameters of `see`."""
+        return [p for layer in (self.conv1, self.conv2, self.image_layer) for p in layer.parameters()]
 
     def _response_maps(self, images: Tensor) -> Tensor:
         """What the convolutions make of a piece of the batch, `(batch, 32 * side * side)`."""

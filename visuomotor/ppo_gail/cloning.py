@@ -48,7 +48,6 @@ class Cloning:
         self,
         policy: RecurrentPolicy,
         optimiser: torch.optim.Optimizer,
-        auxiliary_weight: float,
         generator: torch.Generator,
     ) -> float:
         """One gradient step on a minibatch that `generator` draws.
@@ -59,11 +58,12 @@ class Cloning:
         device = policy.log_std.device
         images, readings, objects, actions = (part.to(device) for part in self._minibatch(generator))
         starts = torch.zeros(images.shape[:2], dtype=torch.bool, device=device)
-        unrolled = policy.unroll(images, readings, policy.initial_state(images.shape[1]), starts)
+        features = policy.see(images)
+        unrolled = policy.unroll(features, readings, policy.initial_state(images.shape[1]), starts)
         error = (unrolled.mean - actions).square().mean()
-        seen = ((unrolled.objects - objects) / _DECIMETRE).square().mean()
+        seen = ((policy.locate(features) - objects) / _DECIMETRE).square().mean()
         optimiser.zero_grad(set_to_none=True)
-        (error + auxiliary_weight * seen).backward()
+        (error + self.config.auxiliary_weight * seen).backward()
         torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
         optimiser.step()
         return float(error.detach())

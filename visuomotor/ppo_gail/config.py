@@ -38,6 +38,13 @@ class PpoConfig:
     """Parts of the worlds, each an update."""
     learning_rate: float = 7e-4
     """Adam's."""
+    vision_epochs: int = 1
+    """How many of the epochs, the last ones, train the vision layers too. In those before them image features are what
+    they were when acting, which saves most of the time of an epoch."""
+    vision_learning_rate: float = 1e-4
+    """Adam's, of the vision layers."""
+    last_learning_rate: float = 0.1
+    """What is left of the policy's learning rates at the end; they fall linearly."""
     noise_correlation: float = 0.8
     """Of exploration noise from one control step to the next, 0 to below 1. A hand that trembles at 20 Hz goes nowhere;
     noise that lasts a few steps moves it (the paper's has none)."""
@@ -54,10 +61,10 @@ class PpoConfig:
     """Weight of the policy's entropy."""
     largest_gradient: float = 1.0
     """Norm that a gradient is cut to."""
-    auxiliary_weight: float = 0.5
-    """Weight of the squared error of predicted object positions, in units of 0.1 m."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.vision_epochs <= self.epochs:
+            raise VisuomotorError(f"ppo.vision_epochs must be between 0 and ppo.epochs, not {self.vision_epochs}")
         if not 0 <= self.noise_correlation < 1:
             raise VisuomotorError(f"ppo.noise_correlation must be at least 0 and below 1, not {self.noise_correlation}")
 
@@ -132,6 +139,24 @@ class CurriculumConfig:
 
 
 @dataclass(frozen=True)
+class SightConfig:
+    """The auxiliary task: to tell from an image where the objects are. It trains the vision layers."""
+
+    lessons: int = 0
+    """Updates before anything else, on random starts and demonstrated states, each image in other looks."""
+    batch: int = 512
+    """Images in a lesson."""
+    random_starts: float = 0.4
+    """Share of random starts in a lesson."""
+    learning_rate: float = 1e-3
+    """Adam's, in lessons; it falls to nothing."""
+    updates: int = 4
+    """Updates in each iteration of reinforcement, each on a part of the rollout's states in other looks; 0 for none."""
+    update_learning_rate: float = 5e-4
+    """Adam's, of these; it falls as the policy's does."""
+
+
+@dataclass(frozen=True)
 class CloningConfig:
     """Behaviour cloning from the demonstrations' pixels, before reinforcement begins."""
 
@@ -143,6 +168,8 @@ class CloningConfig:
     """Steps of a sequence."""
     learning_rate: float = 3e-4
     """Adam's."""
+    auxiliary_weight: float = 0.5
+    """Weight of the squared error of predicted object positions, in units of 0.1 m."""
     renderings: int = 8
     """How often each demonstration is rendered, each time with other looks."""
 
@@ -168,6 +195,7 @@ class PpoGailConfig:
     critic: CriticConfig = field(default_factory=CriticConfig)
     imitation: ImitationConfig = field(default_factory=ImitationConfig)
     curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
+    sight: SightConfig = field(default_factory=SightConfig)
     cloning: CloningConfig = field(default_factory=CloningConfig)
 
     def __post_init__(self) -> None:
@@ -180,7 +208,7 @@ class PpoGailConfig:
         return discriminates or self.curriculum.random_starts < 1 or self.cloning.updates > 0
 
 
-LAPTOP = PpoGailConfig(imitation=ImitationConfig(weight=0.3))
+LAPTOP = PpoGailConfig(imitation=ImitationConfig(weight=0.3), sight=SightConfig(lessons=3000))
 
 PRESETS: dict[str, PpoGailConfig] = {
     "laptop": LAPTOP,
@@ -192,6 +220,8 @@ PRESETS: dict[str, PpoGailConfig] = {
             rollout=50,
             epochs=10,
             learning_rate=1e-4,
+            vision_epochs=10,
+            last_learning_rate=1.0,
             noise_correlation=0.0,
             clip=None,
             kl_target=0.015,
@@ -201,6 +231,7 @@ PRESETS: dict[str, PpoGailConfig] = {
         ),
         imitation=ImitationConfig(centred=False, learning_rate=1e-4, updates=5, gradient_penalty=0.0),
         curriculum=CurriculumConfig(random_starts=0.5, choice="stages", steps=10_000),
+        sight=SightConfig(update_learning_rate=1e-4, updates=5),
     ),
     "gpu": replace(LAPTOP, control_steps=30_000_000, worlds=512, checkpoint_every=20),
 }

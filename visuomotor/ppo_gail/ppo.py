@@ -12,16 +12,13 @@ from visuomotor.ppo_gail.critic import Critic
 from visuomotor.ppo_gail.rollout import Rollout, innovation_log_std
 from visuomotor.runs.ranks import Ranks
 
-_DECIMETRE = 0.1  # m, the unit of the auxiliary error: about as far as blocks lie apart
-
 
 @dataclass(frozen=True)
 class PolicyStatistics:
-    """Of an update's last epoch: kl, nats a step from the policy that acted; surrogate; auxiliary_error, m."""
+    """Of an update's last epoch: kl, nats a step from the policy that acted; surrogate, the expected gain."""
 
     kl: float
     surrogate: float
-    auxiliary_error: float
     gradient_norm: float
     entropy: float
 
@@ -40,20 +37,22 @@ def update_policy(
 
     The loss per step, over steps whose physics did not diverge:
 
-        -min(ratio A, clip(ratio, 1 - c, 1 + c) A) + penalty(KL(new || old)) - e entropy + w |objects - predicted|^2
+        -min(ratio A, clip(ratio, 1 - c, 1 + c) A) + penalty(KL(new || old)) - e entropy
 
     Gradients run through all K steps of a minibatch's worlds (truncated backpropagation through time), and are summed
-    over the processes of a job, which all draw the same numbers of worlds.
+    over the processes of a job, which all draw the same numbers of worlds. The vision layers learn in the last epochs
+    only; until then features are those of the rollout.
 
     Args:
         advantages: `(K, W)`, normalised.
     """
     worlds = rollout.actions.shape[1]
-    sums = torch.zeros(5, dtype=torch.float64)
+    sums = torch.zeros(4, dtype=torch.float64)
     for epoch in range(config.epochs):
+        sees = epoch >= config.epochs - config.vision_epochs
         order = torch.randperm(worlds, generator=generator)
         for part in order.tensor_split(config.minibatches):
-            loss, sums_of_part = policy_loss(policy, rollout, advantages, part, config, kl, ranks)
+            loss, sums_of_part = policy_loss(policy, rollout, advantages, part, config, kl, ranks, sees)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             ranks.sum_gradients(policy)
@@ -61,12 +60,11 @@ def update_policy(
             optimiser.step()
             if epoch == config.epochs - 1:
                 sums += torch.cat([sums_of_part, norm.detach().cpu().double()[None]])
-    count, surrogate, kl_sum, error, norm = ranks.sum(sums).tolist()
+    count, surrogate, kl_sum, norm = ranks.sum(sums).tolist()
     kl.update(kl_sum / count)
     return PolicyStatistics(
         kl=kl_sum / count,
         surrogate=surrogate / count,
-        auxiliary_error=error / count,
         gradient_norm=norm / config.minibatches / ranks.count,
         entropy=float(entropy(policy.log_std.detach())),
     )
@@ -80,19 +78,24 @@ def policy_loss(
     config: PpoConfig,
     kl: AdaptiveKl,
     ranks: Ranks,
+    sees: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """The loss of some worlds, as this process's share of the mean over all processes' worlds.
 
+    Args:
+        sees: look at the images, with gradients for the vision layers; else take the features of the rollout.
+
     Returns:
-        The loss, and sums over its steps, float64: how many, surrogate, KL divergence, auxiliary distance (m).
+        The loss, and sums over its steps, float64: how many, surrogate, KL divergence.
     """
     device = policy.log_std.device
 
     def take(rows: Tensor) -> Tensor:
         return rows[:, part].to(device)
 
+    seen = policy.see(take(rollout.images)) if sees else take(rollout.seen)
     unrolled = policy.unroll(
-        take(rollout.images), take(rollout.proprioception), rollout.first_state[part].to(device), take(rollout.starts)
+        seen, take(rollout.proprioception), rollout.first_state[part].to(device), take(rollout.starts)
     )
     actions, old_means, old_log_std = take(rollout.actions), take(rollout.means), rollout.log_std.to(device)
     means, log_std = unrolled.mean + take(rollout.offsets), innovation_log_std(policy.log_std, config.noise_correlation)
@@ -103,15 +106,11 @@ def policy_loss(
         gain = torch.minimum(gain, ratio.clamp(1 - config.clip, 1 + config.clip) * take(advantages))
     # Not KL(old || new): that is the smaller the wider the new policy is, and the noise would grow.
     divergence = gaussian_kl(means, log_std, old_means, old_log_std)
-    error = unrolled.objects - take(rollout.objects)
-    squares = (error / _DECIMETRE).square().mean((-1, -2))
-    distance = error.detach().norm(dim=-1).mean(-1)
-    sums = torch.stack([(valid * x).sum() for x in (torch.ones_like(gain), gain, divergence, distance)])
-    count, _, kl_everywhere, _ = ranks.sum(sums.double())
+    sums = torch.stack([(valid * x).sum() for x in (torch.ones_like(gain), gain, divergence)])
+    count, _, kl_everywhere = ranks.sum(sums.double())
     # The hinge of the penalty is a function of the mean over all processes; its slope is taken there.
     mean_kl = sums[2] / float(count) + (float(kl_everywhere) - sums[2].item()) / float(count)
     loss = -(valid * gain).sum() / float(count) + kl.penalty(mean_kl)
-    loss = loss + config.auxiliary_weight * (valid * squares).sum() / float(count)
     loss = loss - config.entropy * entropy(policy.log_std) / ranks.count
     return loss, sums.detach().cpu().double()
 

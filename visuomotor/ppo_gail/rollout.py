@@ -15,14 +15,17 @@ from visuomotor.tasks.episodes import Episodes, Readings
 class Rollout:
     """K control steps of W worlds: tensors `(K, W, ...)`.
 
-    What was seen: images uint8, proprioception, privileged, features, objects, stage; starts: bool, the step is the
-    first of an episode. What was done: actions (unclipped); offsets, what the noise of earlier steps added to the
-    policy's means; means, offsets included; log_std `(A,)`, of what was added to these. What came of it: task_reward;
-    reached_privileged, the state that the step led to, before a new episode; ended, diverged: bool. first_state
-    `(W, S)`: the policy's before the first step; last_privileged `(W, P)`: what is seen after the last one.
+    What was seen: images uint8; other_images, the same states in other looks (None where nobody learns from them);
+    seen, the policy's features of the images; proprioception, privileged, features, objects, stage; starts: bool, the
+    step is the first of an episode. What was done: actions (unclipped); offsets, what the noise of earlier steps added
+    to the policy's means; means, offsets included; log_std `(A,)`, of what was added to these. What came of it:
+    task_reward; reached_privileged, the state that the step led to, before a new episode; ended, diverged: bool.
+    first_state `(W, S)`: the policy's before the first step; last_privileged `(W, P)`: what is seen after the last one.
     """
 
     images: Tensor
+    other_images: Tensor | None
+    seen: Tensor
     proprioception: Tensor
     privileged: Tensor
     features: Tensor
@@ -75,6 +78,7 @@ class Collector:
 
     Args:
         correlation: c. An episode begins without noise of earlier steps.
+        other_looks: whether to render every state once more, in other looks.
 
     Attributes:
         state: the policy's recurrent state `(W, S)`; starts: `(W,)` bool, whether a new episode has just begun.
@@ -87,6 +91,7 @@ class Collector:
         steps: int,
         generator: torch.Generator,
         correlation: float = 0.0,
+        other_looks: bool = False,
     ):
         self.episodes, self.policy, self.steps, self.generator = episodes, policy, steps, generator
         self.correlation = correlation
@@ -102,6 +107,7 @@ class Collector:
         size = policy.image_size
         # One buffer for all rollouts: fresh memory of this size is slow. Who keeps a rollout must copy its images.
         self._images = torch.empty(steps, worlds, size, size, 3, dtype=torch.uint8)
+        self._other_images = torch.empty_like(self._images) if other_looks else None
 
     @torch.no_grad()
     def collect(self) -> tuple[Rollout, Finished, Seconds]:
@@ -115,9 +121,12 @@ class Collector:
             readings = self._readings
             began = time.perf_counter()
             self._images[step] = self.episodes.images()
+            if self._other_images is not None:
+                self._other_images[step] = self.episodes.images_in_other_looks()
             rendered = time.perf_counter()
+            seen = self.policy.see(self._images[step].to(self.device))
             mean, state = self.policy.step(
-                self._images[step].to(self.device),
+                seen,
                 readings.proprioception.to(self.device),
                 self.state * ~self.starts[:, None].to(self.device),
             )
@@ -131,6 +140,7 @@ class Collector:
             rows.append(
                 {
                     **{name: getattr(readings, name) for name in Readings.__dataclass_fields__},
+                    "seen": seen,
                     "starts": self.starts,
                     "actions": actions,
                     "offsets": offsets,
@@ -151,6 +161,7 @@ class Collector:
         stacked = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
         rollout = Rollout(
             images=self._images,
+            other_images=self._other_images,
             log_std=log_std,
             first_state=first_state,
             last_privileged=self._readings.privileged,

@@ -22,13 +22,14 @@ from visuomotor.ppo_gail.ppo import update_critic, update_policy
 from visuomotor.ppo_gail.returns import gae, k_step_advantages
 from visuomotor.ppo_gail.rewards import hybrid_reward, imitation_reward
 from visuomotor.ppo_gail.rollout import Collector, Finished, Rollout
+from visuomotor.ppo_gail.sight import Lessons, update_sight
 from visuomotor.ppo_gail.trained import new_policy
 from visuomotor.runs import Run, generator_states, load_checkpoint, restore_generators, save_checkpoint
 from visuomotor.runs.ranks import Ranks
 from visuomotor.tasks import Episodes, StagedTask, make_task
 
 Report = Callable[[dict[str, Any]], None]
-_CLONING_ROW = 100  # updates of behaviour cloning in a row of metrics
+_ROW = 100  # lessons, or updates of behaviour cloning, in a row of metrics
 _RECENT = 256  # episodes from random starts over which success is shown
 
 
@@ -81,8 +82,11 @@ class Trainer:
         if self.discriminates:
             self.shown_features = demonstrated_features(task, shown, self.sees_all)
             self.shown_actions = torch.cat(demonstrated_actions(shown)) if config.imitation.actions else None
+        vision = self.policy.vision
+        rest = [parameter for parameter in self.policy.parameters() if all(parameter is not seen for seen in vision)]
         self.optimisers = {
-            "policy": torch.optim.Adam(self.policy.parameters(), config.ppo.learning_rate, eps=1e-5, fused=True),
+            "policy": torch.optim.Adam([{"params": rest}, {"params": vision}], eps=1e-5, fused=True),
+            "sight": torch.optim.Adam(self.policy.parameters(), fused=True),
             "critic": torch.optim.Adam(self.critic.parameters(), config.critic.learning_rate, eps=1e-5, fused=True),
             "cloning": torch.optim.Adam(self.policy.parameters(), config.cloning.learning_rate, fused=True),
             "discriminator": torch.optim.Adam(
@@ -110,22 +114,35 @@ class Trainer:
             stagger=True,
         )
         self.collector = Collector(
-            self.episodes, self.policy, config.ppo.rollout, self.generators["own"], config.ppo.noise_correlation
+            self.episodes,
+            self.policy,
+            config.ppo.rollout,
+            self.generators["own"],
+            config.ppo.noise_correlation,
+            other_looks=config.sight.updates > 0,
         )
         self.recent: deque[bool] = deque(maxlen=_RECENT)
-        self.cloned, self.iteration, self.control_steps, self.elapsed, self.logged = 0, 0, 0, 0.0, 0
+        self.seen, self.cloned, self.iteration, self.control_steps, self.elapsed, self.logged = 0, 0, 0, 0, 0.0, 0
 
     @property
     def done(self) -> bool:
-        return self.cloned >= self.config.cloning.updates and self.control_steps >= self.config.control_steps
+        config = self.config
+        learnt = self.seen >= config.sight.lessons and self.cloned >= config.cloning.updates
+        return learnt and self.control_steps >= config.control_steps
 
     @property
     def rows(self) -> int:
         """How many rows of metrics there have been."""
-        return self.cloned // _CLONING_ROW + self.iteration
+        return self.seen // _ROW + self.cloned // _ROW + self.iteration
+
+    @property
+    def _left(self) -> float:
+        """Of the learning rates."""
+        return 1 - (1 - self.config.ppo.last_learning_rate) * self.control_steps / self.config.control_steps
 
     def steps(self) -> Iterator[dict[str, Any]]:
         """Go on until the budget of control steps is spent; yields a row of metrics after every iteration."""
+        yield from self._learn_to_see()
         yield from self._clone()
         while not self.done:
             started = time.perf_counter()
@@ -145,6 +162,34 @@ class Trainer:
                 "elapsed_seconds": self.elapsed,
             }
 
+    def _learn_to_see(self) -> Iterator[dict[str, Any]]:
+        settings, images = self.config.sight, self.config.policy
+        if self.seen >= settings.lessons:
+            return
+        seed = 1_000_003 * (self.seed + 1) + 7919 * self.ranks.number
+        lessons = Lessons(
+            self.task, self.shown, settings, images.image_size, images.supersampling, self.config.vary, seed
+        )
+        while self.seen < settings.lessons:
+            started = time.perf_counter()
+            distances: list[float] = []
+            for _ in range(min(_ROW, settings.lessons - self.seen)):
+                _set_learning_rate(
+                    self.optimisers["sight"], settings.learning_rate * (1 - self.seen / settings.lessons)
+                )
+                distances.append(
+                    update_sight(self.policy, self.optimisers["sight"], *lessons.draw(self.seen), self.ranks)
+                )
+                self.seen += 1
+            self.elapsed += time.perf_counter() - started
+            yield {
+                "phase": "sight",
+                "iteration": self.seen,
+                "iterations": settings.lessons,
+                "auxiliary_error": sum(distances) / len(distances),
+                "elapsed_seconds": self.elapsed,
+            }
+
     def _clone(self) -> Iterator[dict[str, Any]]:
         settings, seen = self.config.cloning, self.config.policy
         if self.cloned >= settings.updates:
@@ -154,9 +199,8 @@ class Trainer:
         while self.cloned < settings.updates:
             started = time.perf_counter()
             error = 0.0
-            for _ in range(min(_CLONING_ROW, settings.updates - self.cloned)):
-                weight, draws = self.config.ppo.auxiliary_weight, self.generators["shared"]
-                error = cloning.update(self.policy, self.optimisers["cloning"], weight, draws)
+            for _ in range(min(_ROW, settings.updates - self.cloned)):
+                error = cloning.update(self.policy, self.optimisers["cloning"], self.generators["shared"])
                 self.cloned += 1
             self.elapsed += time.perf_counter() - started
             yield {
@@ -183,6 +227,10 @@ class Trainer:
             self.ranks,
             self.generators["shared"],
         )
+        ppo = self.config.ppo
+        _set_learning_rate(
+            self.optimisers["policy"], ppo.learning_rate * self._left, ppo.vision_learning_rate * self._left
+        )
         statistics = update_policy(
             self.policy,
             self.optimisers["policy"],
@@ -193,11 +241,13 @@ class Trainer:
             self.ranks,
             self.generators["shared"],
         )
+        distance = self._look_again(rollout)
         return {
             **self._episode_numbers(rollout, finished),
             "imitation_return": float(imitation.mean()) * self.task.steps,
             **judged,
             **vars(statistics),
+            "auxiliary_error": distance,
             "kl_coefficient": self.kl.coefficient,
             "value_loss": value_loss,
             "divergences": float(self.episodes.engine.divergences),
@@ -206,6 +256,22 @@ class Trainer:
             "seconds_policy": seconds.policy,
             "seconds_update": time.perf_counter() - began,
         }
+
+    def _look_again(self, rollout: Rollout) -> float:
+        """Train the vision layers on the rollout's states in other looks; the median distance (m) of what is seen."""
+        updates = self.config.sight.updates
+        if not updates:
+            with torch.no_grad():
+                distance = (self.policy.locate(rollout.seen) - rollout.objects.to(self.device)).norm(dim=-1).median()
+            return float(distance)
+        assert rollout.other_images is not None
+        images, objects = rollout.other_images.flatten(0, 1), rollout.objects.flatten(0, 1)
+        _set_learning_rate(self.optimisers["sight"], self.config.sight.update_learning_rate * self._left)
+        distances = [
+            update_sight(self.policy, self.optimisers["sight"], images[part], objects[part], self.ranks)
+            for part in torch.randperm(len(images), generator=self.generators["shared"]).tensor_split(updates)
+        ]
+        return sum(distances) / updates
 
     def _judge(self, rollout: Rollout) -> tuple[Tensor, dict[str, float]]:
         """Train the discriminator a little, and let it reward the rollout, `(K, W)`."""
@@ -289,6 +355,7 @@ class Trainer:
             "seed": self.seed,
             "renderer": "cpu",
             "image_size": self.config.policy.image_size,
+            "seen": self.seen,
             "cloned": self.cloned,
             "iteration": self.iteration,
             "control_steps": self.control_steps,
@@ -316,7 +383,7 @@ class Trainer:
                 f"the checkpoint was written by {len(content['processes'])} processes, this job has "
                 f"{self.ranks.count}; start as many"
             )
-        self.cloned, self.iteration = content["cloned"], content["iteration"]
+        self.seen, self.cloned, self.iteration = content["seen"], content["cloned"], content["iteration"]
         self.control_steps = content["control_steps"]
         self.elapsed, self.logged = content["elapsed"], content["logged"]
         self.recent = deque(content["recent"], maxlen=_RECENT)
@@ -343,6 +410,12 @@ def _demonstrations(task: StagedTask, config: PpoGailConfig) -> list[Episode]:
             "(or do without: --imitation.weight 0 --curriculum.random-starts 1)"
         )
     return read_demonstrations(config.demos, task).episodes
+
+
+def _set_learning_rate(optimiser: torch.optim.Optimizer, *rates: float) -> None:
+    """Of each group of parameters."""
+    for group, rate in zip(optimiser.param_groups, rates, strict=True):
+        group["lr"] = rate
 
 
 def _device(name: str) -> torch.device:

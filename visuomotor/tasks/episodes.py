@@ -71,7 +71,7 @@ class StartStates(Protocol):
 class Episodes:
     """`worlds` copies of a task, their episodes, and their images.
 
-    Call `advance` with actions, `restart` with the worlds whose episodes ended, and `observe` for the next image.
+    Call `advance` with actions, `restart` with the worlds whose episodes ended, and `images` for what is to be seen.
 
     Args:
         task: what is to be done.
@@ -120,6 +120,17 @@ class Episodes:
     def images(self, worlds: Tensor | None = None) -> Tensor:
         """`(n, height, width, 3)` uint8, fresh; `worlds` is `(n,)` int, None for all."""
         return self._camera.rgb(worlds)
+
+    def images_in_other_looks(self) -> Tensor:
+        """`(worlds, height, width, 3)` uint8: what there is, in looks that are drawn for these images alone."""
+        if not self._vary:
+            return self.images()
+        everything = torch.arange(self.worlds)
+        other = Variation(self.variation.physics, self.task.draw(self.worlds, self.generator).looks)
+        self.task.vary(self.engine, everything, other)
+        images = self.images()
+        self.task.vary(self.engine, everything, self.variation)
+        return images
 
     def read(self) -> Readings:
         task, engine = self.task, self.engine
