@@ -152,7 +152,10 @@ def test_a_rollout_is_replayed_with_the_same_probabilities(demos: Path):
     assert (~rollout.starts).any()
     part = torch.tensor([6, 1, 3])
     unrolled = trainer.policy.unroll(
-        trainer.policy.see(rollout.images[:, part]), rollout.proprioception[:, part], rollout.first_state[part], rollout.starts[:, part]
+        trainer.policy.see(rollout.images[:, part]),
+        rollout.proprioception[:, part],
+        rollout.first_state[part],
+        rollout.starts[:, part],
     )
     means = unrolled.mean + rollout.offsets[:, part]
     torch.testing.assert_close(means, rollout.means[:, part], atol=1e-5, rtol=1e-4)
@@ -173,6 +176,18 @@ def test_exploration_noise_is_correlated_and_has_the_policys_deviation(demos: Pa
     for lag in (1, 2):
         found = (noise[lag:] * noise[:-lag]).mean() / noise.square().mean()
         assert found == pytest.approx(0.7**lag, abs=0.03)
+
+
+def test_learning_rates_fall_to_what_is_left(demos: Path):
+    config = small(demos, ppo=PpoConfig(rollout=6, epochs=1, minibatches=2, last_learning_rate=0.2))
+    trainer = Trainer("lifting", config, 0)
+    rates = []
+    for _ in trainer.steps():
+        groups = trainer.optimisers["policy"].param_groups
+        rates.append([group["lr"] for group in groups] + [trainer.optimisers["sight"].param_groups[0]["lr"]])
+    first = [config.ppo.learning_rate, config.ppo.vision_learning_rate, config.sight.update_learning_rate]
+    for rate, left in zip(rates, (1.0, 0.8, 0.6, 0.4), strict=True):
+        assert rate == pytest.approx([left * value for value in first])
 
 
 def test_what_a_user_can_get_wrong(demos: Path, demonstrations: list[Episode], tmp_path: Path):

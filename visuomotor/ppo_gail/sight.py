@@ -56,9 +56,12 @@ class Lessons:
 
 
 def sight_loss(policy: RecurrentPolicy, images: Tensor, objects: Tensor) -> tuple[Tensor, Tensor]:
-    """Huber's loss of positions, in units of 0.1 m, and the median distance (m); images `(n, ...)`, objects `(n, K, 3)`.
+    """Huber's loss of positions, in units of 0.1 m, and the median distance (m).
 
     Squares would heed little but the few objects that have fallen off the table, far away.
+
+    Args:
+        images: `(n, height, width, 3)` uint8. objects: `(n, K, 3)` m.
     """
     error = policy.locate(policy.see(images)) - objects
     loss = huber_loss(error / _DECIMETRE, torch.zeros_like(error), delta=_FAR)
