@@ -21,7 +21,7 @@ _FEWEST_ITERATIONS = 4
 
 
 def bench_ppo_gail(task: StagedTask, worlds: int | None, seconds: float, seed: int) -> dict[str, Any]:
-    """Train with the laptop preset on a few scripted demonstrations, one iteration of warm-up left out.
+    """Train with the laptop preset on a few scripted demonstrations, one iteration of warm-up and the lessons in seeing left out.
 
     Args:
         worlds: None for the preset's. seconds: to spend; there are at least three iterations that count.
@@ -36,7 +36,13 @@ def bench_ppo_gail(task: StagedTask, worlds: int | None, seconds: float, seed: i
         demos = Path(folder) / "demos.hdf5"
         shown = demonstrate(task, _DEMONSTRATIONS, torch.Generator().manual_seed(seed))
         write_demonstrations(demos, task, shown)
-        config = dataclasses.replace(preset, demos=demos, worlds=worlds or preset.worlds, control_steps=2**62)
+        config = dataclasses.replace(
+            preset,
+            demos=demos,
+            worlds=worlds or preset.worlds,
+            control_steps=2**62,
+            sight=dataclasses.replace(preset.sight, lessons=0),
+        )
         trainer = Trainer(task.name, config, seed)
     rows: list[dict[str, Any]] = []
     for row in trainer.steps():
