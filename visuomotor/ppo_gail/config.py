@@ -144,15 +144,15 @@ class SightConfig:
 
     lessons: int = 0
     """Updates before anything else, on random starts and demonstrated states, each image in other looks."""
-    batch: int = 512
-    """Images in a lesson."""
+    batch: int = 64
+    """Images in a lesson. Many small lessons teach more than few large ones in the same time."""
     random_starts: float = 0.4
     """Share of random starts in a lesson."""
     learning_rate: float = 1e-3
     """Adam's, in lessons; it falls to nothing."""
-    updates: int = 4
+    updates: int = 50
     """Updates in each iteration of reinforcement, each on a part of the rollout's states in other looks; 0 for none."""
-    update_learning_rate: float = 5e-4
+    update_learning_rate: float = 3e-4
     """Adam's, of these; it falls as the policy's does."""
 
 
@@ -208,7 +208,7 @@ class PpoGailConfig:
         return discriminates or self.curriculum.random_starts < 1 or self.cloning.updates > 0
 
 
-LAPTOP = PpoGailConfig(imitation=ImitationConfig(weight=0.3), sight=SightConfig(lessons=3000))
+LAPTOP = PpoGailConfig(imitation=ImitationConfig(weight=0.3), sight=SightConfig(lessons=20_000))
 
 PRESETS: dict[str, PpoGailConfig] = {
     "laptop": LAPTOP,
@@ -231,7 +231,7 @@ PRESETS: dict[str, PpoGailConfig] = {
         ),
         imitation=ImitationConfig(centred=False, learning_rate=1e-4, updates=5, gradient_penalty=0.0),
         curriculum=CurriculumConfig(random_starts=0.5, choice="stages", steps=10_000),
-        sight=SightConfig(update_learning_rate=1e-4, updates=5),
+        sight=SightConfig(update_learning_rate=1e-4),
     ),
     "gpu": replace(LAPTOP, control_steps=30_000_000, worlds=512, checkpoint_every=20),
 }

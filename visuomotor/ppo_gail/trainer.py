@@ -29,7 +29,8 @@ from visuomotor.runs.ranks import Ranks
 from visuomotor.tasks import Episodes, StagedTask, make_task
 
 Report = Callable[[dict[str, Any]], None]
-_ROW = 100  # lessons, or updates of behaviour cloning, in a row of metrics
+_ROW = 100  # updates of behaviour cloning in a row of metrics
+_LESSONS_ROW = 500  # lessons, likewise
 _RECENT = 256  # episodes from random starts over which success is shown
 
 
@@ -133,7 +134,7 @@ class Trainer:
     @property
     def rows(self) -> int:
         """How many rows of metrics there have been."""
-        return self.seen // _ROW + self.cloned // _ROW + self.iteration
+        return self.seen // _LESSONS_ROW + self.cloned // _ROW + self.iteration
 
     @property
     def _left(self) -> float:
@@ -173,7 +174,7 @@ class Trainer:
         while self.seen < settings.lessons:
             started = time.perf_counter()
             distances: list[float] = []
-            for _ in range(min(_ROW, settings.lessons - self.seen)):
+            for _ in range(min(_LESSONS_ROW, settings.lessons - self.seen)):
                 _set_learning_rate(
                     self.optimisers["sight"], settings.learning_rate * (1 - self.seen / settings.lessons)
                 )
