@@ -21,7 +21,8 @@ _FEWEST_ITERATIONS = 4
 
 
 def bench_ppo_gail(task: StagedTask, worlds: int | None, seconds: float, seed: int) -> dict[str, Any]:
-    """Train with the laptop preset on a few scripted demonstrations, one iteration of warm-up and the lessons in seeing left out.
+    """Train with the laptop preset on a few scripted demonstrations, without lessons in seeing; the first iteration is
+    warm-up and does not count.
 
     Args:
         worlds: None for the preset's. seconds: to spend; there are at least three iterations that count.

@@ -267,12 +267,13 @@ class Trainer:
             return float(distance)
         assert rollout.other_images is not None
         images, objects = rollout.other_images.flatten(0, 1), rollout.objects.flatten(0, 1)
+        parts = torch.randperm(len(images), generator=self.generators["shared"]).tensor_split(min(updates, len(images)))
         _set_learning_rate(self.optimisers["sight"], self.config.sight.update_learning_rate * self._left)
         distances = [
             update_sight(self.policy, self.optimisers["sight"], images[part], objects[part], self.ranks)
-            for part in torch.randperm(len(images), generator=self.generators["shared"]).tensor_split(updates)
+            for part in parts
         ]
-        return sum(distances) / updates
+        return sum(distances) / len(distances)
 
     def _judge(self, rollout: Rollout) -> tuple[Tensor, dict[str, float]]:
         """Train the discriminator a little, and let it reward the rollout, `(K, W)`."""
