@@ -81,6 +81,18 @@ def test_practice_goes_to_what_sometimes_succeeds():
     assert curriculum.progress() == {0: curriculum.success[:10].mean(), 1: curriculum.success[10:].mean()}
 
 
+def test_what_is_mastered_gives_way_to_random_starts():
+    curriculum = Curriculum(EPISODES, 0.4, 20)
+    for success, share in ((0.5, 0.4), (0.9, 0.4), (0.95, 0.7), (1.0, 1.0)):
+        curriculum.success[:] = success
+        assert curriculum.random_share == pytest.approx(share)
+        given, _ = curriculum.choose(COUNT, torch.Generator().manual_seed(0))
+        assert given.float().mean() == pytest.approx(1 - share, abs=0.01)
+    paper = Curriculum(EPISODES, 0.4, 20, "stages")
+    paper.success[:] = 1.0
+    assert paper.random_share == pytest.approx(0.4)
+
+
 def test_no_demonstrations():
     with pytest.raises(VisuomotorError, match="hold no episode"):
         Curriculum([], 0.5, 20)

@@ -124,7 +124,7 @@ class CurriculumConfig:
     """Where training episodes start."""
 
     random_starts: float = 0.4
-    """Probability of a random start; else a state of a demonstration. 1 leaves the demonstrations out."""
+    """Probability of a random start, at least; else a state of a demonstration. 1 leaves the demonstrations out."""
     choice: Choice = "frontier"
     """Which demonstrated states: those from which the policy sometimes gets on, or any ("stages", as in the paper)."""
     steps: int = 60

@@ -14,6 +14,7 @@ Choice = Literal["frontier", "stages"]
 
 _PARTS = 10  # of a stage
 _MEMORY = 0.95  # how much of a part's success rate an episode leaves as it was
+_MASTERED = 0.1  # share of demonstrated starts that may fail before random starts take over
 _FLOOR = 0.02  # weight of a part that always or never succeeds; the most uncertain has 0.25
 
 
@@ -24,13 +25,15 @@ class Curriculum:
     * `stages`: every stage is as likely as the others, and every state within it (the paper's clusters).
     * `frontier`: stages are parted by how many steps it then took the demonstrator to get on to the next stage, and a
       part's weight is p (1 - p) + 0.02, where p is how often episodes from there got on. Practice goes to what
-      sometimes succeeds, and moves from the end of each stage back to its beginning (as in Florensa et al. 2017).
+      sometimes succeeds, and moves from the end of each stage back to its beginning (as in Florensa et al. 2017). When
+      less than a tenth of the demonstrated starts fail, they become rarer in proportion: what is left to learn is
+      elsewhere.
 
     An episode gets on if it comes to a later stage than it started in; from the last stage, as far as it stays there.
 
     Args:
         episodes: the demonstrations.
-        random_starts: epsilon.
+        random_starts: epsilon, or more where demonstrated starts are mastered.
         steps: how long an episode from a demonstrated state lasts.
     """
 
@@ -64,9 +67,15 @@ class Curriculum:
         of_part = torch.stack([self._stage[states[0]] for states in self.parts])
         return {int(stage): float(self.success[of_part == stage].mean()) for stage in of_part.unique()}
 
+    @property
+    def random_share(self) -> float:
+        """How often episodes start at random, as things stand."""
+        left = min(1.0, float(1 - self.success.mean()) / _MASTERED) if self.choice == "frontier" else 1.0
+        return 1 - (1 - self.random_starts) * left
+
     def choose(self, count: int, generator: torch.Generator) -> tuple[Tensor, Start]:
         """See `StartStates`."""
-        given = torch.rand(count, generator=generator) >= self.random_starts
+        given = torch.rand(count, generator=generator) >= self.random_share
         wanted = int(given.sum())
         weights = self.success * (1 - self.success) + _FLOOR
         part = torch.multinomial(weights, wanted, replacement=True, generator=generator) if wanted else torch.empty(0)
