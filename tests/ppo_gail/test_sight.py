@@ -9,7 +9,7 @@ from visuomotor.demos.demonstrator import demonstrate
 from visuomotor.errors import VisuomotorError
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.ppo_gail.config import CurriculumConfig, ImitationConfig, PpoConfig, PpoGailConfig, SightConfig
-from visuomotor.ppo_gail.sight import Lessons, sight_loss, update_sight
+from visuomotor.ppo_gail.sight import Lessons, Sight, sight_loss
 from visuomotor.ppo_gail.trainer import Trainer
 from visuomotor.runs.ranks import Ranks
 from visuomotor.tasks import Episodes, StagedTask, make_task
@@ -81,10 +81,13 @@ def test_it_learns_to_see(task: StagedTask):
     torch.manual_seed(0)
     policy = RecurrentPolicy(task.proprioception_size, 9, 1)
     lessons = Lessons(task, [], SightConfig(batch=128), 64, 1, vary=False, seed=0)
-    optimiser = torch.optim.Adam(policy.parameters(), 1e-3)
-    distances = [update_sight(policy, optimiser, *lessons.draw(number), Ranks()) for number in range(120)]
-    assert distances[0] > 0.05
-    assert sum(distances[-10:]) / 10 < 0.015
+    sight = Sight(policy, SightConfig(lessons=125), Ranks())
+    assert sight.teach(lessons, 1) > 0.05
+    sight.teach(lessons, 119)
+    assert not sight.done
+    assert sight.teach(lessons, 1000) < 0.025  # the last five
+    assert sight.done
+    assert sight.taught == 125
 
 
 def test_other_looks_are_for_one_image_only(task: StagedTask):

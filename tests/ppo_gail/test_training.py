@@ -184,7 +184,7 @@ def test_learning_rates_fall_to_what_is_left(demos: Path):
     rates = []
     for _ in trainer.steps():
         groups = trainer.optimisers["policy"].param_groups
-        rates.append([group["lr"] for group in groups] + [trainer.optimisers["sight"].param_groups[0]["lr"]])
+        rates.append([group["lr"] for group in groups] + [trainer.sight._optimiser.param_groups[0]["lr"]])
     first = [config.ppo.learning_rate, config.ppo.vision_learning_rate, config.sight.update_learning_rate]
     for rate, left in zip(rates, (1.0, 0.8, 0.6, 0.4), strict=True):
         assert rate == pytest.approx([left * value for value in first])

@@ -1,6 +1,7 @@
 """Learn to see: where the objects are, from images of many looks (the auxiliary task of Zhu et al. 2018, III-B2)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from visuomotor.demos import Episode
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.ppo_gail.config import SightConfig
 from visuomotor.ppo_gail.curriculum import Curriculum
+from visuomotor.ppo_gail.rollout import Rollout
 from visuomotor.runs.ranks import Ranks
 from visuomotor.tasks import Episodes, StagedTask
 
@@ -68,14 +70,60 @@ def sight_loss(policy: RecurrentPolicy, images: Tensor, objects: Tensor) -> tupl
     return loss, error.detach().norm(dim=-1).median()
 
 
-def update_sight(
-    policy: RecurrentPolicy, optimiser: torch.optim.Optimizer, images: Tensor, objects: Tensor, ranks: Ranks
-) -> float:
-    """One gradient step of vision layers and auxiliary head; returns the median distance (m) before it."""
-    device = policy.log_std.device
-    loss, distance = sight_loss(policy, images.to(device), objects.to(device))
-    optimiser.zero_grad(set_to_none=True)
-    (loss / ranks.count).backward()
-    ranks.sum_gradients(policy)
-    optimiser.step()
-    return float(ranks.sum(distance.cpu())) / ranks.count
+class Sight:
+    """Trains a policy's vision layers and auxiliary head, with an optimiser of its own.
+
+    Attributes:
+        taught: how many lessons there have been.
+    """
+
+    def __init__(self, policy: RecurrentPolicy, config: SightConfig, ranks: Ranks):
+        self._policy, self._config, self._ranks = policy, config, ranks
+        self._device = policy.log_std.device
+        self._optimiser = torch.optim.Adam(policy.parameters(), config.learning_rate, fused=True)
+        self.taught = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether all lessons are over."""
+        return self.taught >= self._config.lessons
+
+    def teach(self, lessons: Lessons, count: int) -> float:
+        """The next lessons, `count` of them or all that are left; returns the mean of their median distances (m)."""
+        distances: list[float] = []
+        while len(distances) < count and not self.done:
+            rate = self._config.learning_rate * (1 - self.taught / self._config.lessons)
+            distances.append(self.update(*lessons.draw(self.taught), rate))
+            self.taught += 1
+        return sum(distances) / len(distances)
+
+    def look_again(self, rollout: Rollout, learning_rate: float, generator: torch.Generator) -> float:
+        """Updates on a rollout's states in other looks; returns the mean of the median distances (m)."""
+        objects = rollout.objects.flatten(0, 1)
+        if rollout.other_images is None:
+            with torch.no_grad():
+                seen = self._policy.locate(rollout.seen).flatten(0, 1).cpu()
+            return float((seen - objects).norm(dim=-1).median())
+        images = rollout.other_images.flatten(0, 1)
+        parts = torch.randperm(len(images), generator=generator).tensor_split(min(self._config.updates, len(images)))
+        distances = [self.update(images[part], objects[part], learning_rate) for part in parts]
+        return sum(distances) / len(distances)
+
+    def update(self, images: Tensor, objects: Tensor, learning_rate: float) -> float:
+        """One gradient step; returns the median distance (m) before it."""
+        loss, distance = sight_loss(self._policy, images.to(self._device), objects.to(self._device))
+        self._optimiser.param_groups[0]["lr"] = learning_rate
+        self._optimiser.zero_grad(set_to_none=True)
+        (loss / self._ranks.count).backward()
+        self._ranks.sum_gradients(self._policy)
+        self._optimiser.step()
+        return float(self._ranks.sum(distance)) / self._ranks.count
+
+    def content(self) -> dict[str, Any]:
+        """What the next update depends on beside the policy, in plain containers."""
+        return {"taught": self.taught, "optimiser": self._optimiser.state_dict()}
+
+    def restore(self, content: dict[str, Any]) -> None:
+        """Go back to where `content` was taken."""
+        self.taught = content["taught"]
+        self._optimiser.load_state_dict(content["optimiser"])

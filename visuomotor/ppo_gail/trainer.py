@@ -22,7 +22,7 @@ from visuomotor.ppo_gail.ppo import update_critic, update_policy
 from visuomotor.ppo_gail.returns import gae, k_step_advantages
 from visuomotor.ppo_gail.rewards import hybrid_reward, imitation_reward
 from visuomotor.ppo_gail.rollout import Collector, Finished, Rollout
-from visuomotor.ppo_gail.sight import Lessons, update_sight
+from visuomotor.ppo_gail.sight import Lessons, Sight
 from visuomotor.ppo_gail.trained import new_policy
 from visuomotor.runs import Run, generator_states, load_checkpoint, restore_generators, save_checkpoint
 from visuomotor.runs.ranks import Ranks
@@ -87,13 +87,13 @@ class Trainer:
         rest = [parameter for parameter in self.policy.parameters() if all(parameter is not seen for seen in vision)]
         self.optimisers = {
             "policy": torch.optim.Adam([{"params": rest}, {"params": vision}], eps=1e-5, fused=True),
-            "sight": torch.optim.Adam(self.policy.parameters(), fused=True),
             "critic": torch.optim.Adam(self.critic.parameters(), config.critic.learning_rate, eps=1e-5, fused=True),
             "cloning": torch.optim.Adam(self.policy.parameters(), config.cloning.learning_rate, fused=True),
             "discriminator": torch.optim.Adam(
                 self.discriminator.parameters(), config.imitation.learning_rate, betas=(0.5, 0.999), fused=True
             ),
         }
+        self.sight = Sight(self.policy, config.sight, self.ranks)
         self.kl = AdaptiveKl(config.ppo.kl_target)
         # Worlds differ from process to process; what all must draw alike (weights, minibatches) has the other one.
         self.generators = {
@@ -123,18 +123,18 @@ class Trainer:
             other_looks=config.sight.updates > 0,
         )
         self.recent: deque[bool] = deque(maxlen=_RECENT)
-        self.seen, self.cloned, self.iteration, self.control_steps, self.elapsed, self.logged = 0, 0, 0, 0, 0.0, 0
+        self.cloned, self.iteration, self.control_steps, self.elapsed, self.logged = 0, 0, 0, 0.0, 0
 
     @property
     def done(self) -> bool:
         config = self.config
-        learnt = self.seen >= config.sight.lessons and self.cloned >= config.cloning.updates
+        learnt = self.sight.done and self.cloned >= config.cloning.updates
         return learnt and self.control_steps >= config.control_steps
 
     @property
     def rows(self) -> int:
         """How many rows of metrics there have been."""
-        return self.seen // _LESSONS_ROW + self.cloned // _ROW + self.iteration
+        return self.sight.taught // _LESSONS_ROW + self.cloned // _ROW + self.iteration
 
     @property
     def _left(self) -> float:
@@ -165,29 +165,21 @@ class Trainer:
 
     def _learn_to_see(self) -> Iterator[dict[str, Any]]:
         settings, images = self.config.sight, self.config.policy
-        if self.seen >= settings.lessons:
+        if self.sight.done:
             return
-        seed = 1_000_003 * (self.seed + 1) + 7919 * self.ranks.number
+        seed = (1000 * self.seed + self.ranks.number + 1) * 10_000_019
         lessons = Lessons(
             self.task, self.shown, settings, images.image_size, images.supersampling, self.config.vary, seed
         )
-        while self.seen < settings.lessons:
+        while not self.sight.done:
             started = time.perf_counter()
-            distances: list[float] = []
-            for _ in range(min(_LESSONS_ROW, settings.lessons - self.seen)):
-                _set_learning_rate(
-                    self.optimisers["sight"], settings.learning_rate * (1 - self.seen / settings.lessons)
-                )
-                distances.append(
-                    update_sight(self.policy, self.optimisers["sight"], *lessons.draw(self.seen), self.ranks)
-                )
-                self.seen += 1
+            distance = self.sight.teach(lessons, _LESSONS_ROW)
             self.elapsed += time.perf_counter() - started
             yield {
                 "phase": "sight",
-                "iteration": self.seen,
+                "iteration": self.sight.taught,
                 "iterations": settings.lessons,
-                "auxiliary_error": sum(distances) / len(distances),
+                "auxiliary_error": distance,
                 "elapsed_seconds": self.elapsed,
             }
 
@@ -229,9 +221,9 @@ class Trainer:
             self.generators["shared"],
         )
         ppo = self.config.ppo
-        _set_learning_rate(
-            self.optimisers["policy"], ppo.learning_rate * self._left, ppo.vision_learning_rate * self._left
-        )
+        rates = (ppo.learning_rate * self._left, ppo.vision_learning_rate * self._left)
+        for group, rate in zip(self.optimisers["policy"].param_groups, rates, strict=True):
+            group["lr"] = rate
         statistics = update_policy(
             self.policy,
             self.optimisers["policy"],
@@ -242,7 +234,9 @@ class Trainer:
             self.ranks,
             self.generators["shared"],
         )
-        distance = self._look_again(rollout)
+        distance = self.sight.look_again(
+            rollout, self.config.sight.update_learning_rate * self._left, self.generators["shared"]
+        )
         return {
             **self._episode_numbers(rollout, finished),
             "imitation_return": float(imitation.mean()) * self.task.steps,
@@ -257,23 +251,6 @@ class Trainer:
             "seconds_policy": seconds.policy,
             "seconds_update": time.perf_counter() - began,
         }
-
-    def _look_again(self, rollout: Rollout) -> float:
-        """Train the vision layers on the rollout's states in other looks; the median distance (m) of what is seen."""
-        updates = self.config.sight.updates
-        if not updates:
-            with torch.no_grad():
-                distance = (self.policy.locate(rollout.seen) - rollout.objects.to(self.device)).norm(dim=-1).median()
-            return float(distance)
-        assert rollout.other_images is not None
-        images, objects = rollout.other_images.flatten(0, 1), rollout.objects.flatten(0, 1)
-        parts = torch.randperm(len(images), generator=self.generators["shared"]).tensor_split(min(updates, len(images)))
-        _set_learning_rate(self.optimisers["sight"], self.config.sight.update_learning_rate * self._left)
-        distances = [
-            update_sight(self.policy, self.optimisers["sight"], images[part], objects[part], self.ranks)
-            for part in parts
-        ]
-        return sum(distances) / len(distances)
 
     def _judge(self, rollout: Rollout) -> tuple[Tensor, dict[str, float]]:
         """Train the discriminator a little, and let it reward the rollout, `(K, W)`."""
@@ -357,7 +334,6 @@ class Trainer:
             "seed": self.seed,
             "renderer": "cpu",
             "image_size": self.config.policy.image_size,
-            "seen": self.seen,
             "cloned": self.cloned,
             "iteration": self.iteration,
             "control_steps": self.control_steps,
@@ -368,6 +344,7 @@ class Trainer:
             "critic": dict(self.critic.state_dict()),
             "discriminator": dict(self.discriminator.state_dict()),
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "sight": self.sight.content(),
             "kl_coefficient": self.kl.coefficient,
             "generators": generator_states({"shared": self.generators["shared"]}),
             "processes": self.ranks.gather(own),
@@ -385,7 +362,7 @@ class Trainer:
                 f"the checkpoint was written by {len(content['processes'])} processes, this job has "
                 f"{self.ranks.count}; start as many"
             )
-        self.seen, self.cloned, self.iteration = content["seen"], content["cloned"], content["iteration"]
+        self.cloned, self.iteration = content["cloned"], content["iteration"]
         self.control_steps = content["control_steps"]
         self.elapsed, self.logged = content["elapsed"], content["logged"]
         self.recent = deque(content["recent"], maxlen=_RECENT)
@@ -394,6 +371,7 @@ class Trainer:
         self.discriminator.load_state_dict(content["discriminator"])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(content["optimisers"][name])
+        self.sight.restore(content["sight"])
         self.kl.coefficient = content["kl_coefficient"]
         restore_generators({"shared": self.generators["shared"]}, content["generators"])
         own = content["processes"][self.ranks.number]
@@ -412,12 +390,6 @@ def _demonstrations(task: StagedTask, config: PpoGailConfig) -> list[Episode]:
             "(or do without: --imitation.weight 0 --curriculum.random-starts 1)"
         )
     return read_demonstrations(config.demos, task).episodes
-
-
-def _set_learning_rate(optimiser: torch.optim.Optimizer, *rates: float) -> None:
-    """Of each group of parameters."""
-    for group, rate in zip(optimiser.param_groups, rates, strict=True):
-        group["lr"] = rate
 
 
 def _device(name: str) -> torch.device:
