@@ -8,4 +8,4 @@ __version__ = "0.1.0"
 # milliseconds: with one other program on a two-core machine, training falls to a fifth of its speed. Where they never
 # do (PASSIVE), an update of small networks takes twice as long. Read when torch is loaded: before any import of it.
 if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
