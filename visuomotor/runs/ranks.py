@@ -1,5 +1,6 @@
 """Several processes that learn one policy (torchrun): what they must agree on."""
 
+import atexit
 import os
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -29,6 +30,8 @@ class Ranks:
             store = dist.PrefixStore(attempt, store)  # pyright: ignore[reportPrivateImportUsage]
             # gloo: small tensors on the CPU, whatever the networks run on
             dist.init_process_group("gloo", store=store, rank=number, world_size=count)
+            # While Python still runs: left to C++ at exit it ends, now and then, in "terminate called" and SIGABRT.
+            atexit.register(dist.destroy_process_group)
 
     @property
     def restarted(self) -> bool:
