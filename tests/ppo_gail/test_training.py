@@ -157,6 +157,7 @@ def test_a_rollout_is_replayed_with_the_same_probabilities(demos: Path):
         rollout.first_state[part],
         rollout.starts[:, part],
     )
+    torch.testing.assert_close(rollout.seen, trainer.policy.see(rollout.images), atol=1e-5, rtol=1e-4)
     means = unrolled.mean + rollout.offsets[:, part]
     torch.testing.assert_close(means, rollout.means[:, part], atol=1e-5, rtol=1e-4)
     # The offsets are what is left of the step before's noise, nothing at an episode's start.
