@@ -71,7 +71,7 @@ def test_the_loss_is_hubers():
     objects = policy.locate(policy.see(images)).detach()
     objects[0, 0, 0] += 0.02
     objects[1, 0, 1] -= 0.30
-    loss, distance = sight_loss(policy, images, objects)
+    loss, distance = sight_loss(policy, policy.see(images), objects)
     # In decimetres, over nine numbers: 0.2^2 / 2 within 0.5, and 0.5 (3 - 0.25) beyond it.
     assert loss.item() == pytest.approx((0.02 + 1.375) / 9, rel=1e-4)
     assert distance.item() == pytest.approx(0.02, rel=1e-3)  # the middle one of 0, 0.02 and 0.30

@@ -10,9 +10,8 @@ from visuomotor.demos.replay import Replay
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.ppo_gail.config import CloningConfig
 from visuomotor.ppo_gail.demonstrated import demonstrated_actions
+from visuomotor.ppo_gail.sight import sight_loss
 from visuomotor.tasks import StagedTask
-
-_DECIMETRE = 0.1  # m, the unit of the auxiliary error
 
 
 class Cloning:
@@ -61,7 +60,7 @@ class Cloning:
         features = policy.see(images)
         unrolled = policy.unroll(features, readings, policy.initial_state(images.shape[1]), starts)
         error = (unrolled.mean - actions).square().mean()
-        seen = ((policy.locate(features) - objects) / _DECIMETRE).square().mean()
+        seen, _ = sight_loss(policy, features, objects)
         optimiser.zero_grad(set_to_none=True)
         (error + self.config.auxiliary_weight * seen).backward()
         torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)

@@ -169,7 +169,7 @@ class CloningConfig:
     learning_rate: float = 3e-4
     """Adam's."""
     auxiliary_weight: float = 0.5
-    """Weight of the squared error of predicted object positions, in units of 0.1 m."""
+    """Weight of the error of predicted object positions (Huber's loss, in units of 0.1 m)."""
     renderings: int = 8
     """How often each demonstration is rendered, each time with other looks."""
 

@@ -57,15 +57,15 @@ class Lessons:
         return self._episodes.images(), self._episodes.read().objects
 
 
-def sight_loss(policy: RecurrentPolicy, images: Tensor, objects: Tensor) -> tuple[Tensor, Tensor]:
+def sight_loss(policy: RecurrentPolicy, features: Tensor, objects: Tensor) -> tuple[Tensor, Tensor]:
     """Huber's loss of positions, in units of 0.1 m, and the median distance (m).
 
     Squares would heed little but the few objects that have fallen off the table, far away.
 
     Args:
-        images: `(n, height, width, 3)` uint8. objects: `(n, K, 3)` m.
+        features: `(..., 128)` of `policy.see`. objects: `(..., K, 3)` m.
     """
-    error = policy.locate(policy.see(images)) - objects
+    error = policy.locate(features) - objects
     loss = huber_loss(error / _DECIMETRE, torch.zeros_like(error), delta=_FAR)
     return loss, error.detach().norm(dim=-1).median()
 
@@ -111,7 +111,7 @@ class Sight:
 
     def update(self, images: Tensor, objects: Tensor, learning_rate: float) -> float:
         """One gradient step; returns the median distance (m) before it."""
-        loss, distance = sight_loss(self._policy, images.to(self._device), objects.to(self._device))
+        loss, distance = sight_loss(self._policy, self._policy.see(images.to(self._device)), objects.to(self._device))
         self._optimiser.param_groups[0]["lr"] = learning_rate
         self._optimiser.zero_grad(set_to_none=True)
         (loss / self._ranks.count).backward()
