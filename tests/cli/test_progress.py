@@ -17,16 +17,19 @@ def test_log_gets_one_line_an_update(capsys):
     assert second.endswith("final")
 
 
-def test_time_left_follows_from_the_fraction_done(monkeypatch, capsys):
+def test_time_left_follows_from_the_pace_since_the_first_fraction(monkeypatch, capsys):
     now = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     shown = Progress(total_seconds_estimate=200)
     now[0] += 60
     shown.update(phase="a")
     shown.update(phase="b", fraction=0.25)
+    now[0] += 30
+    shown.update(phase="b", fraction=0.5)
     now[0] += 3600
     shown.update(phase="c")
-    assert capsys.readouterr().out.splitlines() == ["1:00 (2:20 left) a", "1:00 (3:00 left) b", "1:01:00 (0:00 left) c"]
+    lines = ["1:00 (2:20 left) a", "1:00 (2:20 left) b", "1:30 (1:00 left) b", "1:01:30 (0:00 left) c"]
+    assert capsys.readouterr().out.splitlines() == lines
 
 
 def test_terminal_gets_a_table():

@@ -30,13 +30,15 @@ class Progress:
     Use as a context manager. On a terminal a small table is kept up to date; elsewhere each update is one line.
 
     Args:
-        total_seconds_estimate: how long the whole may take, for the time left until the trainer reports a `fraction`.
+        total_seconds_estimate: how long the whole may take, for the time left until the trainer has reported two
+            values of `fraction`.
     """
 
     def __init__(self, total_seconds_estimate: float | None = None):
         self._estimate = total_seconds_estimate
         self._start = time.monotonic()
         self._row: dict[str, Any] = {"phase": "starting"}
+        self._first: tuple[float, float] | None = None
         self._live: Any = None
 
     def __enter__(self) -> "Progress":
@@ -64,6 +66,8 @@ class Progress:
                 number, which is shown under its own name.
         """
         self._row = {"phase": phase, "iteration": iteration, **numbers}
+        if self._first is None and "fraction" in numbers:
+            self._first = self._elapsed(), numbers["fraction"]
         if self._live is None:
             print(self.line(), flush=True)
 
@@ -109,8 +113,9 @@ class Progress:
 
     def _seconds_left(self) -> float | None:
         fraction = self._row.get("fraction")
-        if fraction:
-            return self._elapsed() * (1 - fraction) / fraction
+        if self._first is not None and fraction is not None and fraction > self._first[1]:
+            # Not from the beginning: what came before has its own pace, and a resumed run begins in the middle.
+            return (self._elapsed() - self._first[0]) * (1 - fraction) / (fraction - self._first[1])
         return max(0.0, self._estimate - self._elapsed()) if self._estimate is not None else None
 
 

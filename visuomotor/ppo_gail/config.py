@@ -123,8 +123,9 @@ class ImitationConfig:
 class CurriculumConfig:
     """Where training episodes start."""
 
-    random_starts: float = 0.4
-    """Probability of a random start, at least; else a state of a demonstration. 1 leaves the demonstrations out."""
+    random_starts: float = 0.3
+    """Share of control steps, at least, in episodes that start at random; the others start in states of demonstrations.
+    1 leaves these out."""
     choice: Choice = "frontier"
     """Which demonstrated states: those from which the policy sometimes gets on, or any ("stages", as in the paper)."""
     steps: int = 60
@@ -134,7 +135,7 @@ class CurriculumConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.random_starts <= 1:
             raise VisuomotorError(
-                f"curriculum.random_starts is a probability and must be between 0 and 1, not {self.random_starts}"
+                f"curriculum.random_starts is a share and must be between 0 and 1, not {self.random_starts}"
             )
 
 

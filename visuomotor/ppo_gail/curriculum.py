@@ -19,8 +19,8 @@ _FLOOR = 0.02  # weight of a part that always or never succeeds; the most uncert
 
 
 class Curriculum:
-    """With probability `random_starts` an episode starts at random, else in a demonstrated state (Zhu et al. 2018,
-    III-B2). Which one is a matter of `choice`:
+    """Some episodes start at random, the others in demonstrated states (Zhu et al. 2018, III-B2). Which ones is a
+    matter of `choice`:
 
     * `stages`: every stage is as likely as the others, and every state within it (the paper's clusters).
     * `frontier`: stages are parted by how many steps it then took the demonstrator to get on to the next stage, and a
@@ -33,14 +33,23 @@ class Curriculum:
 
     Args:
         episodes: the demonstrations.
-        random_starts: epsilon, or more where demonstrated starts are mastered.
+        random_starts: share of control steps in episodes that start at random; more where demonstrated starts are
+            mastered. Where all episodes last equally long it is their probability, the paper's epsilon.
         steps: how long an episode from a demonstrated state lasts.
+        random_steps: how long one from a random start does.
     """
 
-    def __init__(self, episodes: Sequence[Episode], random_starts: float, steps: int, choice: Choice = "frontier"):
+    def __init__(
+        self,
+        episodes: Sequence[Episode],
+        random_starts: float,
+        steps: int,
+        random_steps: int,
+        choice: Choice = "frontier",
+    ):
         if not episodes:
             raise VisuomotorError("the demonstrations hold no episode; record some, or set curriculum.random_starts 1")
-        self.random_starts, self.steps, self.choice = random_starts, steps, choice
+        self.random_starts, self.steps, self.random_steps, self.choice = random_starts, steps, random_steps, choice
         lengths = torch.tensor([len(episode.stages) for episode in episodes])
         self._states = torch.cat([episode.states for episode in episodes])
         self._episode = torch.arange(len(episodes)).repeat_interleave(lengths)
@@ -69,13 +78,19 @@ class Curriculum:
 
     @property
     def random_share(self) -> float:
-        """How often episodes start at random, as things stand."""
+        """Of control steps in episodes that start at random, as things stand."""
         left = min(1.0, float(1 - self.success.mean()) / _MASTERED) if self.choice == "frontier" else 1.0
         return 1 - (1 - self.random_starts) * left
 
+    @property
+    def random_probability(self) -> float:
+        """That an episode starts at random, as things stand. The longer such episodes are, the fewer it takes."""
+        random, demonstrated = self.random_share / self.random_steps, (1 - self.random_share) / self.steps
+        return random / (random + demonstrated)
+
     def choose(self, count: int, generator: torch.Generator) -> tuple[Tensor, Start]:
         """See `StartStates`."""
-        given = torch.rand(count, generator=generator) >= self.random_share
+        given = torch.rand(count, generator=generator) >= self.random_probability
         wanted = int(given.sum())
         weights = self.success * (1 - self.success) + _FLOOR
         part = torch.multinomial(weights, wanted, replacement=True, generator=generator) if wanted else torch.empty(0)

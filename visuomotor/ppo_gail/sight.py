@@ -38,7 +38,7 @@ class Lessons:
         vary: bool,
         seed: int,
     ):
-        starts = Curriculum(shown, config.random_starts, steps=1, choice="stages") if shown else None
+        starts = Curriculum(shown, config.random_starts, steps=1, random_steps=1, choice="stages") if shown else None
         self._seed, self._generator = seed, torch.Generator()
         self._episodes = Episodes(
             task,

@@ -102,7 +102,9 @@ class Trainer:
         }
         starts = config.curriculum
         self.curriculum = (
-            Curriculum(shown, starts.random_starts, starts.steps, starts.choice) if starts.random_starts < 1 else None
+            Curriculum(shown, starts.random_starts, min(starts.steps, task.steps), task.steps, starts.choice)
+            if starts.random_starts < 1
+            else None
         )
         self.episodes = Episodes(
             task,
