@@ -35,8 +35,8 @@ def actions(steps: int, seed: int = 1) -> torch.Tensor:
 class _StagesByTime:
     """A task whose stages come and go with the steps, whatever is done."""
 
-    def __init__(self, task: StagedTask):
-        self._task, self._coming = task, iter((1, 2, 0))
+    def __init__(self, task: StagedTask, stages: tuple[int, ...]):
+        self._task, self._coming = task, iter(stages)
 
     def __getattr__(self, name: str):
         return getattr(self._task, name)
@@ -56,10 +56,24 @@ class GivenStarts:
         given = torch.rand(count, generator=generator) < 0.5
         rows = torch.randint(len(self.states), (int(given.sum()),), generator=generator)
         self.asked += count
-        return given, Start(self.states[rows], {name: value[rows] for name, value in self.physics.items()}, 3, rows)
+        return given, Start(self.states[rows], {name: value[rows] for name, value in self.physics.items()}, 3, 10, rows)
 
     def note(self, numbers: torch.Tensor, best: torch.Tensor, successes: torch.Tensor) -> None:
         self.noted += list(zip(numbers.tolist(), best.tolist(), successes.tolist(), strict=True))
+
+
+class AllGiven(GivenStarts):
+    """All episodes start from the stored states, in order."""
+
+    def __init__(self, source: Episodes, steps: int, patience: int):
+        super().__init__(source)
+        self._limits = steps, patience
+
+    def choose(self, count: int, generator: torch.Generator) -> tuple[torch.Tensor, Start]:
+        physics = {name: value[:count] for name, value in self.physics.items()}
+        return torch.ones(count, dtype=torch.bool), Start(
+            self.states[:count], physics, *self._limits, torch.arange(count)
+        )
 
 
 def test_episodes_end_by_time_and_start_anew(lifting):
@@ -134,27 +148,30 @@ def test_given_starts_are_used_as_often_as_asked_with_their_physics(lifting):
 def test_given_starts_fit_the_world_that_they_come_to(lifting):
     """Derived fields are those of the given state: what is read right after the restart is right."""
 
-    class Always(GivenStarts):
-        def choose(self, count, generator):
-            return torch.ones(count, dtype=torch.bool), Start(
-                self.states[:count],
-                {name: value[:count] for name, value in self.physics.items()},
-                3,
-                torch.arange(count),
-            )
-
     source = make(lifting, seed=3)
     source.advance(actions(1)[0])
-    starts = Always(source)
+    starts = AllGiven(source, steps=3, patience=3)
     episodes = make(lifting, starts=starts)
     expected, found = source.read(), episodes.read()
     assert all(torch.equal(value, getattr(found, name)) for name, value in vars(expected).items())
-    episodes.task = _StagesByTime(lifting)
+    episodes.task = _StagesByTime(lifting, (1, 2, 0))
     ended = [bool(episodes.advance(action).ended.all()) for action in actions(3)]
     assert ended == [False, False, True]  # as long as the start says
     episodes.restart(torch.ones(WORLDS, dtype=torch.bool))
     # and who gave it hears what came of it: the last stage was reached in one of three steps, and left again
     assert starts.noted == [(number, 2, pytest.approx(1 / 3)) for number in range(WORLDS)]
+
+
+def test_an_episode_ends_where_it_has_left_its_first_stage_for_long(lifting):
+    """Steps in other stages count, wherever they lead; the share of successes is that of the whole time given."""
+    starts = AllGiven(make(lifting, seed=3), steps=10, patience=3)
+    episodes = make(lifting, starts=starts)
+    assert (episodes.read().stage == 0).all()
+    episodes.task = _StagesByTime(lifting, (0, 1, 0, 2, 1, 2))
+    ended = [bool(episodes.advance(action).ended.all()) for action in actions(5)]
+    assert ended == [False, False, False, False, True]
+    episodes.restart(torch.ones(WORLDS, dtype=torch.bool))
+    assert starts.noted == [(number, 2, pytest.approx(1 / 10)) for number in range(WORLDS)]
 
 
 def test_restored_episodes_go_on_bit_equal(task):

@@ -131,6 +131,9 @@ class CurriculumConfig:
     steps: int = 60
     """Control steps of an episode that starts in a demonstrated state, at most the task's: what is left of the task is
     shorter then, and more starts are practised in the same time. Values bootstrap where it is cut."""
+    patience: int = 10
+    """Such an episode is cut too after so many steps in other stages than its first one: a block that has been dropped
+    would else be most of what is practised."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.random_starts <= 1:
@@ -231,7 +234,7 @@ PRESETS: dict[str, PpoGailConfig] = {
             entropy=0.0,
         ),
         imitation=ImitationConfig(centred=False, learning_rate=1e-4, updates=5, gradient_penalty=0.0),
-        curriculum=CurriculumConfig(random_starts=0.5, choice="stages", steps=10_000),
+        curriculum=CurriculumConfig(random_starts=0.5, choice="stages", steps=10_000, patience=10_000),
         sight=SightConfig(update_learning_rate=1e-4),
     ),
     "gpu": replace(LAPTOP, control_steps=30_000_000, worlds=512, checkpoint_every=20),

@@ -15,7 +15,8 @@ Choice = Literal["frontier", "stages"]
 _PARTS = 10  # of a stage
 _MEMORY = 0.95  # how much of a part's success rate an episode leaves as it was
 _MASTERED = 0.1  # share of demonstrated starts that may fail before random starts take over
-_FLOOR = 0.02  # weight of a part that always or never succeeds; the most uncertain has 0.25
+_UNTRIED = 0.1  # weight of a part that never succeeds; the most uncertain has 0.3
+_FLOOR = 0.01  # of one that always does
 
 
 class Curriculum:
@@ -24,7 +25,7 @@ class Curriculum:
 
     * `stages`: every stage is as likely as the others, and every state within it (the paper's clusters).
     * `frontier`: stages are parted by how many steps it then took the demonstrator to get on to the next stage, and a
-      part's weight is p (1 - p) + 0.02, where p is how often episodes from there got on. Practice goes to what
+      part's weight is (1 - p) (p + 0.1) + 0.01, where p is how often episodes from there got on. Practice goes to what
       sometimes succeeds, and moves from the end of each stage back to its beginning (as in Florensa et al. 2017). When
       less than a tenth of the demonstrated starts fail, they become rarer in proportion: what is left to learn is
       elsewhere.
@@ -37,6 +38,7 @@ class Curriculum:
             mastered. Where all episodes last equally long it is their probability, the paper's epsilon.
         steps: how long an episode from a demonstrated state lasts.
         random_steps: how long one from a random start does.
+        patience: how many of its steps may be in other stages than its first one; then it is over.
     """
 
     def __init__(
@@ -46,10 +48,12 @@ class Curriculum:
         steps: int,
         random_steps: int,
         choice: Choice = "frontier",
+        patience: int = 10_000,
     ):
         if not episodes:
             raise VisuomotorError("the demonstrations hold no episode; record some, or set curriculum.random_starts 1")
-        self.random_starts, self.steps, self.random_steps, self.choice = random_starts, steps, random_steps, choice
+        self.random_starts, self.steps, self.random_steps = random_starts, steps, random_steps
+        self.choice, self.patience = choice, patience
         lengths = torch.tensor([len(episode.stages) for episode in episodes])
         self._states = torch.cat([episode.states for episode in episodes])
         self._episode = torch.arange(len(episodes)).repeat_interleave(lengths)
@@ -92,7 +96,7 @@ class Curriculum:
         """See `StartStates`."""
         given = torch.rand(count, generator=generator) >= self.random_probability
         wanted = int(given.sum())
-        weights = self.success * (1 - self.success) + _FLOOR
+        weights = (1 - self.success) * (self.success + _UNTRIED) + _FLOOR
         part = torch.multinomial(weights, wanted, replacement=True, generator=generator) if wanted else torch.empty(0)
         where = torch.rand(wanted, generator=generator, dtype=torch.float64).tolist()
         chosen = torch.tensor(
@@ -101,7 +105,7 @@ class Curriculum:
         )
         episode = self._episode[chosen]
         physics = {name: value[episode] for name, value in self._physics.items()}
-        return given, Start(self._states[chosen], physics, self.steps, chosen)
+        return given, Start(self._states[chosen], physics, self.steps, self.patience, chosen)
 
     def note(self, numbers: Tensor, best: Tensor, successes: Tensor) -> None:
         """See `StartStates`."""

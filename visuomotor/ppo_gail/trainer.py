@@ -102,7 +102,14 @@ class Trainer:
         }
         starts = config.curriculum
         self.curriculum = (
-            Curriculum(shown, starts.random_starts, min(starts.steps, task.steps), task.steps, starts.choice)
+            Curriculum(
+                shown,
+                starts.random_starts,
+                min(starts.steps, task.steps),
+                task.steps,
+                starts.choice,
+                starts.patience,
+            )
             if starts.random_starts < 1
             else None
         )

@@ -46,12 +46,14 @@ class Start:
     """States to start in.
 
     states: `(n, state)` of the engine; physics: the rows of `Variation.physics` that they belong to; steps: control
-    steps until the time limit; numbers: `(n,)` int64, what `StartStates.note` shall call them.
+    steps until the time limit; patience: control steps in other stages than the first one after which an episode is
+    over too; numbers: `(n,)` int64, what `StartStates.note` shall call them.
     """
 
     states: Tensor
     physics: Mapping[str, Tensor]
     steps: int
+    patience: int
     numbers: Tensor
 
 
@@ -64,7 +66,7 @@ class StartStates(Protocol):
 
     def note(self, numbers: Tensor, best: Tensor, successes: Tensor) -> None:
         """Learn what became of episodes from the starts `numbers` `(n,)`: the latest stage each was in, `(n,)` int,
-        and the share of its steps in the task's last stage, `(n,)` float."""
+        and the share of its steps, had it lasted to its time limit, in the task's last stage, `(n,)` float."""
         ...
 
 
@@ -105,8 +107,10 @@ class Episodes:
         self.elapsed = torch.zeros(worlds, dtype=torch.int64)
         self.start = torch.full((worlds,), -1)
         """`(worlds,)`: the number of the given start at which the episode under way began; -1 for a random one."""
-        # Of the episodes under way: steps made, the latest stage reached, steps in the last one.
+        # Of the episodes under way: steps made, the latest stage reached, steps in the last one; the first stage, steps
+        # in others, and how many of these there may be.
         self._steps, self._best, self._successes = (torch.zeros_like(self.elapsed) for _ in range(3))
+        self._first, self._away, self._patience = (torch.zeros_like(self.elapsed) for _ in range(3))
         self._limits = task.action_limits
         self.restart(torch.ones(worlds, dtype=torch.bool))
         if stagger:
@@ -158,9 +162,11 @@ class Episodes:
         self._steps += 1
         self._best = torch.maximum(self._best, readings.stage)
         self._successes += self.task.success(readings.stage)
+        self._away += readings.stage != self._first
         reward = self.task.reward(readings.stage)
         reward[diverged] = 0.0
-        return Transition(readings, reward, (self.elapsed >= self.task.steps) | diverged, diverged)
+        ended = (self.elapsed >= self.task.steps) | (self._away >= self._patience) | diverged
+        return Transition(readings, reward, ended, diverged)
 
     def restart(self, ended: Tensor) -> None:
         """Start new episodes where `ended` `(worlds,)` bool."""
@@ -169,9 +175,11 @@ class Episodes:
             return
         if self._starts is not None:
             known = worlds[(self.start[worlds] >= 0) & ~self.engine.diverged[worlds]]
-            self._starts.note(self.start[known], self._best[known], self._successes[known] / self._steps[known])
-        for counter in (self.elapsed, self._best, self._successes, self._steps):
+            whole = self._steps + self.task.steps - self.elapsed
+            self._starts.note(self.start[known], self._best[known], (self._successes / whole)[known])
+        for counter in (self.elapsed, self._best, self._successes, self._steps, self._away):
             counter[worlds] = 0
+        self._patience[worlds] = self.task.steps
         given, start = torch.zeros(len(worlds), dtype=torch.bool), None
         if self._starts is not None:
             given, start = self._starts.choose(len(worlds), self.generator)
@@ -186,7 +194,9 @@ class Episodes:
         if start is not None and given.any():
             self.engine.set_state(start.states, worlds[given])
             self.elapsed[worlds[given]] = max(0, self.task.steps - start.steps)
+            self._patience[worlds[given]] = start.patience
             self.start[worlds[given]] = start.numbers
+        self._first[worlds] = self.task.stage(self.engine)[worlds]
 
     def content(self) -> dict[str, Any]:
         """Everything that the episodes' future depends on but the generator, in plain containers."""
@@ -197,7 +207,7 @@ class Episodes:
             "looks": variation.looks,
             "elapsed": self.elapsed.clone(),
             "start": self.start.clone(),
-            "so_far": torch.stack([self._steps, self._best, self._successes]),
+            "so_far": torch.stack([self._steps, self._best, self._successes, self._first, self._away, self._patience]),
         }
 
     def restore(self, content: dict[str, Any]) -> None:
@@ -210,4 +220,5 @@ class Episodes:
         self.task.vary(self.engine, torch.arange(self.worlds), self.variation)
         self.engine.set_state(content["state"])
         self.elapsed, self.start = content["elapsed"].clone(), content["start"].clone()
-        self._steps, self._best, self._successes = content["so_far"].clone().unbind()
+        so_far = content["so_far"].clone()
+        self._steps, self._best, self._successes, self._first, self._away, self._patience = so_far.unbind()
