@@ -94,8 +94,8 @@ class ImitationConfig:
     clip: float = 10.0
     """Largest magnitude of the imitation reward."""
     centred: bool = True
-    """Whether the rollout's mean is subtracted. Episodes last equally long, so no policy gains by it; but the critic
-    need not follow the reward's level, which changes with the discriminator."""
+    """Whether the rollout's mean is subtracted. Episodes that are cut short are bootstrapped, so no policy gains by
+    it; but the critic need not follow the reward's level, which changes with the discriminator."""
     features: Literal["object-centric", "privileged"] = "object-centric"
     """What the discriminator sees. With the whole state it watches the arm, and fails (the paper's ablation)."""
     actions: bool = False
