@@ -187,8 +187,9 @@ def test_learning_rates_fall_to_what_is_left(demos: Path):
         groups = trainer.optimisers["policy"].param_groups
         rates.append([group["lr"] for group in groups] + [trainer.sight._optimiser.param_groups[0]["lr"]])
     first = [config.ppo.learning_rate, config.ppo.vision_learning_rate, config.sight.update_learning_rate]
-    for rate, left in zip(rates, (1.0, 0.8, 0.6, 0.4), strict=True):
-        assert rate == pytest.approx([left * value for value in first])
+    for number, rate in enumerate(rates):
+        assert rate == pytest.approx([0.2 ** (number / 4) * value for value in first])
+    assert len(rates) == 4
 
 
 def test_what_a_user_can_get_wrong(demos: Path, demonstrations: list[Episode], tmp_path: Path):
@@ -196,6 +197,8 @@ def test_what_a_user_can_get_wrong(demos: Path, demonstrations: list[Episode], t
         ImitationConfig(weight=1.5)
     with pytest.raises(VisuomotorError, match="between 0"):
         ImitationConfig(weight=float("nan"))
+    with pytest.raises(VisuomotorError, match="above 0"):
+        PpoConfig(last_learning_rate=0.0)
     with pytest.raises(VisuomotorError, match="visuomotor demos script lifting"):
         Trainer("lifting", small(None), 0)
     with pytest.raises(VisuomotorError, match="stacking"):

@@ -43,8 +43,9 @@ class PpoConfig:
     they were when acting, which saves most of the time of an epoch."""
     vision_learning_rate: float = 1e-4
     """Adam's, of the vision layers."""
-    last_learning_rate: float = 0.1
-    """What is left of the policy's learning rates at the end; they fall linearly."""
+    last_learning_rate: float = 0.05
+    """What is left of the policy's learning rates at the end; they fall geometrically. The less noise a policy has,
+    the farther a step of the same length moves it."""
     noise_correlation: float = 0.8
     """Of exploration noise from one control step to the next, 0 to below 1. A hand that trembles at 20 Hz goes nowhere;
     noise that lasts a few steps moves it (the paper's has none)."""
@@ -63,6 +64,10 @@ class PpoConfig:
     """Norm that a gradient is cut to."""
 
     def __post_init__(self) -> None:
+        if not 0 < self.last_learning_rate <= 1:
+            raise VisuomotorError(
+                f"ppo.last_learning_rate is a share and must be above 0 and at most 1, not {self.last_learning_rate}"
+            )
         if not 0 <= self.vision_epochs <= self.epochs:
             raise VisuomotorError(f"ppo.vision_epochs must be between 0 and ppo.epochs, not {self.vision_epochs}")
         if not 0 <= self.noise_correlation < 1:

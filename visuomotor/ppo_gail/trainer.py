@@ -148,7 +148,7 @@ class Trainer:
     @property
     def _left(self) -> float:
         """Of the learning rates."""
-        return 1 - (1 - self.config.ppo.last_learning_rate) * self.control_steps / self.config.control_steps
+        return self.config.ppo.last_learning_rate ** (self.control_steps / self.config.control_steps)
 
     def steps(self) -> Iterator[dict[str, Any]]:
         """Go on until the budget of control steps is spent; yields a row of metrics after every iteration."""
