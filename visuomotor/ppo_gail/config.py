@@ -53,7 +53,7 @@ class PpoConfig:
     """How far a probability ratio may go before its gradient is cut; None for the KL penalty alone, as in the paper."""
     kl_target: float = 0.05
     """Nats a step that an iteration should move the policy; the penalty's coefficient follows."""
-    discount: float = 0.99
+    discount: float = 0.995
     """Gamma, per control step."""
     advantage: Literal["gae", "k-step"] = "gae"
     """Generalised advantages, or the K-step return of the paper."""
