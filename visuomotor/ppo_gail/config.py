@@ -234,7 +234,6 @@ PRESETS: dict[str, PpoGailConfig] = {
             noise_correlation=0.0,
             clip=None,
             kl_target=0.015,
-            discount=0.995,
             advantage="k-step",
             entropy=0.0,
         ),

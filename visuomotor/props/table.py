@@ -14,8 +14,8 @@ from visuomotor.robots.shapes import box, cylinder
 TIMESTEP: Final = 0.005  # s
 HALF: Final = 0.3  # m, half edge of the table top, whose surface is z = 0
 
-# The camera looks down by 55 degrees. From less than 45 a block behind another one can look as if it were on top; steeper,
-# nothing but a block on top looks so. The table's edges are in view: they tell where the camera is.
+# The camera looks down by 55 degrees. From less than 45 a block behind another one can look as if it were on top. The
+# table's edges are in view: they tell where the camera is.
 CAMERA_POSITION: Final = (0.0, -0.59, 0.91)  # m
 CAMERA_TARGET: Final = (0.0, 0.0, 0.07)
 CAMERA_FOVY: Final = 30.0  # degrees
