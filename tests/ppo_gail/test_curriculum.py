@@ -71,7 +71,7 @@ def test_practice_goes_to_what_sometimes_succeeds():
         in_first = one.stages[start.numbers] == 0
         chance = torch.where(in_first, (1 - (missing - 4).clamp(0, 8) / 8.0).float(), torch.ones(len(missing)))
         got_on = torch.rand(len(chance), generator=generator) < chance
-        curriculum.note(start.numbers, got_on.long(), got_on.float())
+        curriculum.note(start.numbers, got_on.long(), got_on.float(), torch.full((len(chance),), 20))
         if round_ >= 200:
             counts += missing[in_first].bincount(minlength=41)[:41]
     often = counts[1:41] / counts.sum()
@@ -99,6 +99,30 @@ def test_random_starts_are_a_share_of_control_steps():
     given, start = curriculum.choose(COUNT, torch.Generator().manual_seed(0))
     random, demonstrated = int((~given).sum()) * 80, int(given.sum()) * start.steps
     assert random / (random + demonstrated) == pytest.approx(0.4, abs=0.01)
+
+
+def test_what_is_not_mastered_gets_the_control_steps():
+    """Stages 0 to 2 get on in none, half and all of their episodes, which last 40, 5 and 20 steps."""
+    curriculum = Curriculum(EPISODES, 0.2, steps=40, random_steps=80)
+    numbers = torch.tensor([0, 41, 70])  # one state of each stage
+    curriculum.success[:] = torch.tensor([0.0] * 10 + [0.5] * 10 + [1.0] * 10)
+    lasted = torch.tensor([40, 5, 20])
+    success = curriculum.success.clone()
+    for _ in range(300):
+        curriculum.note(numbers, torch.tensor([0, 1, 2]), torch.zeros(3), lasted)
+    torch.testing.assert_close(curriculum.lengths, lasted.double(), atol=1e-3, rtol=0)
+    curriculum.success[:] = success
+    given, start = curriculum.choose(COUNT, torch.Generator().manual_seed(0))
+    stages = torch.cat([one.stages for one in EPISODES])[start.numbers]
+    steps = stages.bincount() * lasted
+    expected = torch.tensor([1.1, 0.6, 0.1])
+    torch.testing.assert_close(steps / steps.sum(), expected / expected.sum(), atol=0.02, rtol=0)
+    random = int((~given).sum()) * 80
+    assert random / (random + int(steps.sum())) == pytest.approx(0.2, abs=0.01)
+    other = Curriculum(EPISODES, 0.2, steps=40, random_steps=80)
+    other.restore(curriculum.content())
+    again = other.choose(COUNT, torch.Generator().manual_seed(0))[1]
+    assert torch.equal(again.numbers, start.numbers)
 
 
 def test_no_demonstrations():

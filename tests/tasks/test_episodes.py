@@ -58,8 +58,8 @@ class GivenStarts:
         self.asked += count
         return given, Start(self.states[rows], {name: value[rows] for name, value in self.physics.items()}, 3, 10, rows)
 
-    def note(self, numbers: torch.Tensor, best: torch.Tensor, successes: torch.Tensor) -> None:
-        self.noted += list(zip(numbers.tolist(), best.tolist(), successes.tolist(), strict=True))
+    def note(self, *what: torch.Tensor) -> None:
+        self.noted += list(zip(*(values.tolist() for values in what), strict=True))
 
 
 class AllGiven(GivenStarts):
@@ -159,7 +159,7 @@ def test_given_starts_fit_the_world_that_they_come_to(lifting):
     assert ended == [False, False, True]  # as long as the start says
     episodes.restart(torch.ones(WORLDS, dtype=torch.bool))
     # and who gave it hears what came of it: the last stage was reached in one of three steps, and left again
-    assert starts.noted == [(number, 2, pytest.approx(1 / 3)) for number in range(WORLDS)]
+    assert starts.noted == [(number, 2, pytest.approx(1 / 3), 3) for number in range(WORLDS)]
 
 
 def test_an_episode_ends_where_it_has_left_its_first_stage_for_long(lifting):
@@ -171,7 +171,7 @@ def test_an_episode_ends_where_it_has_left_its_first_stage_for_long(lifting):
     ended = [bool(episodes.advance(action).ended.all()) for action in actions(5)]
     assert ended == [False, False, False, False, True]
     episodes.restart(torch.ones(WORLDS, dtype=torch.bool))
-    assert starts.noted == [(number, 2, pytest.approx(1 / 10)) for number in range(WORLDS)]
+    assert starts.noted == [(number, 2, pytest.approx(1 / 10), 5) for number in range(WORLDS)]
 
 
 def test_restored_episodes_go_on_bit_equal(task):

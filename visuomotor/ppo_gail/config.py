@@ -53,7 +53,7 @@ class PpoConfig:
     """How far a probability ratio may go before its gradient is cut; None for the KL penalty alone, as in the paper."""
     kl_target: float = 0.05
     """Nats a step that an iteration should move the policy; the penalty's coefficient follows."""
-    discount: float = 0.995
+    discount: float = 0.99
     """Gamma, per control step."""
     advantage: Literal["gae", "k-step"] = "gae"
     """Generalised advantages, or the K-step return of the paper."""
@@ -233,6 +233,7 @@ PRESETS: dict[str, PpoGailConfig] = {
             last_learning_rate=1.0,
             noise_correlation=0.0,
             clip=None,
+            discount=0.995,
             kl_target=0.015,
             advantage="k-step",
             entropy=0.0,

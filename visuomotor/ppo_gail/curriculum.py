@@ -13,10 +13,11 @@ from visuomotor.tasks.episodes import Start
 Choice = Literal["frontier", "stages"]
 
 _PARTS = 10  # of a stage
-_MEMORY = 0.95  # how much of a part's success rate an episode leaves as it was
+_MEMORY = 0.95  # how much of what is known of a part or a stage an episode leaves as it was
 _MASTERED = 0.1  # share of demonstrated starts that may fail before random starts take over
 _UNTRIED = 0.1  # weight of a part that never succeeds; the most uncertain has 0.3
 _FLOOR = 0.01  # of one that always does
+_KEPT = 0.1  # practice that a mastered stage keeps; one that always fails has 1.1
 
 
 class Curriculum:
@@ -24,7 +25,8 @@ class Curriculum:
     matter of `choice`:
 
     * `stages`: every stage is as likely as the others, and every state within it (the paper's clusters).
-    * `frontier`: stages are parted by how many steps it then took the demonstrator to get on to the next stage, and a
+    * `frontier`: the less a stage is mastered, the more control steps are spent from it, however short its episodes.
+      Stages are parted by how many steps it then took the demonstrator to get on to the next stage, and a
       part's weight is (1 - p) (p + 0.1) + 0.01, where p is how often episodes from there got on. Practice goes to what
       sometimes succeeds, and moves from the end of each stage back to its beginning (as in Florensa et al. 2017). When
       less than a tenth of the demonstrated starts fail, they become rarer in proportion: what is left to learn is
@@ -36,7 +38,7 @@ class Curriculum:
         episodes: the demonstrations.
         random_starts: share of control steps in episodes that start at random; more where demonstrated starts are
             mastered. Where all episodes last equally long it is their probability, the paper's epsilon.
-        steps: how long an episode from a demonstrated state lasts.
+        steps: how long an episode from a demonstrated state lasts at most.
         random_steps: how long one from a random start does.
         patience: how many of its steps may be in other stages than its first one; then it is over.
     """
@@ -72,12 +74,15 @@ class Curriculum:
         self._part = torch.empty(len(self._states), dtype=torch.int64)
         for number, states in enumerate(self.parts):
             self._part[states] = number
+        self._stage_of_part = torch.stack([self._stage[states[0]] for states in self.parts])
         self.success = torch.full((len(self.parts),), 0.5, dtype=torch.float64)
         """How often episodes from each part got on, lately."""
+        self.lengths = torch.full((self._last_stage + 1,), float(steps), dtype=torch.float64)
+        """How many steps episodes from each stage lasted, lately."""
 
     def progress(self) -> dict[int, float]:
         """By stage: the mean of `success` over its parts."""
-        of_part = torch.stack([self._stage[states[0]] for states in self.parts])
+        of_part = self._stage_of_part
         return {int(stage): float(self.success[of_part == stage].mean()) for stage in of_part.unique()}
 
     @property
@@ -89,14 +94,15 @@ class Curriculum:
     @property
     def random_probability(self) -> float:
         """That an episode starts at random, as things stand. The longer such episodes are, the fewer it takes."""
-        random, demonstrated = self.random_share / self.random_steps, (1 - self.random_share) / self.steps
+        length = float(self._probabilities() @ self.lengths[self._stage_of_part])
+        random, demonstrated = self.random_share / self.random_steps, (1 - self.random_share) / length
         return random / (random + demonstrated)
 
     def choose(self, count: int, generator: torch.Generator) -> tuple[Tensor, Start]:
         """See `StartStates`."""
         given = torch.rand(count, generator=generator) >= self.random_probability
         wanted = int(given.sum())
-        weights = (1 - self.success) * (self.success + _UNTRIED) + _FLOOR
+        weights = self._probabilities()
         part = torch.multinomial(weights, wanted, replacement=True, generator=generator) if wanted else torch.empty(0)
         where = torch.rand(wanted, generator=generator, dtype=torch.float64).tolist()
         chosen = torch.tensor(
@@ -107,7 +113,19 @@ class Curriculum:
         physics = {name: value[episode] for name, value in self._physics.items()}
         return given, Start(self._states[chosen], physics, self.steps, self.patience, chosen)
 
-    def note(self, numbers: Tensor, best: Tensor, successes: Tensor) -> None:
+    def _probabilities(self) -> Tensor:
+        """`(parts,)`: that a demonstrated start is of each part."""
+        if self.choice == "stages":
+            return torch.full((len(self.parts),), 1 / len(self.parts), dtype=torch.float64)
+        weights = (1 - self.success) * (self.success + _UNTRIED) + _FLOOR
+        starts = torch.zeros_like(self.lengths)
+        for stage, success in self.progress().items():
+            of_stage = self._stage_of_part == stage
+            weights[of_stage] /= weights[of_stage].sum()
+            starts[stage] = (1 - success + _KEPT) / self.lengths[stage]
+        return weights * (starts / starts.sum())[self._stage_of_part]
+
+    def note(self, numbers: Tensor, best: Tensor, successes: Tensor, steps: Tensor) -> None:
         """See `StartStates`."""
         if self.choice == "stages":
             return
@@ -115,6 +133,16 @@ class Curriculum:
         got_on = torch.where(started == self._last_stage, successes.double(), (best > started).double())
         for part, success in zip(self._part[numbers].tolist(), got_on.tolist(), strict=True):
             self.success[part] = _MEMORY * self.success[part] + (1 - _MEMORY) * success
+        for stage, length in zip(started.tolist(), steps.tolist(), strict=True):
+            self.lengths[stage] = _MEMORY * self.lengths[stage] + (1 - _MEMORY) * length
+
+    def content(self) -> dict[str, Tensor]:
+        """What has been noted."""
+        return {"success": self.success.clone(), "lengths": self.lengths.clone()}
+
+    def restore(self, content: dict[str, Tensor]) -> None:
+        """Go back to where `content` was taken."""
+        self.success, self.lengths = content["success"].clone(), content["lengths"].clone()
 
 
 def steps_to_go(stages: Tensor) -> Tensor:

@@ -335,7 +335,7 @@ class Trainer:
         own = {
             "collector": self.collector.content(),
             "generator": self.generators["own"].get_state(),
-            "curriculum": None if self.curriculum is None else self.curriculum.success.clone(),
+            "curriculum": None if self.curriculum is None else self.curriculum.content(),
         }
         return {
             "method": "ppo-gail",
@@ -387,7 +387,7 @@ class Trainer:
         self.generators["own"].set_state(own["generator"])
         self.collector.restore(own["collector"])
         if self.curriculum is not None:
-            self.curriculum.success = own["curriculum"].clone()
+            self.curriculum.restore(own["curriculum"])
 
 
 def _demonstrations(task: StagedTask, config: PpoGailConfig) -> list[Episode]:

@@ -64,9 +64,10 @@ class StartStates(Protocol):
         """`(count,)` bool, which of `count` episodes start in given states, and these, in that order."""
         ...
 
-    def note(self, numbers: Tensor, best: Tensor, successes: Tensor) -> None:
-        """Learn what became of episodes from the starts `numbers` `(n,)`: the latest stage each was in, `(n,)` int,
-        and the share of its steps, had it lasted to its time limit, in the task's last stage, `(n,)` float."""
+    def note(self, numbers: Tensor, best: Tensor, successes: Tensor, steps: Tensor) -> None:
+        """Learn what became of episodes from the starts `numbers` `(n,)`: the latest stage each was in, `(n,)` int;
+        the share of its steps, had it lasted to its time limit, in the task's last stage, `(n,)` float; how many steps
+        it lasted, `(n,)` int."""
         ...
 
 
@@ -176,7 +177,8 @@ class Episodes:
         if self._starts is not None:
             known = worlds[(self.start[worlds] >= 0) & ~self.engine.diverged[worlds]]
             whole = self._steps + self.task.steps - self.elapsed
-            self._starts.note(self.start[known], self._best[known], (self._successes / whole)[known])
+            successes = (self._successes / whole)[known]
+            self._starts.note(self.start[known], self._best[known], successes, self._steps[known])
         for counter in (self.elapsed, self._best, self._successes, self._steps, self._away):
             counter[worlds] = 0
         self._patience[worlds] = self.task.steps
