@@ -91,19 +91,15 @@ class Curriculum:
         left = min(1.0, float(1 - self.success.mean()) / _MASTERED) if self.choice == "frontier" else 1.0
         return 1 - (1 - self.random_starts) * left
 
-    @property
-    def random_probability(self) -> float:
-        """That an episode starts at random, as things stand. The longer such episodes are, the fewer it takes."""
-        length = float(self._probabilities() @ self.lengths[self._stage_of_part])
-        random, demonstrated = self.random_share / self.random_steps, (1 - self.random_share) / length
-        return random / (random + demonstrated)
-
     def choose(self, count: int, generator: torch.Generator) -> tuple[Tensor, Start]:
         """See `StartStates`."""
-        given = torch.rand(count, generator=generator) >= self.random_probability
+        of_parts = self._probabilities()
+        # The longer episodes are, the fewer make their share of control steps.
+        random = self.random_share / self.random_steps
+        demonstrated = (1 - self.random_share) / float(of_parts @ self.lengths[self._stage_of_part])
+        given = torch.rand(count, generator=generator) >= random / (random + demonstrated)
         wanted = int(given.sum())
-        weights = self._probabilities()
-        part = torch.multinomial(weights, wanted, replacement=True, generator=generator) if wanted else torch.empty(0)
+        part = torch.multinomial(of_parts, wanted, replacement=True, generator=generator) if wanted else torch.empty(0)
         where = torch.rand(wanted, generator=generator, dtype=torch.float64).tolist()
         chosen = torch.tensor(
             [int(self.parts[p][int(w * len(self.parts[p]))]) for p, w in zip(part.long().tolist(), where, strict=True)],
