@@ -13,6 +13,15 @@ def test_read_is_what_was_written(tmp_path, result):
     assert json.loads(path.read_text())["interval_95"] == pytest.approx([0.2366, 0.7634], abs=1e-4)
 
 
+def test_other_settings_are_another_file(tmp_path, result):
+    changed = [result(settings=text) for text in ("imitation.weight 0.0, control_steps 10", "x" * 300, "x" * 301)]
+    names = [write_result(each, tmp_path).name for each in (result(), *changed)]
+    assert len(set(names)) == 4
+    assert names[1] == "gps-hanger-laptop-imitation.weight-0.0-control_steps-10-training-seed0.json"
+    assert max(map(len, names)) < 200  # of 255 that file systems allow
+    assert result(settings="x" * 300) in read_results(tmp_path)
+
+
 def test_stages_are_read_as_they_were_written(tmp_path, result):
     staged = result(method="ppo-gail", protocol="random", stages={"start": 10, "lifted": 5}, mean_return=3.5)
     assert write_result(staged, tmp_path).name == "ppo-gail-hanger-laptop-random-seed0.json"

@@ -107,6 +107,19 @@ def test_success_is_the_last_stage_at_the_last_step(trained, run):
     assert result.mean_final_distance_m is None
 
 
+def test_what_the_run_changed_in_its_preset_is_told(trained, run):
+    run.facts["config"] |= {"demos": "elsewhere.hdf5"}  # no matter of learning
+    result = evaluate(run, "random", trials=1)
+    assert result.settings == "policy.image_size 20"
+    assert result.training_commit == run.facts["commit"]
+
+
+def test_a_preset_of_another_version(trained, run):
+    run.facts["preset"] = "mainframe"
+    with pytest.raises(VisuomotorError, match="no preset 'mainframe'"):
+        evaluate(run, "random", trials=1)
+
+
 def test_trials_are_run_in_batches_each_with_a_fresh_memory(trained, run, monkeypatch):
     monkeypatch.setattr(staged_trials, "_AT_ONCE", 2)
     result = evaluate(run, "random", trials=5)

@@ -15,6 +15,18 @@ def test_seeds_of_a_protocol_share_a_row(result):
     assert lines[-1] == "Measured on a laptop, 2 cores; commit 0123456789."
 
 
+def test_settings_have_rows_of_their_own(result):
+    table = markdown_table([result(successes=3), result(settings="image.size 32", successes=4)])
+    assert " settings |" in table.splitlines()[0]
+    assert " image.size 32 |" in table.splitlines()[3]
+    assert "settings" not in markdown_table([result()])
+
+
+def test_commits_of_training_are_told_where_known(result):
+    table = markdown_table([result(), result(seed=1, training_commit="fedcba9876543210")])
+    assert table.splitlines()[-1].endswith("commit 0123456789 (policies trained at fedcba9876).")
+
+
 def test_each_seed_counts_alike_whatever_its_trials(result):
     table = markdown_table([result(seed=0, trials=90, successes=90), result(seed=1, trials=10, successes=0)])
     assert "| 90 / 100 | 50% |" in table

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.runs import config_from_dict, config_to_dict
+from visuomotor.runs import config_from_dict, config_to_dict, flatten
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,11 @@ class Outer:
     mode: Literal["a", "b"] = "a"
     limit: float | None = None
     inner: Inner = field(default_factory=Inner)
+
+
+def test_flatten():
+    flat = flatten(config_to_dict(Outer()))
+    assert flat == {"mode": "a", "limit": None, "inner.rate": 0.1, "inner.sizes": [1, 2], "inner.pair": [1, 2.0]}
 
 
 @settings(deadline=None)

@@ -1,18 +1,15 @@
 """`visuomotor compare RUN...`: learning curves of several runs in one figure, the seeds of a setting as a band."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tyro
 from tyro.conf import Positional
 
 if TYPE_CHECKING:
     from visuomotor.runs import Run
-
-# What two seeds of one setting may differ in.
-_IGNORED = ("demos", "control_steps", "checkpoint_every", "device")
 
 _LONGEST_LABEL = 60
 
@@ -55,18 +52,14 @@ def run(arguments: list[str]) -> None:
 def group_seeds(runs: "Sequence[Run]") -> "dict[str, list[Run]]":
     """Runs of equal settings together, by what they are called: the settings that not all runs share, or the name of
     the first run where these are too many for a legend."""
-    settings = [{"method": each.method} | dict(_flat(each.facts["config"])) for each in runs]
-    names = {name for each in settings for name in each if name.split(".")[-1] not in _IGNORED}
+    from visuomotor.runs import BESIDE_LEARNING, flatten
+
+    settings = [{"method": each.method} | flatten(each.facts["config"]) for each in runs]
+    # How long they went on can be seen in the figure.
+    names = {name for each in settings for name in each} - {*BESIDE_LEARNING, "control_steps"}
     differing = sorted(name for name in names if len({str(each.get(name)) for each in settings}) > 1)
     groups: dict[str, list[Run]] = {}
     for each, values in zip(runs, settings, strict=True):
         label = ", ".join(f"{name} {values.get(name)}" for name in differing) or f"{each.method} {each.task}"
         groups.setdefault(label, []).append(each)
     return {label if len(label) <= _LONGEST_LABEL else members[0].name: members for label, members in groups.items()}
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    pairs: list[tuple[str, Any]] = []
-    for name, value in values.items():
-        pairs += _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else [(prefix + name, value)]
-    return pairs

@@ -1,7 +1,8 @@
 """Trials of a run's policy on a protocol, whatever method trained it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 
@@ -10,13 +11,15 @@ from visuomotor.evaluation.conditioned_trials import conditioned_trials
 from visuomotor.evaluation.result import Result
 from visuomotor.evaluation.staged_trials import staged_trials
 from visuomotor.evaluation.trials import Trials
-from visuomotor.runs import Run, git_commit, hardware
+from visuomotor.gps.config import PRESETS as GPS
+from visuomotor.ppo_gail.config import PRESETS as PPO_GAIL
+from visuomotor.runs import BESIDE_LEARNING, Run, config_to_dict, flatten, git_commit, hardware
 
 _SEED_OFFSET = 1_000_000  # training seeds are small: no trial draws what training drew
 
-_METHODS: dict[str, Callable[[Run, str, int, torch.Generator, bool], Trials]] = {
-    "gps": conditioned_trials,
-    "ppo-gail": staged_trials,
+_METHODS: dict[str, tuple[Callable[[Run, str, int, torch.Generator, bool], Trials], Mapping[str, Any]]] = {
+    "gps": (conditioned_trials, GPS),
+    "ppo-gail": (staged_trials, PPO_GAIL),
 }
 
 
@@ -33,9 +36,10 @@ def evaluate(run: Run, protocol: str, trials: int = 100, seed: int = 0, video: b
     """
     if run.method not in _METHODS:
         raise unknown("method", run.method, _METHODS)
+    run_trials, presets = _METHODS[run.method]
     started = time.monotonic()
     generator = torch.Generator().manual_seed(_SEED_OFFSET + seed)
-    done = _METHODS[run.method](run, protocol, trials, generator, video)
+    done = run_trials(run, protocol, trials, generator, video)
     elapsed = time.monotonic() - started
     if done.film is not None:
         done.film.write(run.videos / f"{protocol}.mp4", done.success)
@@ -51,7 +55,17 @@ def evaluate(run: Run, protocol: str, trials: int = 100, seed: int = 0, video: b
         hardware=hardware("cpu"),
         commit=git_commit(),
         command=f"visuomotor evaluate {run.path} --protocol {protocol} --trials {trials}",
+        settings=_settings(run, presets),
+        training_commit=run.facts.get("commit"),
         mean_final_distance_m=done.mean_final_distance_m,
         stages=done.stages,
         mean_return=done.mean_return,
     )
+
+
+def _settings(run: Run, presets: Mapping[str, Any]) -> str:
+    if run.preset not in presets:
+        raise unknown("preset", run.preset, presets)
+    preset = flatten(config_to_dict(presets[run.preset]))
+    changes = [(name, value) for name, value in flatten(run.facts["config"]).items() if preset.get(name) != value]
+    return ", ".join(f"{name} {value}" for name, value in changes if name not in BESIDE_LEARNING)

@@ -1,6 +1,8 @@
 """One measured cell of a results table, as one JSON file."""
 
+import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -11,6 +13,8 @@ from visuomotor.runs.atomic import write_atomically
 from visuomotor.runs.config import config_from_dict
 
 PROTOCOLS = ("training", "spatial", "visual", "random")
+
+_LONGEST_NAME = 100  # of settings in the name of a file
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,13 @@ class Result:
     hardware: str
     """The machine in words."""
     commit: str | None
-    """Commit of the code, None outside a checkout."""
+    """Commit of the code that ran the trials, None outside a checkout."""
     command: str
     """What was typed."""
+    settings: str = ""
+    """What the run's config changes in its preset, such as `imitation.weight 0.0`."""
+    training_commit: str | None = None
+    """Commit of the code that trained the policy, where known."""
     mean_final_distance_m: float | None = None
     """Mean distance to the goal at the end of a trial, where the task has one."""
     training_seconds: float | None = None
@@ -63,7 +71,15 @@ class Result:
     @property
     def file_name(self) -> str:
         """Measuring the same cell again replaces it."""
-        return f"{self.method}-{self.task}-{self.preset}-{self.protocol}-seed{self.seed}.json"
+        words = [self.method, self.task, self.preset, *self._settings_words, self.protocol, f"seed{self.seed}"]
+        return "-".join(words) + ".json"
+
+    @property
+    def _settings_words(self) -> list[str]:
+        name = re.sub(r"[^A-Za-z0-9._]+", "-", self.settings).strip("-")
+        if len(name) > _LONGEST_NAME:
+            name = "settings-" + hashlib.sha256(self.settings.encode()).hexdigest()[:10]
+        return [name] if name else []
 
 
 def write_result(result: Result, folder: Path | str) -> Path:

@@ -8,11 +8,11 @@ from visuomotor.evaluation.interval import wilson_interval
 from visuomotor.evaluation.result import PROTOCOLS, Result
 
 HEADER = ("task", "method", "preset", "protocol", "seeds", "successes / trials", "success", "95% interval")
-OPTIONAL = ("final distance", "return", "got to", "training time")
+OPTIONAL = ("settings", "final distance", "return", "got to", "training time")
 
 
 def result_rows(results: Iterable[Result]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """The header and the cells of one table row per task, method, preset and protocol.
+    """The header and the cells of one table row per task, method, preset, settings and protocol.
 
     `success` is the mean of the seeds' rates, so that each seed counts alike; the interval is Wilson's on the pooled
     trials. Columns that no result has a number for are left out.
@@ -33,13 +33,18 @@ def markdown_table(results: Iterable[Result]) -> str:
     header, rows = result_rows(results)
     lines = [_line(header), _line(["---"] * 4 + ["---:"] * (len(header) - 4)), *map(_line, rows)]
     hardware = ", ".join(sorted({result.hardware for result in results}))
-    commits = ", ".join(sorted({(result.commit or "unknown")[:10] for result in results}))
-    return "\n".join([*lines, "", f"Measured on {hardware}; commit {commits}."]) + "\n"
+    trained = _commits(result.training_commit for result in results if result.training_commit)
+    measured = f"Measured on {hardware}; commit {_commits(result.commit for result in results)}"
+    return "\n".join([*lines, "", measured + (f" (policies trained at {trained})." if trained else ".")]) + "\n"
 
 
-def _cell(result: Result) -> tuple[str, str, str, int, str]:
+def _commits(commits: Iterable[str | None]) -> str:
+    return ", ".join(sorted({(commit or "unknown")[:10] for commit in commits}))
+
+
+def _cell(result: Result) -> tuple[str, str, str, str, int, str]:
     known = PROTOCOLS.index(result.protocol) if result.protocol in PROTOCOLS else len(PROTOCOLS)
-    return result.task, result.method, result.preset, known, result.protocol
+    return result.task, result.method, result.preset, result.settings, known, result.protocol
 
 
 def _row(group: Sequence[Result]) -> tuple[str, ...]:
@@ -63,6 +68,7 @@ def _optional_columns(group: Sequence[Result]) -> tuple[str, ...]:
     returns = [r.mean_return for r in group if r.mean_return is not None]
     seconds = [r.training_seconds for r in group if r.training_seconds is not None]
     return (
+        group[0].settings,
         f"{100 * mean(distances):.1f} cm" if distances else "",
         f"{mean(returns):.1f}" if returns else "",
         _stages(group),

@@ -11,6 +11,9 @@ from visuomotor.errors import VisuomotorError
 
 Config = TypeVar("Config")
 
+BESIDE_LEARNING = ("demos", "checkpoint_every", "device")
+"""Settings that say where or how often, and nothing of what is learned."""
+
 
 def config_to_dict(config: Any) -> dict[str, Any]:
     """Nested dataclasses as nested dicts of JSON's types; tuples become lists, paths strings."""
@@ -39,6 +42,14 @@ def config_from_dict(kind: type[Config], values: Mapping[str, Any], where: str =
         return kind(**arguments)
     except (ValueError, VisuomotorError) as error:
         raise VisuomotorError(f"{where}: {error}") from error
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """`{"ppo.clip": 0.2}` for `{"ppo": {"clip": 0.2}}`, the names that the command line has for settings."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
+    return flat
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:
