@@ -102,6 +102,16 @@ def test_other_looks_are_for_one_image_only(task: StagedTask):
     assert torch.equal(plain.images_in_other_looks(), plain.images())
 
 
+@pytest.mark.parametrize("name", ["camera_shift", "camera_turn", "camera_zoom", "lamp_tilt", "table_color"])
+def test_other_looks_are_of_every_kind(task: StagedTask, monkeypatch, name):
+    episodes = Episodes(task, 2, torch.Generator().manual_seed(0))
+    before, other = episodes.images(), episodes.variation.clone()
+    other.looks[name] += 0.1
+    monkeypatch.setattr(task, "draw", lambda count, generator: other)
+    assert not torch.equal(episodes.images_in_other_looks(), before)
+    assert torch.equal(episodes.images(), before)
+
+
 def test_vision_learns_in_the_last_epochs_only():
     """Without such epochs, and without lessons, nothing moves the vision layers; with one, they move."""
     for epochs in (0, 1):

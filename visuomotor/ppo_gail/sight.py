@@ -54,7 +54,8 @@ class Lessons:
         """Images `(batch, height, width, 3)` uint8 and what is where in them `(batch, K, 3)` m."""
         self._generator.manual_seed(self._seed + number)
         self._episodes.restart(torch.ones(self._episodes.worlds, dtype=torch.bool))
-        return self._episodes.images(), self._episodes.read().objects
+        episodes = self._episodes
+        return episodes.images(), episodes.task.object_positions(episodes.engine)
 
 
 def sight_loss(policy: RecurrentPolicy, features: Tensor, objects: Tensor) -> tuple[Tensor, Tensor]:

@@ -217,7 +217,8 @@ class Trainer:
         rollout, finished, seconds = self.collector.collect()
         began = time.perf_counter()
         imitation, judged = self._judge(rollout)
-        centre = imitation.mean() if self.discriminates and self.config.imitation.centred else 0.0
+        centred = self.discriminates and self.config.imitation.centred
+        centre = self._mean(imitation[~rollout.diverged]) if centred else 0.0
         reward = hybrid_reward(rollout.task_reward, imitation - centre, self.config.imitation.weight)
         advantages, returns, states = self._advantages(rollout, reward)
         value_loss = update_critic(
@@ -227,7 +228,7 @@ class Trainer:
             returns,
             self.config.critic,
             self.ranks,
-            self.generators["shared"],
+            self.generators["own"],  # processes may have different numbers of valid steps
         )
         ppo = self.config.ppo
         rates = (ppo.learning_rate * self._left, ppo.vision_learning_rate * self._left)
@@ -312,6 +313,11 @@ class Trainer:
         mean = total / count
         deviation = max(squares / count - mean**2, 1e-12) ** 0.5
         return (advantages - mean) / deviation, returns[valid].to(device), states[valid.to(device)]
+
+    def _mean(self, values: Tensor) -> float:
+        """Over all processes."""
+        total, count = self.ranks.sum(torch.tensor([float(values.sum()), float(len(values))]).double()).tolist()
+        return total / count
 
     def _episode_numbers(self, rollout: Rollout, finished: Finished) -> dict[str, float]:
         """What became of episodes: success and return from random starts, the share of steps in every stage."""

@@ -130,12 +130,14 @@ class Episodes:
         """`(worlds, height, width, 3)` uint8: what there is, in looks that are drawn for these images alone."""
         if not self._vary:
             return self.images()
-        everything = torch.arange(self.worlds)
-        other = Variation(self.variation.physics, self.task.draw(self.worlds, self.generator).looks)
-        self.task.vary(self.engine, everything, other)
+        self._set_looks(self.task.draw(self.worlds, self.generator).looks)
         images = self.images()
-        self.task.vary(self.engine, everything, self.variation)
+        self._set_looks(self.variation.looks)
         return images
+
+    def _set_looks(self, looks: dict[str, Tensor]) -> None:
+        self.task.vary_looks(self.engine, torch.arange(self.worlds), looks)
+        self.engine.forward()  # else cameras and lamps stay where they are
 
     def read(self) -> Readings:
         task, engine = self.task, self.engine

@@ -78,7 +78,12 @@ class StagedTask(Task):
 
     @abstractmethod
     def vary(self, engine: Engine, worlds: Tensor, variation: Variation) -> None:
-        """Make worlds `(n,)` int those of the n rows of `variation`. The engine's model itself stays as it is."""
+        """Make worlds `(n,)` int those of the n rows of `variation`. The engine's model itself stays as it is. Cameras
+        and lamps move with the engine's next `forward` (or anything that does one)."""
+
+    @abstractmethod
+    def vary_looks(self, engine: Engine, worlds: Tensor, looks: dict[str, Tensor]) -> None:
+        """The part of `vary` that concerns looks."""
 
     @abstractmethod
     def start(self, engine: Engine, worlds: Tensor, generator: torch.Generator) -> None:

@@ -12,7 +12,6 @@ from visuomotor.props.blocks import Block, block_fields, block_rows
 from visuomotor.props.table import Table
 from visuomotor.robots.jaco import Jaco
 from visuomotor.tasks.quaternions import from_rotation_vector, multiply, rotate
-from visuomotor.tasks.staged_task import Variation
 
 
 class BlockWorld:
@@ -30,9 +29,8 @@ class BlockWorld:
         names += ["geom_rgba", "light_diffuse", "light_dir", "cam_pos", "cam_quat", "cam_fovy"]
         self._own = {name: torch.from_numpy(np.array(getattr(model, name))) for name in names}
 
-    def vary(self, engine: Engine, worlds: Tensor, variation: Variation) -> None:
-        """Make worlds `(n,)` int those of the n rows of `variation`."""
-        physics, looks = variation.physics, variation.looks
+    def set_physics(self, engine: Engine, worlds: Tensor, physics: dict[str, Tensor]) -> None:
+        """Sizes, masses, friction and drives of worlds `(n,)` int."""
         for index in range(len(self._blocks)):
             self._set_block(engine, worlds, index, physics)
         rows = worlds[:, None]
@@ -45,6 +43,9 @@ class BlockWorld:
         gain = self._own["actuator_gainprm"][self._motors, 0] * physics["motor_gain"]
         engine.model_field("actuator_gainprm")[rows, self._motors, 0] = gain
         engine.model_field("actuator_biasprm")[rows, self._motors, 2] = -gain  # force = gain * (command - velocity)
+
+    def set_looks(self, engine: Engine, worlds: Tensor, looks: dict[str, Tensor]) -> None:
+        """Colours, light and camera of worlds `(n,)` int."""
         self._set_colors(engine, worlds, looks)
         self._set_lamps(engine, worlds, looks)
         self._set_camera(engine, worlds, looks)

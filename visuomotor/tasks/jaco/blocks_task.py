@@ -71,7 +71,11 @@ class BlocksTask(StagedTask):
         return self.randomisation.middle(count, len(self.objects), len(self._motors), self.model.nlight)
 
     def vary(self, engine: Engine, worlds: Tensor, variation: Variation) -> None:
-        self._world.vary(engine, worlds, variation)
+        self._world.set_physics(engine, worlds, variation.physics)
+        self._world.set_looks(engine, worlds, variation.looks)
+
+    def vary_looks(self, engine: Engine, worlds: Tensor, looks: dict[str, Tensor]) -> None:
+        self._world.set_looks(engine, worlds, looks)
 
     def start(self, engine: Engine, worlds: Tensor, generator: torch.Generator) -> None:
         count, blocks = len(worlds), len(self.objects)
