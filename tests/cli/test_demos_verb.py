@@ -1,3 +1,4 @@
+import dataclasses
 import subprocess
 import sys
 
@@ -5,7 +6,9 @@ import h5py
 import pytest
 
 from visuomotor.cli import main
+from visuomotor.demos import read_demonstrations, write_demonstrations
 from visuomotor.figures.video import read_video
+from visuomotor.tasks import StagedTask, make_task
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +68,9 @@ def test_replay_one_and_all(recorded, tmp_path, capsys):
 
 def test_check_passes_and_fails(recorded, tmp_path, capsys):
     assert main(["demos", "check", str(recorded)]) == 0
-    assert "3 of 3 episodes passed" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "demo_0: passed: states reproduce" in printed
+    assert "3 of 3 episodes passed; 3 of them end in success" in printed
     spoilt = tmp_path / "spoilt.hdf5"
     spoilt.write_bytes(recorded.read_bytes())
     with h5py.File(spoilt, "a") as file:
@@ -74,6 +79,28 @@ def test_check_passes_and_fails(recorded, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "demo_1: FAILED: states do not follow" in printed
     assert "2 of 3 episodes passed" in printed
+
+
+def test_check_tells_who_did_not_succeed(recorded, tmp_path, capsys):
+    task = make_task("lifting", StagedTask)
+    episodes = read_demonstrations(recorded, task).episodes
+    cut = [dataclasses.replace(it, states=it.states[:21], actions=it.actions[:20]) for it in episodes[:1]]
+    cut = [dataclasses.replace(it, stages=it.stages[:21], rewards=it.rewards[:20], success=False) for it in cut]
+    write_demonstrations(tmp_path / "it.hdf5", task, [*cut, episodes[1]])
+    assert main(["demos", "check", str(tmp_path / "it.hdf5")]) == 0
+    first, second, last = capsys.readouterr().out.splitlines()
+    assert first.endswith("does NOT succeed")
+    assert second.endswith("succeeds")
+    assert last == "2 of 2 episodes passed; 1 of them end in success"
+
+
+def test_nothing_is_overwritten_unasked(tmp_path, capsys):
+    path = tmp_path / "it.hdf5"
+    path.write_text("mine")
+    assert main(["demos", "script", "lifting", "--episodes", "1", "--out", str(path)]) == 2
+    assert "give --overwrite" in capsys.readouterr().err
+    assert path.read_text() == "mine"
+    assert main(["demos", "script", "lifting", "--episodes", "1", "--out", str(path), "--overwrite"]) == 0
 
 
 def test_errors_are_told(tmp_path, capsys):

@@ -34,8 +34,12 @@ def calls(monkeypatch, tmp_path) -> list:
 
     def toy_train(task_name, preset, config, run, resume, report):
         found.append((task_name, preset, config, run, resume))
+        if config.iterations == 97:
+            raise VisuomotorError("before anything was done")
         report({"phase": "toy", "iteration": 1, "cost": 2.5, "per_condition": [1, 2]})
         run.log({"cost": 2.5})
+        if config.iterations == 98:
+            raise VisuomotorError("too late")
         if config.iterations == 99:
             raise KeyboardInterrupt
 
@@ -103,6 +107,13 @@ def test_mistakes_are_told(calls, capsys, monkeypatch, arguments, message):
     assert main(["train", *arguments]) == 2
     assert message in capsys.readouterr().err
     assert len(calls) == 1
+
+
+def test_a_mistake_leaves_no_folder_where_nothing_was_done(calls, capsys):
+    assert main(["train", "toy", "hanger", "--iterations", "97", "--name", "mine"]) == 2
+    assert "before anything was done" in capsys.readouterr().err
+    assert main(["train", "toy", "hanger", "--iterations", "98", "--name", "mine"]) == 2
+    assert len(Run.open("runs/mine").metrics()) == 1
 
 
 def test_interrupt_tells_how_to_go_on(calls, capsys):

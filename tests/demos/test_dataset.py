@@ -173,6 +173,15 @@ def test_episodes_that_contradict_themselves(path, lifting, dataset, change, mes
         read_demonstrations(path, lifting)
 
 
+@pytest.mark.parametrize("path_inside", ["data/demo_1/states", "data/demo_0/rewards", "data/demo_0/stages"])
+def test_groups_in_the_place_of_numbers(path, lifting, path_inside):
+    with h5py.File(path, "a") as file:
+        del file[path_inside]
+        file.create_group(path_inside)
+    with pytest.raises(VisuomotorError, match="damaged"):
+        read_demonstrations(path, lifting)
+
+
 def test_nothing_spoilt_is_written(tmp_path, lifting, episodes):
     states = episodes[0].states.clone()
     states[2, 5] = torch.nan

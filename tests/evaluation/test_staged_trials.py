@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
+from visuomotor.camera import describe_view
 from visuomotor.cli import main
 from visuomotor.errors import VisuomotorError
 from visuomotor.evaluation import read_results, staged_trials
@@ -13,6 +14,8 @@ from visuomotor.evaluation.evaluate import evaluate
 from visuomotor.figures.video import read_video
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.ppo_gail.config import PRESETS
+from visuomotor.ppo_gail.trained import CHECKPOINT
+from visuomotor.props import table
 from visuomotor.runs import Run, save_checkpoint
 from visuomotor.tasks import Episodes
 from visuomotor.tasks.jaco.lifting import Lifting
@@ -67,6 +70,7 @@ class Trained:
     task: Scripted
     policy: Counting
     image_size: int = 20
+    control_steps: int = 7
     started: int = 0
 
     def episodes(self, worlds: int, generator: torch.Generator) -> Episodes:
@@ -92,8 +96,9 @@ def save_policy(run: Run) -> None:
     task = Lifting()
     torch.manual_seed(0)
     policy = RecurrentPolicy(task.proprioception_size, task.action_size, len(task.objects), 20)
-    content = {"method": "ppo-gail", "task": "lifting", "image_size": 20, "policy": dict(policy.state_dict())}
-    save_checkpoint(run.latest_checkpoint, content)
+    view = describe_view(task.model, task.camera, 20, 1)
+    rest = {"task": "lifting", "view": view, "control_steps": 7, "policy": dict(policy.state_dict())}
+    save_checkpoint(run.latest_checkpoint, {**CHECKPOINT, **rest})
 
 
 def test_success_is_the_last_stage_at_the_last_step(trained, run):
@@ -159,6 +164,19 @@ def test_from_checkpoint_to_table_and_video(run, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert re.search(r"\| lifting \| ppo-gail \| laptop \| random \| 1 \| \d / 3 \|", printed)
     assert "got to" in printed
+    assert result.control_steps == 7
+    assert "trained for 7 of 8,000,000 control steps" in printed
+
+
+def test_another_camera_than_the_policys_is_refused(run, monkeypatch):
+    save_policy(run)
+    with monkeypatch.context() as patch:
+        patch.setitem(run.facts["config"]["policy"], "supersampling", 2)
+        with pytest.raises(VisuomotorError, match="trained with another camera \\(supersampling 1, now 2\\)"):
+            evaluate(run, "random", trials=2)
+    monkeypatch.setattr(table, "CAMERA_POSITION", (0.0, -0.6, 0.9))
+    with pytest.raises(VisuomotorError, match="trained with another camera"):
+        evaluate(run, "random", trials=2)
 
 
 def test_the_seed_makes_the_trials(run, monkeypatch):

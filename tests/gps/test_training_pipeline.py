@@ -108,9 +108,9 @@ def test_images_of_another_size_are_refused(tmp_path):
     facts = json.loads((run.path / "config.json").read_text())
     facts["config"]["image"]["size"] = 32
     (run.path / "config.json").write_text(json.dumps(facts))
-    with pytest.raises(VisuomotorError, match="24x24"):
+    with pytest.raises(VisuomotorError, match="size 24, now 32"):
         evaluate(Run.open(run.path), "training", trials=1)
-    with pytest.raises(VisuomotorError, match="24 pixels"):
+    with pytest.raises(VisuomotorError, match="size 24, now 32"):
         train("hanger", "laptop", replace(_TINY, image=replace(_TINY.image, size=32)), run, resume=True)
 
 

@@ -29,7 +29,7 @@ EPISODES = [episode(0, [0] * 40 + [1] * 10), episode(1, [0, 1, 2]), episode(2, [
 
 
 def test_starts_are_random_with_the_given_probability_and_stages_are_equally_likely():
-    curriculum = Curriculum(EPISODES, 0.3, 20, 20, "stages")
+    curriculum = Curriculum(EPISODES, 3, 0.3, 20, 20, "stages")
     given, start = curriculum.choose(COUNT, torch.Generator().manual_seed(0))
     assert given.float().mean() == pytest.approx(0.7, abs=0.01)
     assert len(start.states) == given.sum()
@@ -46,10 +46,10 @@ def test_starts_are_random_with_the_given_probability_and_stages_are_equally_lik
 
 
 def test_all_or_none():
-    given, start = Curriculum(EPISODES, 1.0, 20, 20).choose(50, torch.Generator().manual_seed(0))
+    given, start = Curriculum(EPISODES, 3, 1.0, 20, 20).choose(50, torch.Generator().manual_seed(0))
     assert not given.any()
     assert len(start.states) == 0
-    given, _ = Curriculum(EPISODES, 0.0, 20, 20).choose(50, torch.Generator().manual_seed(0))
+    given, _ = Curriculum(EPISODES, 3, 0.0, 20, 20).choose(50, torch.Generator().manual_seed(0))
     assert given.all()
 
 
@@ -61,7 +61,7 @@ def test_practice_goes_to_what_sometimes_succeeds():
     """A made-up policy gets on from stage 0 the more rarely the more steps are missing; it learns nothing."""
     generator = torch.Generator().manual_seed(0)
     one = episode(0, [0] * 40 + [1] * 10)
-    curriculum = Curriculum([one], 0.0, 20, 20)
+    curriculum = Curriculum([one], 3, 0.0, 20, 20)
     assert [len(part) for part in curriculum.parts] == [4] * 10 + [1] * 10
     to_go = steps_to_go(one.stages)
     counts = torch.zeros(41)
@@ -83,19 +83,19 @@ def test_practice_goes_to_what_sometimes_succeeds():
 
 
 def test_what_is_mastered_gives_way_to_random_starts():
-    curriculum = Curriculum(EPISODES, 0.4, 20, 20)
+    curriculum = Curriculum(EPISODES, 3, 0.4, 20, 20)
     for success, share in ((0.5, 0.4), (0.9, 0.4), (0.95, 0.7), (1.0, 1.0)):
         curriculum.success[:] = success
         assert curriculum.random_share == pytest.approx(share)
         given, _ = curriculum.choose(COUNT, torch.Generator().manual_seed(0))
         assert given.float().mean() == pytest.approx(1 - share, abs=0.01)
-    paper = Curriculum(EPISODES, 0.4, 20, 20, "stages")
+    paper = Curriculum(EPISODES, 3, 0.4, 20, 20, "stages")
     paper.success[:] = 1.0
     assert paper.random_share == pytest.approx(0.4)
 
 
 def test_random_starts_are_a_share_of_control_steps():
-    curriculum = Curriculum(EPISODES, 0.4, steps=20, random_steps=80)
+    curriculum = Curriculum(EPISODES, 3, 0.4, steps=20, random_steps=80)
     given, start = curriculum.choose(COUNT, torch.Generator().manual_seed(0))
     random, demonstrated = int((~given).sum()) * 80, int(given.sum()) * start.steps
     assert random / (random + demonstrated) == pytest.approx(0.4, abs=0.01)
@@ -103,7 +103,7 @@ def test_random_starts_are_a_share_of_control_steps():
 
 def test_what_is_not_mastered_gets_the_control_steps():
     """Stages 0 to 2 get on in none, half and all of their episodes, which last 40, 5 and 20 steps."""
-    curriculum = Curriculum(EPISODES, 0.2, steps=40, random_steps=80)
+    curriculum = Curriculum(EPISODES, 3, 0.2, steps=40, random_steps=80)
     numbers = torch.tensor([0, 41, 70])  # one state of each stage
     curriculum.success[:] = torch.tensor([0.0] * 10 + [0.5] * 10 + [1.0] * 10)
     lasted = torch.tensor([40, 5, 20])
@@ -119,7 +119,7 @@ def test_what_is_not_mastered_gets_the_control_steps():
     torch.testing.assert_close(steps / steps.sum(), expected / expected.sum(), atol=0.02, rtol=0)
     random = int((~given).sum()) * 80
     assert random / (random + int(steps.sum())) == pytest.approx(0.2, abs=0.01)
-    other = Curriculum(EPISODES, 0.2, steps=40, random_steps=80)
+    other = Curriculum(EPISODES, 3, 0.2, steps=40, random_steps=80)
     other.restore(curriculum.content())
     again = other.choose(COUNT, torch.Generator().manual_seed(0))[1]
     assert torch.equal(again.numbers, start.numbers)
@@ -127,4 +127,4 @@ def test_what_is_not_mastered_gets_the_control_steps():
 
 def test_no_demonstrations():
     with pytest.raises(VisuomotorError, match="hold no episode"):
-        Curriculum([], 0.5, 20, 20)
+        Curriculum([], 3, 0.5, 20, 20)

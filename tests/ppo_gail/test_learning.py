@@ -17,6 +17,7 @@ from visuomotor.tasks import StagedTask, make_task
 from visuomotor.tasks.jaco.lifting import Lifting
 
 ENOUGH = 0.8
+MANY = 100  # episodes that it is a mean of
 MOST_CONTROL_STEPS = 200_000  # it takes about 90,000
 
 
@@ -63,8 +64,9 @@ def test_it_learns_to_reach_from_pixels(demos: Path):
     trainer = Trainer("reaching", config, 0)
     successes = []
     for row in trainer.steps():
-        successes.append(row.get("success_random", 0.0))
-        if successes[-1] >= ENOUGH:
-            break
-    assert successes[0] < 0.3  # it could not do it before
+        if len(trainer.tally.recent) >= MANY:
+            successes.append(row["success_random"])
+            if successes[-1] >= ENOUGH:
+                break
+    assert successes[0] < 0.5  # it could not do it at first
     assert successes[-1] >= ENOUGH, f"{successes[-1]:.0%} after {trainer.control_steps} control steps"

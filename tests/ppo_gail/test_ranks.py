@@ -1,54 +1,27 @@
 """Two processes learn what one would."""
 
-import dataclasses
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
+from made_up_rollout import ACTIONS, READINGS, WORLDS, made_up_rollout
 
+from visuomotor.demos import write_demonstrations
+from visuomotor.demos.demonstrator import demonstrate
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.ppo_gail.adaptive_kl import AdaptiveKl
-from visuomotor.ppo_gail.config import PpoConfig
+from visuomotor.ppo_gail.config import ImitationConfig, PpoConfig, PpoGailConfig, SightConfig
 from visuomotor.ppo_gail.ppo import policy_loss
-from visuomotor.ppo_gail.rollout import Rollout
+from visuomotor.ppo_gail.trainer import Trainer
 from visuomotor.runs import Run
 from visuomotor.runs.ranks import Ranks
-
-STEPS, WORLDS, ACTIONS, READINGS = 5, 8, 3, 4
-
-
-def made_up_rollout(worlds: torch.Tensor) -> tuple[Rollout, torch.Tensor]:
-    """A rollout of eight worlds, of which only some are kept; its advantages."""
-    generator = torch.Generator().manual_seed(3)
-
-    def normal(*shape: int) -> torch.Tensor:
-        return torch.randn(STEPS, WORLDS, *shape, generator=generator)
-
-    values = {
-        "images": torch.randint(256, (STEPS, WORLDS, 20, 20, 3), generator=generator, dtype=torch.uint8),
-        "seen": normal(128),
-        "proprioception": normal(READINGS),
-        "objects": normal(1, 3),
-        "actions": normal(ACTIONS),
-        "offsets": normal(ACTIONS) / 20,
-        "means": normal(ACTIONS) / 10,
-        "starts": normal() > 1,
-        "diverged": normal() > 1.2,
-    }
-    unused = dict.fromkeys(("privileged", "features", "stage", "task_reward", "reached_privileged", "ended"), normal())
-    rows = {name: value[:, worlds] for name, value in (values | unused).items()}
-    advantages = normal()[:, worlds]
-    rest = {
-        "log_std": torch.full((ACTIONS,), -0.9),
-        "first_state": torch.zeros(len(worlds), 200),
-        "last_privileged": torch.zeros(1),
-        "other_images": None,
-    }
-    return Rollout(**rows, **rest), advantages  # pyright: ignore[reportArgumentType]
+from visuomotor.tasks import StagedTask, make_task
 
 
 def gradient(worlds: torch.Tensor, ranks: Ranks) -> torch.Tensor:
@@ -64,13 +37,38 @@ def gradient(worlds: torch.Tensor, ranks: Ranks) -> torch.Tensor:
     return torch.cat([parameter.grad.flatten() for parameter in policy.parameters() if parameter.grad is not None])
 
 
-def in_one_of_two_processes(out: str) -> None:
+def learned(ranks: Ranks, demos: Path) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
+    """All that three iterations of training taught this process, and what they told. In the second process a world
+    blows up in the first one."""
+    config = PpoGailConfig(
+        demos=demos,
+        worlds=4,
+        control_steps=3 * 2 * 4 * 5,
+        ppo=PpoConfig(rollout=5, epochs=2, minibatches=2),
+        imitation=ImitationConfig(batch=16, updates=2),
+        sight=SightConfig(updates=2),
+    )
+    trainer = Trainer("lifting", config, 0, ranks)
+    act = trainer.task.act
+
+    def blow_up(engine, actions):
+        if not ranks.first and trainer.iteration == 0:
+            engine.field("qvel")[1] = 1e12
+        act(engine, actions)
+
+    trainer.task.act = blow_up
+    rows = list(trainer.steps())
+    networks = {"policy": trainer.policy, "critic": trainer.critic, "discriminator": trainer.imitation.discriminator}
+    weights = {f"{name}.{key}": v for name, net in networks.items() for key, v in net.state_dict().items()}
+    return weights | {"shared": trainer.generators["shared"].get_state()}, rows
+
+
+def in_one_of_two_processes(out: Path, demos: Path) -> None:
     ranks = Ranks()
     assert ranks.count == 2
     share = torch.arange(WORLDS)[ranks.number * 3 : 3 + ranks.number * 5]  # shares need not be equal
     found = gradient(share, ranks)
-    if ranks.first:
-        torch.save(found, out)
+    torch.save((found, *learned(ranks, demos)), out / f"{ranks.number}.pt")
 
 
 def torchrun(*arguments: str, restarts: int = 0, **more: object) -> subprocess.Popen[bytes]:
@@ -80,12 +78,32 @@ def torchrun(*arguments: str, restarts: int = 0, **more: object) -> subprocess.P
     return subprocess.Popen(command, env=environment, **more)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
-def test_two_processes_have_the_gradient_of_one_with_the_same_worlds(tmp_path: Path):
-    out = tmp_path / "gradient.pt"
-    assert torchrun(__file__, str(out)).wait(300) == 0
+@pytest.fixture(scope="module")
+def of_two(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[torch.Tensor, dict[str, torch.Tensor], list[Any]]]:
+    """What each of two processes found: a gradient, what it learned, and what was told of that."""
+    out = tmp_path_factory.mktemp("two")
+    lifting = make_task("lifting", StagedTask)
+    demos = out / "demos.hdf5"
+    write_demonstrations(demos, lifting, demonstrate(lifting, 2, torch.Generator().manual_seed(1)))
+    assert torchrun(__file__, str(out), str(demos)).wait(300) == 0
+    return [torch.load(out / f"{number}.pt") for number in range(2)]
+
+
+def test_two_processes_have_the_gradient_of_one_with_the_same_worlds(of_two):
     alone = gradient(torch.arange(WORLDS), Ranks())
-    torch.testing.assert_close(torch.load(out), alone, rtol=1e-4, atol=1e-6)
+    for found, _, _ in of_two:
+        torch.testing.assert_close(found, alone, rtol=1e-4, atol=1e-6)
     assert alone.norm() > 1e-3
+
+
+def test_two_processes_learn_the_same(of_two):
+    (_, first, rows), (_, second, others) = of_two
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+    assert rows[0]["divergences"] >= 1
+    alike = [name for name in rows[0] if not name.startswith(("seconds", "steps_per", "elapsed", "curriculum"))]
+    assert [[row[name] for name in alike] for row in rows] == [[row[name] for name in alike] for row in others]
 
 
 def test_a_job_goes_on_after_one_of_its_processes_was_killed(tmp_path: Path):
@@ -111,8 +129,7 @@ def test_alone_nothing_is_sent():
     assert (ranks.count, ranks.first, ranks.restarted) == (1, True, False)
     assert ranks.everyones(3) == ranks.gather(3) == [3]
     assert ranks.from_first(lambda: 5) == 5
-    assert dataclasses.is_dataclass(Rollout)
 
 
 if __name__ == "__main__":
-    in_one_of_two_processes(sys.argv[1])
+    in_one_of_two_processes(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,6 +1,8 @@
 """The trainer as a whole: exact resume, the pure methods as its limits, several processes, bad input."""
 
 import dataclasses
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from visuomotor.demos.demonstrator import demonstrate
 from visuomotor.errors import VisuomotorError
 from visuomotor.ppo_gail.config import (
     CloningConfig,
+    CriticConfig,
     CurriculumConfig,
     ImitationConfig,
     PolicyConfig,
@@ -71,7 +74,7 @@ def assert_same(a: object, b: object, where: str = "content") -> None:
 
 
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(demos: Path, tmp_path: Path):
-    cloning = CloningConfig(updates=3, batch=2, length=5, renderings=1)
+    cloning = CloningConfig(updates=3, batch=2, renderings=1)
     config = small(demos, cloning=cloning, sight=SightConfig(lessons=3, batch=16, updates=2))
     whole = new_run(tmp_path, config, "whole")
     train("lifting", "laptop", config, whole)
@@ -147,7 +150,7 @@ def test_a_rollout_is_replayed_with_the_same_probabilities(demos: Path):
     trainer.episodes.elapsed[:] = torch.arange(8) + trainer.task.steps - 7  # episodes end all along the rollout
     trainer.collector.collect()
     trainer.episodes.elapsed[:4] = trainer.task.steps - 3
-    rollout, _, _ = trainer.collector.collect()
+    rollout, _ = trainer.collector.collect()
     assert rollout.starts[1:].any()
     assert (~rollout.starts).any()
     part = torch.tensor([6, 1, 3])
@@ -171,12 +174,113 @@ def test_exploration_noise_is_correlated_and_has_the_policys_deviation(demos: Pa
     trainer = Trainer("lifting", config, 0)
     trainer.episodes.elapsed[:] = -1000  # no episode ends
     trainer.collector.collect()
-    rollout, _, _ = trainer.collector.collect()
+    rollout, _ = trainer.collector.collect()
     noise = (rollout.actions - (rollout.means - rollout.offsets)).flatten(1)
     assert noise.std() == pytest.approx(trainer.policy.log_std.exp().mean().item(), rel=0.03)
     for lag in (1, 2):
         found = (noise[lag:] * noise[:-lag]).mean() / noise.square().mean()
         assert found == pytest.approx(0.7**lag, abs=0.03)
+
+
+def test_what_a_rollout_tells_of_ends(demos: Path):
+    """An episode's last state is kept apart from the next episode's first one."""
+    trainer = Trainer("lifting", small(demos), 0)
+    trainer.episodes.elapsed[:] = trainer.task.steps - 3  # all end with the third of six steps
+    trainer.episodes._patience[:] = 1000
+    restarted: list[torch.Tensor] = []
+    restart = trainer.episodes.restart
+
+    def remember(ended: torch.Tensor) -> None:
+        before = trainer.episodes.read().privileged
+        restart(ended)
+        if ended.any():
+            restarted.extend([before, trainer.episodes.read().privileged])
+
+    trainer.episodes.restart = remember  # pyright: ignore[reportAttributeAccessIssue]
+    rollout, _ = trainer.collector.collect()
+    assert rollout.ended.tolist() == [[step == 2] * 8 for step in range(6)]
+    assert rollout.starts.tolist() == [[step in (0, 3)] * 8 for step in range(6)]
+    last, first = restarted
+    assert torch.equal(rollout.reached_privileged[2], last)
+    assert torch.equal(rollout.privileged[3], first)
+    assert not torch.equal(last, first)
+    going_on = torch.tensor([0, 1, 3, 4])
+    assert torch.equal(rollout.reached_privileged[going_on], rollout.privileged[going_on + 1])
+    assert torch.equal(rollout.reached_stage[going_on], rollout.stage[going_on + 1])
+    assert torch.equal(rollout.last_privileged, rollout.reached_privileged[-1])
+
+
+def test_worlds_that_blow_up_teach_nothing(demos: Path):
+    """What was done in such a step and where it led may be anything."""
+    learned = []
+    for garbage in (0.0, 1.0):
+        trainer = Trainer("lifting", small(demos, 1), 0)
+        collect = trainer.collector.collect
+
+        def spoilt(collect=collect, garbage=garbage):
+            rollout, seconds = collect()
+            rollout.diverged[3, ::2] = True
+            rollout.ended[3, ::2] = True
+            rollout.actions[3, ::2] += garbage
+            rollout.reached_privileged[3, ::2] += 1e6 * garbage
+            return rollout, seconds
+
+        trainer.collector.collect = spoilt
+        row = next(iter(trainer.steps()))
+        networks = trainer.policy.state_dict(), trainer.critic.state_dict(), trainer.imitation.content()
+        learned.append((*networks, row["kl"]))
+    assert_same(learned[0], learned[1])
+
+
+def test_the_imitation_reward_is_centred(demos: Path):
+    for centred in (True, False):
+        trainer = Trainer("lifting", small(demos, imitation=ImitationConfig(weight=1.0, batch=32, centred=centred)), 0)
+        rollout, _ = trainer.collector.collect()
+        hybrid, imitation, _ = trainer.imitation.reward(rollout, trainer.generators["own"])
+        assert imitation is not None
+        assert imitation.mean() > 0.1
+        torch.testing.assert_close(hybrid, imitation - imitation.mean() if centred else imitation)
+
+
+def test_interrupted_runs_are_saved_first(demos: Path, tmp_path: Path):
+    config = small(demos, checkpoint_every=1000)
+    run = new_run(tmp_path, config, "stopped")
+
+    def interrupt(row: dict[str, object]) -> None:
+        if row["iteration"] == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train("lifting", "laptop", config, run, report=interrupt)
+    assert load_checkpoint(run.latest_checkpoint)["iteration"] == 2
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    train("lifting", "laptop", config, Run.open(run.path), resume=True)
+    assert [row["iteration"] for row in Run.open(run.path).metrics()] == [1, 2, 3, 4]
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(demos: Path, tmp_path: Path):
+    config = small(demos, checkpoint_every=1000)
+    run = new_run(tmp_path, config, "killed")
+
+    def die(row: dict[str, object]) -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        train("lifting", "laptop", config, run, report=die)
+    train("lifting", "laptop", config, Run.open(run.path), resume=True)
+    assert [row["iteration"] for row in Run.open(run.path).metrics()] == [1, 2, 3, 4]
+
+
+def test_resumed_with_other_demonstrations_or_another_camera(
+    demos: Path, demonstrations: list[Episode], tmp_path: Path
+):
+    content = Trainer("lifting", small(demos), 0).content()
+    other = tmp_path / "other.hdf5"
+    write_demonstrations(other, make_task("lifting", StagedTask), demonstrations[:2])
+    with pytest.raises(VisuomotorError, match="does not hold the demonstrations that this run began with"):
+        Trainer("lifting", small(other), 0).restore(content)
+    with pytest.raises(VisuomotorError, match=r"another camera \(supersampling 1, now 2\)"):
+        Trainer("lifting", small(demos, policy=PolicyConfig(supersampling=2)), 0).restore(content)
 
 
 def test_learning_rates_fall_to_what_is_left(demos: Path):
@@ -197,12 +301,36 @@ def test_what_a_user_can_get_wrong(demos: Path, demonstrations: list[Episode], t
         ImitationConfig(weight=1.5)
     with pytest.raises(VisuomotorError, match="between 0"):
         ImitationConfig(weight=float("nan"))
-    with pytest.raises(VisuomotorError, match="above 0"):
-        PpoConfig(last_learning_rate=0.0)
+    for make in (
+        lambda: PpoConfig(last_learning_rate=0.0),
+        lambda: PpoConfig(discount=1.5),
+        lambda: PpoConfig(learning_rate=float("nan")),
+        lambda: PpoConfig(rollout=0),
+        lambda: PpoConfig(clip=-0.1),
+        lambda: CriticConfig(minibatches=0),
+        lambda: CurriculumConfig(steps=0),
+        lambda: SightConfig(batch=0),
+        lambda: CloningConfig(renderings=0),
+        lambda: PolicyConfig(image_size=3),
+        lambda: PpoGailConfig(checkpoint_every=0),
+        lambda: PpoGailConfig(worlds=2),  # of which four minibatches cannot be made
+    ):
+        with pytest.raises(VisuomotorError, match="must be between"):
+            make()
+    with pytest.raises(VisuomotorError, match="would learn nothing"):
+        PpoGailConfig(control_steps=0)
     with pytest.raises(VisuomotorError, match="visuomotor demos script lifting"):
         Trainer("lifting", small(None), 0)
     with pytest.raises(VisuomotorError, match="stacking"):
         Trainer("stacking", small(demos), 0)
+    failed = tmp_path / "failed.hdf5"
+    write_demonstrations(
+        failed,
+        make_task("lifting", StagedTask),
+        [dataclasses.replace(episode, success=False) for episode in demonstrations],
+    )
+    with pytest.raises(VisuomotorError, match="ends in success"):
+        Trainer("lifting", small(failed), 0)
     silent = tmp_path / "states.hdf5"
     write_demonstrations(
         silent,

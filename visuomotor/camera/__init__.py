@@ -1,5 +1,6 @@
 """Pixels for many worlds at once."""
 
 from visuomotor.camera.camera import Camera, Frame
+from visuomotor.camera.view import check_view, describe_view
 
-__all__ = ["Camera", "Frame"]
+__all__ = ["Camera", "Frame", "check_view", "describe_view"]

@@ -2,13 +2,15 @@
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import tyro
 from tyro.conf import Positional
+
+from visuomotor.errors import VisuomotorError
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Bench:
     size: int = 64
     """Side of the images in pixels (camera)."""
     worlds: int | None = None
-    """How many worlds at once (camera, engine, env, ppo-gail); by default 64, for the last two 256."""
+    """How many worlds at once (camera, engine, env, ppo-gail); by default 64, for env 256, for ppo-gail 128."""
     seconds: float = 15.0
     """How long to measure (env, ppo-gail)."""
     seed: int = 0
@@ -36,6 +38,8 @@ class Bench:
 
 def run(arguments: list[str]) -> None:
     options = tyro.cli(Bench, prog="visuomotor bench", args=arguments)
+    if options.worlds is not None and options.worlds < 1:
+        raise VisuomotorError(f"--worlds must be at least 1, not {options.worlds}")
 
     from visuomotor.runs.atomic import write_atomically
     from visuomotor.runs.provenance import cores, git_commit, hardware, versions
@@ -98,15 +102,9 @@ def _print_table(measured: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from visuomotor.runs import flatten
+
     table = Table(show_header=False)
-    for name, value in _flat(measured):
+    for name, value in flatten(measured).items():
         table.add_row(name, f"{value:,.4g}" if isinstance(value, float) else str(value))
     Console().print(table)
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value

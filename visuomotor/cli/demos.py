@@ -41,6 +41,8 @@ class Script:
     """Store images (64 x 64) and proprioception too; otherwise they are rendered from the states when needed."""
     actions: bool = True
     """Store the actions; states are enough for curriculum and imitation reward."""
+    overwrite: bool = False
+    """Replace the file if there is one."""
     keep_failures: bool = False
     """Keep episodes that do not end in success as well; otherwise they are replaced."""
 
@@ -94,6 +96,8 @@ def script(arguments: list[str]) -> int:
         raise VisuomotorError(f"--episodes must be at least 1, not {options.episodes}")
     task = make_task(options.task, StagedTask)
     path = options.out or Path("demos") / f"{task.name}.hdf5"
+    if path.exists() and not options.overwrite:
+        raise VisuomotorError(f"{path} is there already; give --overwrite, or another --out")
     generator = torch.Generator().manual_seed(options.seed)
     episodes, rate = record(task, options.episodes, generator, options.keep_failures)
     observations = None
@@ -138,7 +142,8 @@ def replay(arguments: list[str]) -> int:
         if not 0 <= options.episode < len(episodes):
             raise VisuomotorError(f"{options.file} has episodes 0 to {len(episodes) - 1}, not {options.episode}")
         episodes = [episodes[options.episode]]
-    pictures = replaying.Replay(task, options.size or (128 if options.grid else 320), supersampling=2)
+    size = (128 if options.grid else 320) if options.size is None else options.size
+    pictures = replaying.Replay(task, size, supersampling=2)
     clips = [pictures.images(episode) for episode in episodes]
     frames = grid(clips, [episode.success for episode in episodes]) if options.grid else clips[0]
     print(write_video(options.out, frames, 1 / task.control_period))
@@ -155,7 +160,8 @@ def check(arguments: list[str]) -> int:
     for index, result in enumerate(results):
         print(f"demo_{index}: {result}")
     failed = sum(not result.passed for result in results)
-    print(f"{len(results) - failed} of {len(results)} episodes passed")
+    succeeded = sum(result.succeeded for result in results)
+    print(f"{len(results) - failed} of {len(results)} episodes passed; {succeeded} of them end in success")
     return int(failed > 0)
 
 
@@ -179,7 +185,9 @@ def _tell(path: Path, demonstrations: "Demonstrations") -> None:
     print(f"  success: {sum(episode.success for episode in episodes)} of {len(episodes)}")
     print(f"  length: {seconds[0]:.1f} to {seconds[-1]:.1f} s, mean {sum(seconds) / len(seconds):.1f} s")
     print(f"  states by stage: {', '.join(parts)}")
-    print(f"  actions: {'yes' if episodes[0].actions is not None else 'no, only states'}")
+    with_actions = sum(episode.actions is not None for episode in episodes)
+    told = {0: "no, only states", len(episodes): "yes"}.get(with_actions, f"in {with_actions} episodes")
+    print(f"  actions: {told}")
     print(
         f"  mean return: {demonstrations.mean_return:.1f} over {facts['steps']} steps (longer episodes cut there, "
         "shorter ones going on at their last reward)"

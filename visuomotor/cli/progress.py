@@ -8,37 +8,47 @@ from typing import Any
 
 _LABELS = {
     "cost": "cost of a trajectory",
-    "kl": "KL of the update / bound",
-    "predicted_improvement": "improvement predicted / actual",
+    "kl": "KL of the update",
+    "kl_coefficient": "coefficient of its penalty",
+    "predicted_improvement": "improvement predicted",
     "policy_kl": "KL policy to trajectory",
     "success": "success so far",
     "success_random": "success from random starts",
-    "task_return": "task return from random starts",
-    "discriminator_demonstration_accuracy": "discriminator right on demonstrations / policy",
+    "task_return": "task return",
+    "imitation_return": "imitation return",
+    "auxiliary_error": "error of seen positions (m)",
+    "value_loss": "loss of the critic",
+    "divergences": "worlds that blew up",
+    "discriminator_demonstration_accuracy": "discriminator right on demonstrations",
 }
-_PAIRS = {
-    "kl": "kl_bound",
-    "predicted_improvement": "actual_improvement",
-    "discriminator_demonstration_accuracy": "discriminator_policy_accuracy",
+_PARTNERS = {  # shown in the same row, after what they are called there
+    "kl": ("kl_bound", "bound"),
+    "predicted_improvement": ("actual_improvement", "actual"),
+    "task_return": ("human_return", "demonstrations"),
+    "discriminator_demonstration_accuracy": ("discriminator_policy_accuracy", "policy"),
 }
-_HIDDEN = {"phase", "iteration", "iterations", "fraction", *_PAIRS.values()}
+_GROUPS = {  # by what their names begin with: one row of shares
+    "stage_": "steps by stage",
+    "curriculum_": "got on from demonstrated",
+    "seconds_": "time",
+}
+_WHERE = {"phase", "iteration", "iterations", "fraction", "elapsed_seconds"}
+_IN_THE_LOG_ONLY = {"discriminator_loss", "discriminator_penalty", "surrogate", "gradient_norm", "task_reward"} | {
+    f"discriminator_{who}_mean" for who in ("demonstration", "policy")
+}
 
 
 class Progress:
     """Shows what `update` was told last, with the time elapsed and the time left.
 
-    Use as a context manager. On a terminal a small table is kept up to date; elsewhere each update is one line.
-
-    Args:
-        total_seconds_estimate: how long the whole may take, for the time left until the trainer has reported two
-            values of `fraction`.
+    Use as a context manager. On a terminal a small table is kept up to date; elsewhere each update is one line with all
+    numbers.
     """
 
-    def __init__(self, total_seconds_estimate: float | None = None):
-        self._estimate = total_seconds_estimate
+    def __init__(self) -> None:
         self._start = time.monotonic()
         self._row: dict[str, Any] = {"phase": "starting"}
-        self._first: tuple[float, float] | None = None
+        self._first: tuple[str | None, float, float] | None = None
         self._live: Any = None
 
     def __enter__(self) -> "Progress":
@@ -61,33 +71,36 @@ class Progress:
         Args:
             phase: what is being done, such as `pose pretraining` or `badmm`.
             iteration: its number within the phase.
-            numbers: `cost`, `kl`, `kl_bound`, `predicted_improvement`, `actual_improvement`, `policy_kl`, `success`
-                (0 to 1), `iterations` (of the phase), `fraction` (of the whole run that is done), and any other
-                number, which is shown under its own name.
+            numbers: `iterations` (of the phase), `fraction` (of the whole run that is done, 0 to 1), and any other
+                number, which is shown under its own name or what `_LABELS` calls it; `success...` are shares.
         """
         self._row = {"phase": phase, "iteration": iteration, **numbers}
-        if self._first is None and "fraction" in numbers:
-            self._first = self._elapsed(), numbers["fraction"]
+        scope, done = self._done()
+        if done is not None and (self._first is None or self._first[0] != scope):
+            self._first = scope, self._elapsed(), done
         if self._live is None:
             print(self.line(), flush=True)
 
     def line(self) -> str:
         """The state as one plain line."""
-        numbers = " ".join(f"{name} {text}" for name, text in self._numbers().items())
-        left = self._seconds_left()
-        times = _clock(self._elapsed()) + (f" ({_clock(left)} left)" if left is not None else "")
-        return " ".join(filter(None, (times, self._where(), numbers)))
+        numbers = (f"{name} {_text(name, value)}" for name, value in self._row.items() if _is_shown(name, value))
+        return " ".join(filter(None, (self._times(), self._where(), *numbers)))
 
     def __rich__(self) -> Any:
         from rich.panel import Panel
         from rich.table import Table
 
+        elsewhere = _IN_THE_LOG_ONLY | {partner for partner, _ in _PARTNERS.values()}
+        elsewhere = _IN_THE_LOG_ONLY | {partner for partner, _ in _PARTNERS.values()}
         table = Table.grid(padding=(0, 2))
-        for name, text in self._numbers().items():
-            table.add_row(_LABELS.get(name, name.replace("_", " ")), text)
-        left = self._seconds_left()
-        table.add_row("elapsed", _clock(self._elapsed()))
-        table.add_row("left, about", _clock(left) if left is not None else "unknown")
+        table.add_row("time", self._times())
+        for name, value in self._row.items():
+            group = next((prefix for prefix in _GROUPS if name.startswith(prefix)), None)
+            if group is not None:
+                if name == next(other for other in self._row if other.startswith(group)):
+                    table.add_row(_GROUPS[group], self._shares(group))
+            elif _is_shown(name, value) and name not in elsewhere:
+                table.add_row(_LABELS.get(name, name.replace("_", " ")), self._with_partner(name, value))
         return Panel(table, title=self._where(), title_align="left", expand=False)
 
     def _where(self) -> str:
@@ -96,27 +109,37 @@ class Progress:
             return str(self._row["phase"])
         return f"{self._row['phase']} {number}" + (f"/{count}" if count is not None else "")
 
-    def _numbers(self) -> dict[str, str]:
-        """Name and text of what there is to show; a value and its bound share one entry."""
-        shown = {}
-        for name, value in self._row.items():
-            if name in _HIDDEN or value is None:
-                continue
-            shown[name] = f"{100 * value:.0f}%" if name.startswith("success") else _text(value)
-            partner = self._row.get(_PAIRS.get(name, ""))
-            if partner is not None:
-                shown[name] += f" / {_text(partner)}"
-        return shown
+    def _shares(self, prefix: str) -> str:
+        values = {name.removeprefix(prefix): value for name, value in self._row.items() if name.startswith(prefix)}
+        whole = sum(values.values()) if prefix == "seconds_" else 1.0
+        return ", ".join(f"{name} {100 * value / max(whole, 1e-9):.0f}%" for name, value in values.items())
+
+    def _with_partner(self, name: str, value: Any) -> str:
+        partner, called = _PARTNERS.get(name, ("", ""))
+        text = _text(name, value)
+        return f"{text} ({called} {_text(partner, self._row[partner])})" if self._row.get(partner) is not None else text
+
+    def _times(self) -> str:
+        left = self._seconds_left()
+        of = "" if "fraction" in self._row else " of this phase"
+        return _clock(self._elapsed()) + (f" ({_clock(left)} left{of})" if left is not None else "")
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._start
 
+    def _done(self) -> tuple[str | None, float | None]:
+        """How much of what is done: of the whole run (None) where the row knows, else of the phase."""
+        if "fraction" in self._row:
+            return None, self._row["fraction"]
+        number, count = self._row.get("iteration"), self._row.get("iterations")
+        return self._row["phase"], number / count if number is not None and count else None
+
     def _seconds_left(self) -> float | None:
-        fraction = self._row.get("fraction")
-        if self._first is not None and fraction is not None and fraction > self._first[1]:
-            # Not from the beginning: what came before has its own pace, and a resumed run begins in the middle.
-            return (self._elapsed() - self._first[0]) * (1 - fraction) / (fraction - self._first[1])
-        return max(0.0, self._estimate - self._elapsed()) if self._estimate is not None else None
+        scope, done = self._done()
+        if self._first is None or done is None or self._first[0] != scope or done <= self._first[2]:
+            return None
+        # Not from the beginning: what came before has its own pace, and a resumed run begins in the middle.
+        return (self._elapsed() - self._first[1]) * (1 - done) / (done - self._first[2])
 
 
 def show(progress: Progress, row: Mapping[str, Any]) -> None:
@@ -124,8 +147,16 @@ def show(progress: Progress, row: Mapping[str, Any]) -> None:
     progress.update(**{name: value for name, value in row.items() if not isinstance(value, list | tuple | dict)})
 
 
-def _text(value: Any) -> str:
-    return f"{float(value):.4g}" if not isinstance(value, str | int) else str(value)
+def _is_shown(name: str, value: Any) -> bool:
+    return name not in _WHERE and value is not None
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, str | int):
+        return f"{value:,}" if isinstance(value, int) else value
+    if name.startswith("success") or name.endswith("_accuracy"):
+        return f"{100 * value:.0f}%"
+    return f"{float(value):.4g}"
 
 
 def _clock(seconds: float) -> str:

@@ -26,10 +26,10 @@ METHODS: dict[str, tuple[str, str]] = {
 class Train(Generic[Config]):
     """Train a policy. Every field of the method's config is an option; the defaults shown are the preset's."""
 
-    task: Positional[str]
+    task: Annotated[Positional[str], tyro.conf.arg(metavar="TASK")]
     """Name of the task (`visuomotor tasks` lists them)."""
     preset: str = "laptop"
-    """Named set of defaults: `laptop` (two cores), `paper` (the paper's numbers), ..."""
+    """Named set of defaults: `laptop` (two cores), `paper` (the paper's numbers), `gpu`."""
     seed: int = 0
     """Of every random draw; the same seed on the same CPU gives the same policy, bit for bit."""
     name: str | None = None
@@ -121,10 +121,11 @@ def _resumed(
     folder = Run.open(early.resume)
     if folder.method != method:
         raise VisuomotorError(f"{early.resume} is a run of {folder.method}; use visuomotor train {folder.method}")
-    if early.preset is not None or [word for word in rest if word != folder.task]:
+    surplus = [word for word in rest if word != folder.task] + ["--preset"] * (early.preset is not None)
+    if surplus:
         raise VisuomotorError(
-            f"a resumed run keeps its task ({folder.task}), preset, seed and config: leave out "
-            f"{' '.join(rest) or '--preset'}, or train a new run"
+            f"a resumed run keeps its task ({folder.task}), preset, seed and config: leave out {' '.join(surplus)}, "
+            "or train a new run"
         )
     config = folder.config(type(next(iter(presets.values()))))
     return folder.task, folder.preset, config, folder
@@ -146,6 +147,9 @@ def _train(package: str, task: str, preset: str, config: Any, folder: Any, resum
             print(f"\ngo on with: visuomotor train {folder.method} --resume {folder.path}", file=sys.stderr)
         else:
             print(f"\nno checkpoint yet; {folder.path} can be deleted", file=sys.stderr)
+        raise
+    except VisuomotorError:
+        folder.remove_if_unused()  # a mistake that was noticed late: its name is free again
         raise
     finally:
         folder.close()

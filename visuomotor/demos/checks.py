@@ -21,12 +21,14 @@ class EpisodeCheck:
             them; None where no actions were recorded, so that there is nothing to compare.
         stages: how many states are in another stage than recorded.
         rewards: how many rewards are not those of their stage.
-        success: whether the recorded success is right.
+        succeeded: whether the episode ends in success.
+        success: whether that was recorded.
     """
 
     error: float | None
     stages: int
     rewards: int
+    succeeded: bool
     success: bool
 
     @property
@@ -46,7 +48,7 @@ class EpisodeCheck:
         if faults:
             return "FAILED: " + "; ".join(faults)
         replayed = "no actions to replay" if self.error is None else f"states reproduce to {self.error:.1g}"
-        return f"passed: {replayed}, stages agree"
+        return f"passed: {replayed}, stages agree, {'succeeds' if self.succeeded else 'does NOT succeed'}"
 
 
 def check(demonstrations: Demonstrations, task: StagedTask) -> list[EpisodeCheck]:
@@ -57,9 +59,11 @@ def check(demonstrations: Demonstrations, task: StagedTask) -> list[EpisodeCheck
 
 def _check_episode(episode: Episode, replay: Replay) -> EpisodeCheck:
     stages = replay.readings(episode).stage
+    succeeded = bool(replay.task.success(stages[-1]))
     return EpisodeCheck(
         error=None if episode.actions is None else float((replay.successors(episode) - episode.states[1:]).abs().max()),
         stages=int((stages != episode.stages).sum()),
         rewards=int((replay.task.reward(stages)[1:] != episode.rewards).sum()),
-        success=bool(replay.task.success(stages[-1])) == episode.success,
+        succeeded=succeeded,
+        success=succeeded == episode.success,
     )

@@ -146,7 +146,7 @@ def _opened(path: Path) -> Generator[Any]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError) as error:  # h5py has them all
         raise VisuomotorError(f"{path} is damaged or cut short ({error}); copy it again or record it anew") from error
 
 

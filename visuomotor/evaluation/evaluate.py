@@ -57,6 +57,8 @@ def evaluate(run: Run, protocol: str, trials: int = 100, seed: int = 0, video: b
         command=f"visuomotor evaluate {run.path} --protocol {protocol} --trials {trials}",
         settings=_settings(run, presets),
         training_commit=run.facts.get("commit"),
+        trial_seed=seed,
+        control_steps=done.control_steps,
         mean_final_distance_m=done.mean_final_distance_m,
         stages=done.stages,
         mean_return=done.mean_return,

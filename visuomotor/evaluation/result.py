@@ -47,6 +47,10 @@ class Result:
     """What the run's config changes in its preset, such as `imitation.weight 0.0`."""
     training_commit: str | None = None
     """Commit of the code that trained the policy, where known."""
+    trial_seed: int = 0
+    """Seed of the trials."""
+    control_steps: int | None = None
+    """How long the policy was trained, in control steps, where a method counts these."""
     mean_final_distance_m: float | None = None
     """Mean distance to the goal at the end of a trial, where the task has one."""
     training_seconds: float | None = None

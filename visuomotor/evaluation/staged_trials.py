@@ -36,7 +36,13 @@ def staged_trials(run: Run, protocol: str, trials: int, generator: torch.Generat
             parts.append(_run_episodes(trained, episodes))
     last, furthest, returns = (torch.cat(part) for part in zip(*parts, strict=True))
     reached = {name: int((furthest >= stage).sum()) for stage, name in enumerate(task.stages)}
-    return Trials(task.success(last), stages=reached, mean_return=returns.mean().item(), film=film)
+    return Trials(
+        task.success(last),
+        stages=reached,
+        mean_return=returns.mean().item(),
+        control_steps=trained.control_steps,
+        film=film,
+    )
 
 
 @torch.inference_mode()

@@ -75,7 +75,8 @@ def draw_curves(path: Path | str, histories: Sequence[Rows]) -> Path | None:
 
 
 def draw_comparison(path: Path | str, groups: Mapping[str, Sequence[Rows]], name: str) -> Path | None:
-    """A PNG of one metric, a line and a band for each group of seeds; None where no group holds the metric.
+    """A PNG of one metric, a line and a band for each group of seeds; None where no group holds the metric. Beside task
+    returns is a line for the demonstrations'.
 
     Args:
         groups: by what the legend calls them, `Run.metrics()` of each seed: say with imitation, and without.
@@ -86,7 +87,11 @@ def draw_comparison(path: Path | str, groups: Mapping[str, Sequence[Rows]], name
         return None
     panel = next((panel for panel in PANELS if name in panel.lines), Panel(name.replace("_", " "), {name: name}))
     figure = Figure(figsize=(6.0, 3.6), dpi=130, layout="constrained", facecolor="white")
-    _draw_lines(figure.add_subplot(), panel, found)
+    axes = figure.add_subplot()
+    humans = series([rows for histories in groups.values() for rows in histories], "human_return")
+    if name == "task_return" and not humans.empty:
+        axes.axhline(float(humans.values.mean()), color="black", linestyle="--", linewidth=1.0, label="demonstrations")
+    _draw_lines(axes, panel, found)
     return _save(figure, path)
 
 

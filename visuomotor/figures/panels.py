@@ -32,7 +32,10 @@ PANELS = (
     Panel("success rate", {"success": "of the conditions", "success_random": "from random starts"}, share=True),
     Panel("supervised loss", {"supervised_loss": "policy", "pose_loss": "pose network"}, log=True),
     Panel("error of cloned actions", {"action_error": "in parts of the limit"}, log=True),
-    Panel("return of an episode", {"task_return": "task, from random starts", "imitation_return": "imitation"}),
+    Panel(
+        "return of an episode from a random start",
+        {"task_return": "task", "human_return": "task, demonstrations", "imitation_return": "imitation"},
+    ),
     Panel(
         "share of steps in a stage",
         {"stage_reached": "reached", "stage_lifted": "lifted", "stage_stacked": "stacked"},

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from visuomotor.errors import VisuomotorError
 from visuomotor.gps.supervised import FitConfig
+from visuomotor.runs.config import within
 
 
 @dataclass(frozen=True)
@@ -119,10 +119,6 @@ class GpsConfig:
     end_to_end: EndToEndConfig = field(default_factory=EndToEndConfig)
 
     def __post_init__(self) -> None:
-        def within(name: str, value: float, low: float, high: float) -> None:
-            if not low <= value <= high:
-                raise VisuomotorError(f"{name} must be between {low} and {high}, not {value}")
-
         within("image.size", self.image.size, 24, 1024)
         within("image.distractors", self.image.distractors, 0, 100)
         within("image.supersampling", self.image.supersampling, 1, 8)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from visuomotor.camera import Camera
+from visuomotor.camera import Camera, check_view, describe_view
 from visuomotor.engine import Engine
 from visuomotor.errors import VisuomotorError
 from visuomotor.gps.config import GpsConfig, ImageConfig
@@ -30,21 +30,17 @@ def load_trained(run: Run) -> Trained:
 
     Raises:
         VisuomotorError: no checkpoint, another method's or task's, one from before the policy was trained at all, or
-            one whose images differ from the run's config.
+            one that was trained with another camera.
     """
     content = load_checkpoint(run.latest_checkpoint, expect={"method": "gps", "task": run.task})
     image = run.config(GpsConfig).image
-    if content["image_size"] != image.size:
-        raise VisuomotorError(
-            f"the policy of {run.path} was trained on {content['image_size']}x{content['image_size']} images, "
-            f"but its config.json says {image.size}; restore config.json or train again"
-        )
+    task = make_task(run.task, ConditionedTask)
+    check_view(content["view"], describe_view(task.model, task.camera, image.size, image.supersampling), str(run.path))
     if content["phase"] not in ("policy", "done") or (content["phase"], content["iteration"]) == ("policy", 0):
         raise VisuomotorError(
             f"the policy of {run.path} has not been trained yet (phase {content['phase']}); "
             f"go on with visuomotor train gps --resume {run.path}"
         )
-    task = make_task(run.task, ConditionedTask)
     policy = VisuomotorPolicy(task.proprioception_size, task.action_size)
     policy.load_state_dict(content["policy"])
     pose_network = PoseNetwork()

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from visuomotor.camera import Camera
+from visuomotor.camera import Camera, check_view, describe_view
 from visuomotor.errors import VisuomotorError
 from visuomotor.gps.badmm import BadmmState, initial_state, iterate
 from visuomotor.gps.checkpointing import from_plain, to_plain
@@ -32,8 +32,9 @@ def train(
     same policy, bit for bit, on the same kind of CPU with as many threads.
     """
     trainer = Trainer(task_name, config, run.seed)
-    if resume and run.latest_checkpoint.exists():
-        trainer.restore(load_checkpoint(run.latest_checkpoint, expect={"method": "gps", "task": task_name}))
+    if resume:
+        if run.latest_checkpoint.exists():
+            trainer.restore(load_checkpoint(run.latest_checkpoint, expect={"method": "gps", "task": task_name}))
         run.truncate_metrics(trainer.logged)
     for row in trainer.steps():
         run.log(row)
@@ -169,8 +170,7 @@ class Trainer:
             "solved": self.solved,
             "elapsed": self.elapsed,
             "logged": self.logged,
-            "renderer": "cpu",
-            "image_size": self.config.image.size,
+            "view": self._view,
             "generators": generator_states({"training": self.generator}),
             "pose_network": dict(self.pose_network.state_dict()),
             "pose_optimiser": None if training is None else training.optimiser.state_dict(),
@@ -181,11 +181,7 @@ class Trainer:
 
     def restore(self, content: dict[str, Any]) -> None:
         """Go back to where `content` was taken."""
-        if content["image_size"] != self.config.image.size:
-            raise VisuomotorError(
-                f"the checkpoint was trained on {content['image_size']} pixels, the config says "
-                f"{self.config.image.size}; resume with the run's own config"
-            )
+        check_view(content["view"], self._view, "this checkpoint")
         self.phase, self.iteration = content["phase"], content["iteration"]
         self.solved = content["solved"]
         self.elapsed, self.logged = content["elapsed"], content["logged"]
@@ -199,6 +195,11 @@ class Trainer:
             training.epoch = self.iteration
         if content["badmm"] is not None:
             self.state = from_plain(BadmmState, content["badmm"])
+
+    @property
+    def _view(self) -> dict[str, Any]:
+        image = self.config.image
+        return describe_view(self.task.model, self.task.camera, image.size, image.supersampling)
 
 
 def _device(name: str) -> torch.device:

@@ -32,7 +32,7 @@ class AdaptiveKl:
             )
 
     def update(self, measured: float) -> None:
-        """Adjust the weight to the mean KL divergence that an iteration ended with."""
+        """Adjust the weight to the mean KL divergence of an iteration's last epoch."""
         if not math.isfinite(measured):
             raise VisuomotorError(
                 f"the policy moved by a KL divergence of {measured}: training diverged; lower the learning rate"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from visuomotor.demos import Episode
 from visuomotor.demos.replay import Replay
@@ -15,11 +16,11 @@ from visuomotor.tasks import StagedTask
 
 
 class Cloning:
-    """Regression of the policy's mean on demonstrated actions, over sequences that begin anywhere in an episode.
-
-    Every demonstration is rendered several times, each time with other looks.
+    """Regression of the policy's mean on demonstrated actions, over whole episodes, so that its memory is what it will
+    be when it acts. Every demonstration is rendered several times, each time with other looks.
 
     Args:
+        vary: whether looks differ at all.
         looks: of which they are drawn; the same generator gives the same images.
     """
 
@@ -30,6 +31,7 @@ class Cloning:
         config: CloningConfig,
         image_size: int,
         supersampling: int,
+        vary: bool,
         looks: torch.Generator,
     ):
         self.config = config
@@ -39,7 +41,7 @@ class Cloning:
         self._proprioception = [each.proprioception for each in readings]
         self._objects = [each.objects for each in readings]
         self._images = [
-            [replay.images(episode, task.draw(1, looks).looks) for episode in episodes]
+            [replay.images(episode, (task.draw(1, looks) if vary else task.plain(1)).looks) for episode in episodes]
             for _ in range(config.renderings)
         ]
 
@@ -55,12 +57,12 @@ class Cloning:
             The mean squared error of actions, in parts of their limits.
         """
         device = policy.log_std.device
-        images, readings, objects, actions = (part.to(device) for part in self._minibatch(generator))
-        starts = torch.zeros(images.shape[:2], dtype=torch.bool, device=device)
+        images, readings, objects, actions, valid = (part.to(device) for part in self._minibatch(generator))
         features = policy.see(images)
+        starts = torch.zeros_like(valid)
         unrolled = policy.unroll(features, readings, policy.initial_state(images.shape[1]), starts)
-        error = (unrolled.mean - actions).square().mean()
-        seen, _ = sight_loss(policy, features, objects)
+        error = (unrolled.mean - actions)[valid].square().mean()
+        seen, _ = sight_loss(policy, features[valid], objects[valid])
         optimiser.zero_grad(set_to_none=True)
         (error + self.config.auxiliary_weight * seen).backward()
         torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
@@ -68,21 +70,18 @@ class Cloning:
         return float(error.detach())
 
     def _minibatch(self, generator: torch.Generator) -> list[Tensor]:
-        """Images, readings, objects and actions `(length, batch, ...)`."""
+        """Images, readings, objects and actions `(T, batch, ...)` of episodes that all begin at the first row, and
+        which of the rows `(T, batch)` there are: the shorter ones are filled up with zeros."""
 
-        def draw(count: int) -> int:
-            return int(torch.randint(count, (), generator=generator))
+        def draw(count: int) -> list[int]:
+            return torch.randint(count, (self.config.batch,), generator=generator).tolist()
 
-        length = min(self.config.length, *(len(actions) for actions in self._actions))
-        columns: list[tuple[Tensor, ...]] = []
-        for _ in range(self.config.batch):
-            rendering, episode = draw(len(self._images)), draw(len(self._actions))
-            first = draw(len(self._actions[episode]) - length + 1)
-            everything = (
-                self._images[rendering][episode],
-                self._proprioception[episode],
-                self._objects[episode],
-                self._actions[episode],
-            )
-            columns.append(tuple(values[first : first + length] for values in everything))
-        return [torch.stack(column, 1) for column in zip(*columns, strict=True)]
+        drawn = list(zip(draw(len(self._images)), draw(len(self._actions)), strict=True))
+        lengths = [len(self._actions[episode]) for _, episode in drawn]
+        columns = (
+            [self._images[rendering][episode] for rendering, episode in drawn],
+            *([each[episode] for _, episode in drawn] for each in (self._proprioception, self._objects, self._actions)),
+        )
+        valid = torch.arange(max(lengths))[:, None] < torch.tensor(lengths)
+        trimmed = ([rows[:length] for rows, length in zip(column, lengths, strict=True)] for column in columns)
+        return [*(pad_sequence(column) for column in trimmed), valid]

@@ -8,6 +8,10 @@ from visuomotor.errors import VisuomotorError
 from visuomotor.ppo_gail.curriculum import Choice
 from visuomotor.ppo_gail.discriminator import Penalty
 from visuomotor.ppo_gail.rewards import Form
+from visuomotor.runs.config import within
+
+_MANY = 10**12
+_TINY = 1e-9
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,13 @@ class PolicyConfig:
     """Logarithm of the first standard deviation of every action, in parts of its limit."""
     auxiliary_hidden: tuple[int, ...] = ()
     """Hidden layers of the head that predicts object positions; the paper says one layer, so none are hidden."""
+
+    def __post_init__(self) -> None:
+        within("policy.image_size", self.image_size, 20, 1024)
+        within("policy.supersampling", self.supersampling, 1, 8)
+        within("policy.initial_log_std", self.initial_log_std, -10, 2)
+        for width in self.auxiliary_hidden:
+            within("policy.auxiliary_hidden", width, 1, 100_000)
 
 
 @dataclass(frozen=True)
@@ -58,20 +69,28 @@ class PpoConfig:
     advantage: Literal["gae", "k-step"] = "gae"
     """Generalised advantages, or the K-step return of the paper."""
     gae_lambda: float = 0.95
+    """Lambda of generalised advantages: 1 sums rewards, 0 trusts the critic after a step."""
     entropy: float = 0.0
     """Weight of the policy's entropy."""
     largest_gradient: float = 1.0
     """Norm that a gradient is cut to."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.last_learning_rate <= 1:
-            raise VisuomotorError(
-                f"ppo.last_learning_rate is a share and must be above 0 and at most 1, not {self.last_learning_rate}"
-            )
-        if not 0 <= self.vision_epochs <= self.epochs:
-            raise VisuomotorError(f"ppo.vision_epochs must be between 0 and ppo.epochs, not {self.vision_epochs}")
-        if not 0 <= self.noise_correlation < 1:
-            raise VisuomotorError(f"ppo.noise_correlation must be at least 0 and below 1, not {self.noise_correlation}")
+        within("ppo.rollout", self.rollout, 1, 100_000)
+        within("ppo.epochs", self.epochs, 1, 1000)
+        within("ppo.minibatches", self.minibatches, 1, 100_000)
+        within("ppo.learning_rate", self.learning_rate, 0, 1)
+        within("ppo.vision_epochs (of ppo.epochs)", self.vision_epochs, 0, self.epochs)
+        within("ppo.vision_learning_rate", self.vision_learning_rate, 0, 1)
+        within("ppo.last_learning_rate", self.last_learning_rate, _TINY, 1)
+        within("ppo.noise_correlation", self.noise_correlation, 0, 0.999)
+        if self.clip is not None:
+            within("ppo.clip", self.clip, _TINY, 100)
+        within("ppo.kl_target", self.kl_target, _TINY, 100)
+        within("ppo.discount", self.discount, 0, 1)
+        within("ppo.gae_lambda", self.gae_lambda, 0, 1)
+        within("ppo.entropy", self.entropy, 0, 100)
+        within("ppo.largest_gradient", self.largest_gradient, _TINY, 1e9)
 
 
 @dataclass(frozen=True)
@@ -79,11 +98,20 @@ class CriticConfig:
     """The value function, which reads the simulator's state."""
 
     hidden: tuple[int, ...] = (300, 200)
+    """Widths of its layers."""
     learning_rate: float = 1e-3
     """Adam's."""
     epochs: int = 4
     """Passes over a rollout."""
     minibatches: int = 8
+    """Parts of the rollout's steps, each an update."""
+
+    def __post_init__(self) -> None:
+        for width in self.hidden:
+            within("critic.hidden", width, 1, 100_000)
+        within("critic.learning_rate", self.learning_rate, 0, 1)
+        within("critic.epochs", self.epochs, 1, 1000)
+        within("critic.minibatches", self.minibatches, 1, 100_000)
 
 
 @dataclass(frozen=True)
@@ -114,7 +142,14 @@ class ImitationConfig:
     gradient_penalty: float = 0.2
     """Weight; 0 for none."""
     penalty_on: Penalty = "demonstrations"
+    """Where the discriminator is kept flat: on demonstrations, or `interpolated` between these and the policy."""
     label_smoothing: float = 0.0
+    """How far demonstrations' labels are below 1."""
+
+    @property
+    def discriminates(self) -> bool:
+        """Whether there is a discriminator at all."""
+        return self.weight > 0 and self.source == "discriminator"
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight <= 1:
@@ -122,6 +157,12 @@ class ImitationConfig:
                 "imitation.weight must be between 0 (task reward only) and 1 (imitation reward only), "
                 f"not {self.weight}"
             )
+        within("imitation.clip", self.clip, _TINY, 1e6)
+        within("imitation.learning_rate", self.learning_rate, 0, 1)
+        within("imitation.updates", self.updates, 0, 100_000)
+        within("imitation.batch", self.batch, 1, 10**7)
+        within("imitation.gradient_penalty", self.gradient_penalty, 0, 1e6)
+        within("imitation.label_smoothing", self.label_smoothing, 0, 0.999)
 
 
 @dataclass(frozen=True)
@@ -136,15 +177,15 @@ class CurriculumConfig:
     steps: int = 60
     """Control steps of an episode that starts in a demonstrated state, at most the task's: what is left of the task is
     shorter then, and more starts are practised in the same time. Values bootstrap where it is cut."""
-    patience: int = 10
+    patience: int | None = 10
     """Such an episode is cut too after so many steps in other stages than its first one: a block that has been dropped
-    would else be most of what is practised."""
+    would else be most of what is practised. None: it is not."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.random_starts <= 1:
-            raise VisuomotorError(
-                f"curriculum.random_starts is a share and must be between 0 and 1, not {self.random_starts}"
-            )
+        within("curriculum.random_starts", self.random_starts, 0, 1)
+        within("curriculum.steps", self.steps, 1, _MANY)
+        if self.patience is not None:
+            within("curriculum.patience", self.patience, 1, _MANY)
 
 
 @dataclass(frozen=True)
@@ -164,6 +205,14 @@ class SightConfig:
     update_learning_rate: float = 3e-4
     """Adam's, of these; it falls as the policy's does."""
 
+    def __post_init__(self) -> None:
+        within("sight.lessons", self.lessons, 0, _MANY)
+        within("sight.batch", self.batch, 1, 1_000_000)
+        within("sight.random_starts", self.random_starts, 0, 1)
+        within("sight.learning_rate", self.learning_rate, 0, 1)
+        within("sight.updates", self.updates, 0, 1_000_000)
+        within("sight.update_learning_rate", self.update_learning_rate, 0, 1)
+
 
 @dataclass(frozen=True)
 class CloningConfig:
@@ -171,10 +220,8 @@ class CloningConfig:
 
     updates: int = 0
     """Gradient steps; 0 leaves it out. With control_steps 0 there is nothing else: the baseline."""
-    batch: int = 16
-    """Sequences in an update."""
-    length: int = 50
-    """Steps of a sequence."""
+    batch: int = 8
+    """Whole episodes in an update."""
     learning_rate: float = 3e-4
     """Adam's."""
     auxiliary_weight: float = 0.5
@@ -182,13 +229,20 @@ class CloningConfig:
     renderings: int = 8
     """How often each demonstration is rendered, each time with other looks."""
 
+    def __post_init__(self) -> None:
+        within("cloning.updates", self.updates, 0, _MANY)
+        within("cloning.batch", self.batch, 1, 1_000_000)
+        within("cloning.learning_rate", self.learning_rate, 0, 1)
+        within("cloning.auxiliary_weight", self.auxiliary_weight, 0, 1e6)
+        within("cloning.renderings", self.renderings, 1, 100_000)
+
 
 @dataclass(frozen=True)
 class PpoGailConfig:
     """Reinforcement and imitation learning."""
 
     demos: Path | None = None
-    """File of demonstrations (`visuomotor demos script TASK` makes one)."""
+    """File of demonstrations (`visuomotor demos script TASK` makes one). Those that do not succeed are left out."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the networks live; `auto` takes CUDA where there is one. Physics and pixels stay on the CPU."""
     control_steps: int = 8_000_000
@@ -208,13 +262,17 @@ class PpoGailConfig:
     cloning: CloningConfig = field(default_factory=CloningConfig)
 
     def __post_init__(self) -> None:
-        if self.worlds < self.ppo.minibatches:
-            raise VisuomotorError(f"{self.worlds} worlds cannot make {self.ppo.minibatches} minibatches; use more")
+        within("control_steps", self.control_steps, 0, _MANY)
+        within("worlds", self.worlds, 1, 10_000_000)
+        within("checkpoint_every", self.checkpoint_every, 1, _MANY)
+        within("ppo.minibatches (of worlds)", self.ppo.minibatches, 1, self.worlds)
+        within("critic.minibatches (of a rollout's steps)", self.critic.minibatches, 1, self.worlds * self.ppo.rollout)
+        if self.control_steps + self.sight.lessons + self.cloning.updates == 0:
+            raise VisuomotorError("this would learn nothing; give control_steps, sight.lessons or cloning.updates")
 
     @property
     def needs_demonstrations(self) -> bool:
-        discriminates = self.imitation.weight > 0 and self.imitation.source == "discriminator"
-        return discriminates or self.curriculum.random_starts < 1 or self.cloning.updates > 0
+        return self.imitation.discriminates or self.curriculum.random_starts < 1 or self.cloning.updates > 0
 
 
 LAPTOP = PpoGailConfig(imitation=ImitationConfig(weight=0.3), sight=SightConfig(lessons=20_000))
@@ -239,7 +297,7 @@ PRESETS: dict[str, PpoGailConfig] = {
             entropy=0.0,
         ),
         imitation=ImitationConfig(centred=False, learning_rate=1e-4, updates=5, gradient_penalty=0.0),
-        curriculum=CurriculumConfig(random_starts=0.5, choice="stages", steps=10_000, patience=10_000),
+        curriculum=CurriculumConfig(random_starts=0.5, choice="stages", steps=10_000, patience=None),
         sight=SightConfig(update_learning_rate=1e-4),
     ),
     "gpu": replace(LAPTOP, control_steps=30_000_000, worlds=512, checkpoint_every=20),

@@ -36,21 +36,23 @@ class Curriculum:
 
     Args:
         episodes: the demonstrations.
+        stages: how many the task has.
         random_starts: share of control steps in episodes that start at random; more where demonstrated starts are
             mastered. Where all episodes last equally long it is their probability, the paper's epsilon.
         steps: how long an episode from a demonstrated state lasts at most.
         random_steps: how long one from a random start does.
-        patience: how many of its steps may be in other stages than its first one; then it is over.
+        patience: how many of its steps may be in other stages than its first one; then it is over. None: all of them.
     """
 
     def __init__(
         self,
         episodes: Sequence[Episode],
+        stages: int,
         random_starts: float,
         steps: int,
         random_steps: int,
         choice: Choice = "frontier",
-        patience: int = 10_000,
+        patience: int | None = None,
     ):
         if not episodes:
             raise VisuomotorError("the demonstrations hold no episode; record some, or set curriculum.random_starts 1")
@@ -63,10 +65,10 @@ class Curriculum:
             name: torch.stack([episode.physics[name] for episode in episodes]) for name in episodes[0].physics
         }
         self._stage = torch.cat([episode.stages for episode in episodes])
-        self._last_stage = int(self._stage.max())
+        self._last_stage = stages - 1
         to_go = torch.cat([steps_to_go(episode.stages) for episode in episodes])
         self.parts: list[Tensor] = []
-        """State numbers of each part: stage by stage, within one from its end to its beginning."""
+        """State numbers of each part: stage by stage, within one from near the next stage to far from it."""
         for stage in self._stage.unique():
             states = (self._stage == stage).nonzero()[:, 0]
             states = states[to_go[states].argsort(stable=True)]

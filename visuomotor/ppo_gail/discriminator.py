@@ -32,7 +32,7 @@ class Discriminator(nn.Module):
     """D(s, a) = sigmoid(logit), the probability that a step is a demonstration's: tanh layers of 100 and 64.
 
     It sees object-centric features only. The arm's state gives a policy away by details that do not matter, so the task
-    leaves it out of the features (Zhu et al. 2018, III-B; sizes of the layers as in GAIL, Ho and Ermon 2016).
+    leaves it out of the features (Zhu et al. 2018, III-B).
 
     Features are normalised by their own statistics, demonstrations and policy in equal parts, which are part of the
     module's state. Actions are taken as they are.

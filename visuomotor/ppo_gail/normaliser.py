@@ -39,16 +39,8 @@ class RunningNormaliser(nn.Module):
             return torch.ones_like(self.mean)
         return (self.squares / self.count).sqrt().clamp(min=_SMALLEST_DEVIATION)
 
-    def update(self, rows: Tensor) -> None:
-        """Take in rows `(..., size)`."""
-        self.update_from_moments(*moments(rows))
-
     def update_from_moments(self, count: Tensor | float, mean: Tensor, squares: Tensor) -> None:
-        """Take in as many rows with this mean and this sum of squared deviations.
-
-        For statistics from several processes: each collects what is new to it in a normaliser of its own, sends its
-        `moments()`, and starts afresh.
-        """
+        """Take in as many rows with this mean and this sum of squared deviations: `moments(rows)`, of any process."""
         if mean.shape != self.mean.shape:
             raise VisuomotorError(f"this normaliser was made for {len(self.mean)} numbers a row, not {mean.shape[-1]}")
         if not (mean.isfinite().all() and squares.isfinite().all()):
@@ -63,10 +55,6 @@ class RunningNormaliser(nn.Module):
         self.squares += squares + shift.square() * (self.count * count / total)
         self.count.copy_(total)
 
-    def moments(self) -> Moments:
-        """Count, mean and sum of squared deviations, copies."""
-        return self.count.clone(), self.mean.clone(), self.squares.clone()
-
     def normalise(self, rows: Tensor) -> Tensor:
         """(rows - mean) / deviation, clipped at +-10, `(..., size)` in the rows' type."""
         return ((rows - self.mean) / self.deviation).clamp(-_CLIP, _CLIP).to(rows.dtype)
@@ -74,14 +62,6 @@ class RunningNormaliser(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """The same as `normalise`."""
         return self.normalise(rows)
-
-    def state(self) -> dict[str, Tensor]:
-        """Plain tensors for a checkpoint."""
-        return dict(zip(("count", "mean", "squares"), self.moments(), strict=True))
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Back to what `state` returned."""
-        self.load_state_dict(state)
 
 
 def moments(rows: Tensor) -> Moments:

@@ -124,8 +124,12 @@ def update_critic(
     ranks: Ranks,
     generator: torch.Generator,
 ) -> float:
-    """Regression of V(s) on returns `(N,)`, states `(N, P)`; returns the last epoch's mean squared error, in units of
-    the returns' variance."""
+    """Regression of V(s) on returns `(N,)`, states `(N, P)`; returns the last epoch's mean squared error over all
+    processes, in units of the returns' variance.
+
+    Args:
+        generator: of this process: others may have other numbers of steps.
+    """
     total = 0.0
     for _ in range(config.epochs):
         total = 0.0
@@ -136,5 +140,5 @@ def update_critic(
             loss.backward()
             ranks.sum_gradients(critic)
             optimiser.step()
-            total += float(loss.detach()) * ranks.count / config.minibatches
-    return total
+            total += float(loss.detach()) / config.minibatches
+    return float(ranks.sum(torch.tensor(total)))

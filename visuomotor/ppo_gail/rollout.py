@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,10 +17,14 @@ class Rollout:
 
     What was seen: images uint8; other_images, the same states in other looks (None where nobody learns from them);
     seen, the policy's features of the images; proprioception, privileged, features, objects, stage; starts: bool, the
-    step is the first of an episode. What was done: actions (unclipped); offsets, what the noise of earlier steps added
-    to the policy's means; means, offsets included; log_std `(A,)`, of what was added to these. What came of it:
-    task_reward; reached_privileged, the state that the step led to, before a new episode; ended, diverged: bool.
-    first_state `(W, S)`: the policy's before the first step; last_privileged `(W, P)`: what is seen after the last one.
+    step is the first of an episode; random_starts: bool, that episode began at random.
+
+    What was done: actions (unclipped); offsets, what the noise of earlier steps added to the policy's means; means,
+    offsets included; log_std `(A,)`, of what was added to these.
+
+    What came of it: task_reward; reached_privileged and reached_stage, of the state that the step led to, before a new
+    episode; ended, diverged: bool. first_state `(W, S)`: the policy's before the first step; last_privileged `(W, P)`:
+    what is seen after the last one.
     """
 
     images: Tensor
@@ -32,25 +36,18 @@ class Rollout:
     objects: Tensor
     stage: Tensor
     starts: Tensor
+    random_starts: Tensor
     actions: Tensor
     offsets: Tensor
     means: Tensor
     log_std: Tensor
     task_reward: Tensor
     reached_privileged: Tensor
+    reached_stage: Tensor
     ended: Tensor
     diverged: Tensor
     first_state: Tensor
     last_privileged: Tensor
-
-
-@dataclass
-class Finished:
-    """Whole episodes that ended in a rollout, one entry each: from a random start or not, last stage, task return."""
-
-    random_start: list[bool] = field(default_factory=list)
-    stage: list[int] = field(default_factory=list)
-    task_return: list[float] = field(default_factory=list)
 
 
 @dataclass
@@ -100,9 +97,6 @@ class Collector:
         self.device = policy.log_std.device
         self.state = policy.initial_state(worlds)
         self.starts = torch.ones(worlds, dtype=torch.bool)
-        self.returns = torch.zeros(worlds)
-        self.whole = episodes.elapsed == 0
-        """`(W,)` bool: the episode was seen from its beginning."""
         self._readings = episodes.read()
         size = policy.image_size
         # One buffer for all rollouts: fresh memory of this size is slow. Who keeps a rollout must copy its images.
@@ -110,10 +104,10 @@ class Collector:
         self._other_images = torch.empty_like(self._images) if other_looks else None
 
     @torch.no_grad()
-    def collect(self) -> tuple[Rollout, Finished, Seconds]:
+    def collect(self) -> tuple[Rollout, Seconds]:
         """K steps. The images are valid until the next call."""
         rows: list[dict[str, Tensor]] = []
-        finished, seconds = Finished(), Seconds()
+        seconds = Seconds()
         first_state = self.state.clone()
         log_std = innovation_log_std(self.policy.log_std.detach().cpu(), self.correlation)
         deviation = log_std.exp()
@@ -136,22 +130,22 @@ class Collector:
             actions = mean + self.noise
             decided = time.perf_counter()
             transition = self.episodes.advance(actions)
-            self.returns += transition.reward
             rows.append(
                 {
                     **{name: getattr(readings, name) for name in Readings.__dataclass_fields__},
                     "seen": seen,
                     "starts": self.starts,
+                    "random_starts": self.episodes.random_start,
                     "actions": actions,
                     "offsets": offsets,
                     "means": mean + offsets,
                     "task_reward": transition.reward,
                     "reached_privileged": transition.readings.privileged,
+                    "reached_stage": transition.readings.stage,
                     "ended": transition.ended,
                     "diverged": transition.diverged,
                 }
             )
-            self._note_finished(transition.ended, transition.diverged, transition.readings.stage, finished)
             self.episodes.restart(transition.ended)
             self.starts = transition.ended
             self._readings = self.episodes.read() if transition.ended.any() else transition.readings
@@ -167,16 +161,7 @@ class Collector:
             last_privileged=self._readings.privileged,
             **stacked,
         )
-        return rollout, finished, seconds
-
-    def _note_finished(self, ended: Tensor, diverged: Tensor, stage: Tensor, finished: Finished) -> None:
-        for world in ended.nonzero()[:, 0].tolist():
-            if self.whole[world] and not diverged[world]:
-                finished.random_start.append(bool(self.episodes.random_start[world]))
-                finished.stage.append(int(stage[world]))
-                finished.task_return.append(float(self.returns[world]))
-        self.returns[ended] = 0.0
-        self.whole |= ended
+        return rollout, seconds
 
     def content(self) -> dict[str, object]:
         """Everything that the next rollout depends on but policy and generators, in plain containers."""
@@ -185,8 +170,6 @@ class Collector:
             "state": self.state.cpu().clone(),
             "starts": self.starts.clone(),
             "noise": self.noise.clone(),
-            "returns": self.returns.clone(),
-            "whole": self.whole.clone(),
         }
 
     def restore(self, content: dict[str, object]) -> None:
@@ -195,5 +178,4 @@ class Collector:
         tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
         self.state = tensors["state"].to(self.device)
         self.starts, self.noise = tensors["starts"], tensors["noise"]
-        self.returns, self.whole = tensors["returns"], tensors["whole"]
         self._readings = self.episodes.read()

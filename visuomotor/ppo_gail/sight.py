@@ -38,7 +38,9 @@ class Lessons:
         vary: bool,
         seed: int,
     ):
-        starts = Curriculum(shown, config.random_starts, steps=1, random_steps=1, choice="stages") if shown else None
+        starts = None
+        if shown:
+            starts = Curriculum(shown, len(task.stages), config.random_starts, steps=1, random_steps=1, choice="stages")
         self._seed, self._generator = seed, torch.Generator()
         self._episodes = Episodes(
             task,

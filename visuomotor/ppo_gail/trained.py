@@ -1,14 +1,18 @@
 """What a run holds: the policy, and how it sees."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 
-from visuomotor.errors import VisuomotorError
+from visuomotor.camera import check_view, describe_view
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.ppo_gail.config import PolicyConfig, PpoGailConfig
 from visuomotor.runs import Run, load_checkpoint
 from visuomotor.tasks import Episodes, StagedTask, make_task
+
+CHECKPOINT: Final = {"method": "ppo-gail", "method_version": 2}
+"""What every checkpoint of this method says; the version changes with what else is in it."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,8 @@ class Trained:
     image_size: int
     supersampling: int
     vary: bool
+    control_steps: int
+    """How long the policy has been trained."""
 
     def episodes(self, worlds: int, generator: torch.Generator) -> Episodes:
         """Episodes from random starts, with the images that the policy was trained on."""
@@ -50,17 +56,16 @@ def load_trained(run: Run) -> Trained:
     """The policy of a run, finished or not.
 
     Raises:
-        VisuomotorError: no checkpoint, another method's or task's, or one whose images differ from the run's config.
+        VisuomotorError: no checkpoint, another method's or task's, or one that was trained with another camera.
     """
-    content = load_checkpoint(run.latest_checkpoint, expect={"method": "ppo-gail", "task": run.task})
+    content = load_checkpoint(run.latest_checkpoint, expect={**CHECKPOINT, "task": run.task})
     config = run.config(PpoGailConfig)
     settings = config.policy
-    if content["image_size"] != settings.image_size:
-        raise VisuomotorError(
-            f"the policy of {run.path} was trained on {content['image_size']}x{content['image_size']} images, "
-            f"but its config.json says {settings.image_size}; restore config.json or train again"
-        )
     task = make_task(run.task, StagedTask)
+    view = describe_view(task.model, task.camera, settings.image_size, settings.supersampling)
+    check_view(content["view"], view, str(run.path))
     policy = new_policy(task, settings)
     policy.load_state_dict(content["policy"])
-    return Trained(task, policy.eval(), settings.image_size, settings.supersampling, config.vary)
+    return Trained(
+        task, policy.eval(), settings.image_size, settings.supersampling, config.vary, content["control_steps"]
+    )

@@ -49,7 +49,9 @@ def load_checkpoint(
     """
     path = Path(path)
     if not path.is_file():
-        raise VisuomotorError(f"there is no checkpoint {path}; a run writes its first one after its first iteration")
+        raise VisuomotorError(
+            f"there is no checkpoint {path}; a run writes one every few iterations, and when it is stopped"
+        )
     loaded = _read(path, device)
     if not isinstance(loaded, dict) or loaded.get("format") != _MARKER:
         raise VisuomotorError(
@@ -63,7 +65,8 @@ def load_checkpoint(
     for name, wanted in (expect or {}).items():
         found = loaded.get(name)
         if found != wanted:
-            raise VisuomotorError(f"{path} was written for {name} {found!r}, expected {name} {wanted!r}")
+            hint = "; use the visuomotor that wrote it, or train again" if "version" in name else ""
+            raise VisuomotorError(f"{path} was written for {name} {found!r}, expected {name} {wanted!r}{hint}")
     return {name: value for name, value in loaded.items() if name not in ("format", "format_version")}
 
 

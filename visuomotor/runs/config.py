@@ -52,6 +52,12 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def within(name: str, value: float, low: float, high: float) -> None:
+    """For a config's `__post_init__`: raise a VisuomotorError where a setting is out of its range, or not a number."""
+    if not low <= value <= high:
+        raise VisuomotorError(f"{name} must be between {low} and {high}, not {value}")
+
+
 def _is_required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -171,6 +172,12 @@ class Run:
     def truncate_metrics(self, lines: int) -> None:
         """Keep the first `lines` rows: what a resumed run will do again must not stand there twice."""
         self._log.truncate(lines)
+
+    def remove_if_unused(self) -> None:
+        """Delete the folder of a run that has written nothing yet."""
+        if not self._log.lines and not any(path.is_file() for path in self.path.glob("checkpoints/*")):
+            self.close()
+            shutil.rmtree(self.path)
 
     def close(self) -> None:
         """Close the metrics; the next `log` opens them again."""

@@ -47,13 +47,13 @@ class Start:
 
     states: `(n, state)` of the engine; physics: the rows of `Variation.physics` that they belong to; steps: control
     steps until the time limit; patience: control steps in other stages than the first one after which an episode is
-    over too; numbers: `(n,)` int64, what `StartStates.note` shall call them.
+    over too, None for no such limit; numbers: `(n,)` int64, what `StartStates.note` shall call them.
     """
 
     states: Tensor
     physics: Mapping[str, Tensor]
     steps: int
-    patience: int
+    patience: int | None
     numbers: Tensor
 
 
@@ -198,7 +198,8 @@ class Episodes:
         if start is not None and given.any():
             self.engine.set_state(start.states, worlds[given])
             self.elapsed[worlds[given]] = max(0, self.task.steps - start.steps)
-            self._patience[worlds[given]] = start.patience
+            if start.patience is not None:
+                self._patience[worlds[given]] = start.patience
             self.start[worlds[given]] = start.numbers
         self._first[worlds] = self.task.stage(self.engine)[worlds]
 

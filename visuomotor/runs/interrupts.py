@@ -1,0 +1,41 @@
+"""Ctrl-C as a wish: finish what is under way, save, stop."""
+
+import signal
+import sys
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)  # clusters send SIGTERM before they take a machine away
+
+
+class Interrupts:
+    """Within this context SIGINT and SIGTERM only set `asked`; a second one raises KeyboardInterrupt at once.
+
+    Args:
+        heeded: False leaves signals as they are, as other threads than the main one must, and ignored ones stay ignored
+            (`nohup`).
+    """
+
+    def __init__(self, heeded: bool = True):
+        self.asked = False
+        self._heeded = heeded and threading.current_thread() is threading.main_thread()
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "Interrupts":
+        for number in _SIGNALS if self._heeded else ():
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        print("\nsaving after this iteration; once more to stop at once", file=sys.stderr, flush=True)
