@@ -86,6 +86,7 @@ def _created(method: str, preset: str, arguments: list[str], presets: dict[str, 
     )
 
     from visuomotor.runs import Run
+    from visuomotor.runs.devices import choose_device
     from visuomotor.runs.ranks import Ranks
     from visuomotor.tasks import task_names
 
@@ -108,6 +109,7 @@ def _created(method: str, preset: str, arguments: list[str], presets: dict[str, 
             config=options.config,
             command=["visuomotor", "train", method, *arguments],
             name=options.name,
+            device=str(choose_device(getattr(options.config, "device", "cpu"))),
         ).path
 
     return options.task, preset, options.config, Run.open(ranks.from_first(create))

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 
 from visuomotor.camera import Camera, check_view, describe_view
-from visuomotor.errors import VisuomotorError
 from visuomotor.gps.badmm import BadmmState, initial_state, iterate
 from visuomotor.gps.checkpointing import from_plain, to_plain
 from visuomotor.gps.config import GpsConfig
@@ -17,6 +16,7 @@ from visuomotor.gps.pose_regression import PoseTraining, record_poses
 from visuomotor.gps.sampler import exploring, holding_controller, smooth_noise
 from visuomotor.policies import PoseNetwork, StatePolicy, VisuomotorPolicy
 from visuomotor.runs import Run, generator_states, load_checkpoint, restore_generators, save_checkpoint
+from visuomotor.runs.devices import choose_device
 from visuomotor.tasks import ConditionedTask, Outcome, Samples, make_task, rollout
 
 Report = Callable[[dict[str, Any]], None]
@@ -50,7 +50,7 @@ class Trainer:
 
     def __init__(self, task_name: str, config: GpsConfig, seed: int):
         self.task, self.config, self.seed = make_task(task_name, ConditionedTask), config, seed
-        self.device = _device(config.device)
+        self.device = choose_device(config.device)
         self.generator = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
@@ -200,9 +200,3 @@ class Trainer:
     def _view(self) -> dict[str, Any]:
         image = self.config.image
         return describe_view(self.task.model, self.task.camera, image.size, image.supersampling)
-
-
-def _device(name: str) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
-        raise VisuomotorError("there is no CUDA device here; use --device cpu or auto")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

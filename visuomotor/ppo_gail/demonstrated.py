@@ -1,14 +1,45 @@
-"""What a discriminator reads of demonstrations."""
+"""What training reads of demonstrations."""
 
+import hashlib
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from visuomotor.demos import Episode
+from visuomotor.demos import Episode, read_demonstrations
 from visuomotor.demos.replay import Replay
 from visuomotor.errors import VisuomotorError
+from visuomotor.ppo_gail.config import PpoGailConfig
 from visuomotor.tasks import StagedTask
+
+
+def demonstrations(task: StagedTask, config: PpoGailConfig) -> list[Episode]:
+    """Those of the config's file that succeed; none where nothing needs them.
+
+    Raises:
+        VisuomotorError: they are needed, and there is no file, or none of its episodes succeeds.
+    """
+    if not config.needs_demonstrations:
+        return []
+    if config.demos is None:
+        raise VisuomotorError(
+            f"this needs demonstrations: make them with `visuomotor demos script {task.name}` and give --demos FILE "
+            "(or do without: --imitation.weight 0 --curriculum.random-starts 1)"
+        )
+    episodes = [episode for episode in read_demonstrations(config.demos, task).episodes if episode.success]
+    if not episodes:
+        raise VisuomotorError(
+            f"no demonstration in {config.demos} ends in success, and others are not learned from; record some that do"
+        )
+    return episodes
+
+
+def fingerprint(shown: Sequence[Episode]) -> str | None:
+    """16 hex digits that tell demonstrations from others; None where there are none."""
+    digest = hashlib.sha256()
+    for episode in shown:
+        digest.update(episode.states.numpy().tobytes())
+    return digest.hexdigest()[:16] if shown else None
 
 
 def demonstrated_features(task: StagedTask, episodes: Sequence[Episode], privileged: bool = False) -> Tensor:

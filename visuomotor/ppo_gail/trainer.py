@@ -1,7 +1,5 @@
 """Reinforcement and imitation: act, judge, reward, improve (Zhu et al. 2018, III-B)."""
 
-import hashlib
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 import torch
 
 from visuomotor.camera import check_view, describe_view
-from visuomotor.demos import Episode, read_demonstrations
+from visuomotor.demos import Episode
 from visuomotor.demos.episode import mean_return
 from visuomotor.errors import VisuomotorError
 from visuomotor.ppo_gail.adaptive_kl import AdaptiveKl
@@ -18,6 +16,7 @@ from visuomotor.ppo_gail.cloning import Cloning
 from visuomotor.ppo_gail.config import PpoGailConfig
 from visuomotor.ppo_gail.critic import Critic
 from visuomotor.ppo_gail.curriculum import Curriculum
+from visuomotor.ppo_gail.demonstrated import demonstrations, fingerprint
 from visuomotor.ppo_gail.imitation import Imitation
 from visuomotor.ppo_gail.ppo import update_critic, update_policy
 from visuomotor.ppo_gail.rollout import Collector
@@ -25,6 +24,7 @@ from visuomotor.ppo_gail.sight import Lessons, Sight
 from visuomotor.ppo_gail.tally import Tally
 from visuomotor.ppo_gail.trained import CHECKPOINT, new_policy
 from visuomotor.runs import Run, generator_states, load_checkpoint, restore_generators, save_checkpoint
+from visuomotor.runs.devices import choose_device
 from visuomotor.runs.interrupts import Interrupts
 from visuomotor.runs.ranks import Ranks
 from visuomotor.tasks import Episodes, StagedTask, make_task
@@ -76,8 +76,8 @@ class Trainer:
     def __init__(self, task_name: str, config: PpoGailConfig, seed: int, ranks: Ranks | None = None):
         self.config, self.seed, self.ranks = config, seed, ranks or Ranks()
         self.task = task = make_task(task_name, StagedTask)
-        self.device = _device(config.device)
-        self.shown = shown = _demonstrations(task, config)
+        self.device = choose_device(config.device)
+        self.shown = shown = demonstrations(task, config)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.policy = new_policy(task, config.policy).to(self.device)
@@ -252,7 +252,7 @@ class Trainer:
             "task": self.task.name,
             "seed": self.seed,
             "view": self._view,
-            "demonstrations": _fingerprint(self.shown),
+            "demonstrations": fingerprint(self.shown),
             "cloned": self.cloned,
             "iteration": self.iteration,
             "control_steps": self.control_steps,
@@ -275,7 +275,7 @@ class Trainer:
             VisuomotorError: another camera, other demonstrations, or another number of processes or worlds.
         """
         check_view(content["view"], self._view, "this checkpoint")
-        if content["demonstrations"] != _fingerprint(self.shown):
+        if content["demonstrations"] != fingerprint(self.shown):
             raise VisuomotorError(
                 f"{self.config.demos} does not hold the demonstrations that this run began with; put that file back, "
                 "or train a new run"
@@ -309,42 +309,9 @@ class Trainer:
         return describe_view(self.task.model, self.task.camera, seen.image_size, seen.supersampling)
 
 
-def _demonstrations(task: StagedTask, config: PpoGailConfig) -> list[Episode]:
-    if not config.needs_demonstrations:
-        return []
-    if config.demos is None:
-        raise VisuomotorError(
-            f"this needs demonstrations: make them with `visuomotor demos script {task.name}` and give --demos FILE "
-            "(or do without: --imitation.weight 0 --curriculum.random-starts 1)"
-        )
-    episodes = [episode for episode in read_demonstrations(config.demos, task).episodes if episode.success]
-    if not episodes:
-        raise VisuomotorError(
-            f"no demonstration in {config.demos} ends in success, and others are not learned from; record some that do"
-        )
-    return episodes
-
-
-def _fingerprint(shown: Sequence[Episode]) -> str | None:
-    """Of demonstrations; None where there are none."""
-    digest = hashlib.sha256()
-    for episode in shown:
-        digest.update(episode.states.numpy().tobytes())
-    return digest.hexdigest()[:16] if shown else None
-
-
 def _curriculum(task: StagedTask, shown: Sequence[Episode], config: PpoGailConfig) -> Curriculum | None:
     starts = config.curriculum
     if starts.random_starts == 1:
         return None
     steps = min(starts.steps, task.steps)
     return Curriculum(shown, len(task.stages), starts.random_starts, steps, task.steps, starts.choice, starts.patience)
-
-
-def _device(name: str) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
-        raise VisuomotorError("there is no CUDA device here; use --device cpu or auto")
-    if name == "cpu" or not torch.cuda.is_available():
-        return torch.device("cpu")
-    local = int(os.environ.get("LOCAL_RANK", "0"))  # several processes share a machine's GPUs
-    return torch.device("cuda", local % torch.cuda.device_count())

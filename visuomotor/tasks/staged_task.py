@@ -100,7 +100,7 @@ class StagedTask(Task):
 
     @abstractmethod
     def privileged(self, engine: Engine) -> Tensor:
-        """`(n, privileged_size)`: all that matters of the simulator's state, for a critic."""
+        """`(n, privileged_size)`: the simulator's state and the blocks' sizes, for a critic."""
 
     @abstractmethod
     def features(self, engine: Engine) -> Tensor:
