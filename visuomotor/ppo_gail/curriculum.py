@@ -14,7 +14,7 @@ Choice = Literal["frontier", "stages"]
 
 _PARTS = 10  # of a stage
 _MEMORY = 0.95  # how much of what is known of a part or a stage an episode leaves as it was
-_MASTERED = 0.1  # share of demonstrated starts that may fail before random starts take over
+_OFTEN = 0.4  # share of demonstrated starts that fail; below it random starts begin to take over
 _UNTRIED = 0.1  # weight of a part that never succeeds; the most uncertain has 0.3
 _FLOOR = 0.01  # of one that always does
 _KEPT = 0.1  # practice that a mastered stage keeps; one that always fails has 1.1
@@ -29,8 +29,8 @@ class Curriculum:
       Stages are parted by how many steps it then took the demonstrator to get on to the next stage, and a
       part's weight is (1 - p) (p + 0.1) + 0.01, where p is how often episodes from there got on. Practice goes to what
       sometimes succeeds, and moves from the end of each stage back to its beginning (as in Florensa et al. 2017). When
-      less than a tenth of the demonstrated starts fail, they become rarer in proportion: what is left to learn is
-      elsewhere.
+      less than four tenths of the demonstrated starts fail, they become rarer in proportion: what is left to learn is
+      in the states that the policy itself comes to.
 
     An episode gets on if it comes to a later stage than it started in; from the last stage, as far as it stays there.
 
@@ -90,7 +90,7 @@ class Curriculum:
     @property
     def random_share(self) -> float:
         """Of control steps in episodes that start at random, as things stand."""
-        left = min(1.0, float(1 - self.success.mean()) / _MASTERED) if self.choice == "frontier" else 1.0
+        left = min(1.0, float(1 - self.success.mean()) / _OFTEN) if self.choice == "frontier" else 1.0
         return 1 - (1 - self.random_starts) * left
 
     def choose(self, count: int, generator: torch.Generator) -> tuple[Tensor, Start]:
