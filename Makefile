@@ -11,11 +11,21 @@ NAME := gps-$(TASK)-$(PRESET)-seed$(SEED)-$(shell date +%Y%m%d-%H%M%S)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install train test
+# What the whole method of ppo-gail is compared with, at one budget: about an hour each on two cores.
+BASELINES := full reinforcement imitation undemonstrated cloning
+STEPS ?= 10000000
+SETTINGS_full := --control-steps $(STEPS)
+SETTINGS_reinforcement := --control-steps $(STEPS) --imitation.weight 0
+SETTINGS_imitation := --control-steps $(STEPS) --imitation.weight 1
+SETTINGS_undemonstrated := --control-steps $(STEPS) --imitation.weight 0 --curriculum.random-starts 1
+SETTINGS_cloning := --control-steps 0 --cloning.updates 10000
+
+.PHONY: help install train test baselines
 
 help:
 	@echo 'make train [TASK=$(TASK)] [PRESET=$(PRESET)] [SEED=$(SEED)]   install, train, evaluate, report'
 	@echo 'make test                                            install, run the tests'
+	@echo 'make baselines                                       ppo-gail on stacking, whole and in parts: five hours'
 	@echo 'make install                                         only make .venv, with visuomotor in it'
 
 install: $(INSTALLED)
@@ -40,3 +50,12 @@ train: $(INSTALLED)
 # One process a core, so one thread each.
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+baselines: $(addprefix runs/baseline-,$(BASELINES))
+	$(BIN)/visuomotor compare $^ --out docs/figures/stacking_baselines.png
+	$(BIN)/visuomotor tables
+
+# A run that was interrupted: `visuomotor train ppo-gail --resume` it, then `make baselines` again.
+runs/baseline-%: | $(INSTALLED)
+	$(BIN)/visuomotor train ppo-gail stacking --demos demos/stacking.hdf5 --name baseline-$* $(SETTINGS_$*)
+	$(BIN)/visuomotor evaluate $@ --trials 200 --results results
