@@ -23,6 +23,19 @@ def test_every_part_has_its_share(tmp_path, capsys):
     assert "lifting, 8 worlds" in bench_table(tmp_path)
 
 
+def test_a_training_loop_has_its_shares_too(tmp_path, capsys):
+    words = ["bench", "ppo-gail", "--json", "--worlds", "8", "--seconds", "0.01", "--results", str(tmp_path)]
+    assert main(words) == 0
+    measured = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert set(measured["shares"]) == {"physics", "pixels", "policy", "update", "other"}
+    assert sum(measured["shares"].values()) == pytest.approx(1)
+    assert measured["slowest_iteration"] <= measured["control_steps_per_second"] <= measured["fastest_iteration"]
+    assert measured["control_steps"] == 3 * 8 * 25
+    assert 0.1 < measured["peak_memory_gb"] < 6
+    assert "ppo-gail on lifting, 8 worlds" in bench_table(tmp_path)
+    assert main(["bench", "ppo-gail", "--worlds", "0"]) == 2
+
+
 def test_a_task_without_stages_is_refused(capsys):
     assert main(["bench", "env", "--task", "hanger"]) == 2
     assert "'hanger' has no stages" in capsys.readouterr().err

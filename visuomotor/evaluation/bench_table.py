@@ -47,7 +47,7 @@ def _env(measured: Measured) -> tuple[str, str]:
 
 
 def _ppo_gail(measured: Measured) -> tuple[str, str]:
-    what = f"ppo-gail on {measured['task']}, {measured['worlds']} worlds: the whole training loop"
+    what = f"ppo-gail on {measured['task']}, {measured['worlds']} worlds: the whole training loop, lessons aside"
     rate, memory = measured["control_steps_per_second"], measured["peak_memory_gb"]
     return what, f"{rate:,.0f} control steps/s, {memory:.1f} GB"
 
