@@ -18,7 +18,7 @@ SETTINGS_full := --control-steps $(STEPS)
 SETTINGS_reinforcement := --control-steps $(STEPS) --imitation.weight 0
 SETTINGS_imitation := --control-steps $(STEPS) --imitation.weight 1
 SETTINGS_undemonstrated := --control-steps $(STEPS) --imitation.weight 0 --curriculum.random-starts 1
-SETTINGS_cloning := --control-steps 0 --cloning.updates 40000
+SETTINGS_cloning := --control-steps 0 --cloning.updates 40000 --cloning.renderings 32
 
 .PHONY: help install train test baselines
 

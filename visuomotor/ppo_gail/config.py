@@ -226,7 +226,7 @@ class CloningConfig:
     """Adam's."""
     auxiliary_weight: float = 0.5
     """Weight of the error of predicted object positions (Huber's loss, in units of 0.1 m)."""
-    renderings: int = 32
+    renderings: int = 8
     """How often each demonstration is rendered, each time with other looks."""
 
     def __post_init__(self) -> None:
