@@ -70,7 +70,7 @@ def test_check_passes_and_fails(recorded, tmp_path, capsys):
     assert main(["demos", "check", str(recorded)]) == 0
     printed = capsys.readouterr().out
     assert "demo_0: passed: states reproduce" in printed
-    assert "3 of 3 episodes passed; 3 of them end in success" in printed
+    assert "3 of 3 episodes passed; 3 end in success" in printed
     spoilt = tmp_path / "spoilt.hdf5"
     spoilt.write_bytes(recorded.read_bytes())
     with h5py.File(spoilt, "a") as file:
@@ -91,7 +91,7 @@ def test_check_tells_who_did_not_succeed(recorded, tmp_path, capsys):
     first, second, last = capsys.readouterr().out.splitlines()
     assert first.endswith("does NOT succeed")
     assert second.endswith("succeeds")
-    assert last == "2 of 2 episodes passed; 1 of them end in success"
+    assert last == "2 of 2 episodes passed; 1 end in success"
 
 
 def test_nothing_is_overwritten_unasked(tmp_path, capsys):

@@ -161,7 +161,7 @@ def check(arguments: list[str]) -> int:
         print(f"demo_{index}: {result}")
     failed = sum(not result.passed for result in results)
     succeeded = sum(result.succeeded for result in results)
-    print(f"{len(results) - failed} of {len(results)} episodes passed; {succeeded} of them end in success")
+    print(f"{len(results) - failed} of {len(results)} episodes passed; {succeeded} end in success")
     return int(failed > 0)
 
 

@@ -151,7 +151,8 @@ def _train(package: str, task: str, preset: str, config: Any, folder: Any, resum
             print(f"\nno checkpoint yet; {folder.path} can be deleted", file=sys.stderr)
         raise
     except VisuomotorError:
-        folder.remove_if_unused()  # a mistake that was noticed late: its name is free again
+        if talks and not resume:
+            folder.remove_if_unused()  # a mistake that was noticed late: its name is free again
         raise
     finally:
         folder.close()

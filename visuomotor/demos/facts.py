@@ -86,5 +86,5 @@ def verify(name: str, episode: Episode, facts: Mapping[str, Any]) -> None:
 
 
 def script_command(task: str, path: Path) -> str:
-    """How to record a task's demonstrations anew."""
-    return f"visuomotor demos script {task} --out {path}"
+    """How to record a task's demonstrations (anew, where the file is there)."""
+    return f"visuomotor demos script {task} --out {path}" + (" --overwrite" if path.exists() else "")

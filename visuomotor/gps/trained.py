@@ -1,6 +1,7 @@
 """What a finished run holds: the policy, the pose network it began with, and how they see."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from visuomotor.camera import Camera, check_view, describe_view
 from visuomotor.engine import Engine
@@ -9,6 +10,9 @@ from visuomotor.gps.config import GpsConfig, ImageConfig
 from visuomotor.policies import PoseNetwork, VisuomotorPolicy
 from visuomotor.runs import Run, load_checkpoint
 from visuomotor.tasks import ConditionedTask, make_task
+
+CHECKPOINT: Final = {"method": "gps", "method_version": 2}
+"""What every checkpoint of this method says; the version changes with what else is in it."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ def load_trained(run: Run) -> Trained:
         VisuomotorError: no checkpoint, another method's or task's, one from before the policy was trained at all, or
             one that was trained with another camera.
     """
-    content = load_checkpoint(run.latest_checkpoint, expect={"method": "gps", "task": run.task})
+    content = load_checkpoint(run.latest_checkpoint, expect={**CHECKPOINT, "task": run.task})
     image = run.config(GpsConfig).image
     task = make_task(run.task, ConditionedTask)
     check_view(content["view"], describe_view(task.model, task.camera, image.size, image.supersampling), str(run.path))

@@ -14,6 +14,7 @@ from visuomotor.gps.config import GpsConfig
 from visuomotor.gps.learners import StateLearner, VisuomotorLearner, policy_actor
 from visuomotor.gps.pose_regression import PoseTraining, record_poses
 from visuomotor.gps.sampler import exploring, holding_controller, smooth_noise
+from visuomotor.gps.trained import CHECKPOINT
 from visuomotor.policies import PoseNetwork, StatePolicy, VisuomotorPolicy
 from visuomotor.runs import Run, generator_states, load_checkpoint, restore_generators, save_checkpoint
 from visuomotor.runs.devices import choose_device
@@ -34,7 +35,7 @@ def train(
     trainer = Trainer(task_name, config, run.seed)
     if resume:
         if run.latest_checkpoint.exists():
-            trainer.restore(load_checkpoint(run.latest_checkpoint, expect={"method": "gps", "task": task_name}))
+            trainer.restore(load_checkpoint(run.latest_checkpoint, expect={**CHECKPOINT, "task": task_name}))
         run.truncate_metrics(trainer.logged)
     for row in trainer.steps():
         run.log(row)
@@ -162,7 +163,7 @@ class Trainer:
         """Everything that the rest of training depends on, in plain containers."""
         training = self.pose_training
         return {
-            "method": "gps",
+            **CHECKPOINT,
             "task": self.task.name,
             "seed": self.seed,
             "phase": self.phase,

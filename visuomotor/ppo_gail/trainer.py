@@ -78,6 +78,7 @@ class Trainer:
         self.task = task = make_task(task_name, StagedTask)
         self.device = choose_device(config.device)
         self.shown = shown = demonstrations(task, config)
+        self.human_return = {"human_return": mean_return(shown, task.steps)} if shown else {}
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.policy = new_policy(task, config.policy).to(self.device)
@@ -235,9 +236,7 @@ class Trainer:
         if self.curriculum is not None and self.curriculum.choice == "frontier":
             for stage, progress in self.curriculum.progress().items():
                 numbers[f"curriculum_{self.task.stages[stage]}"] = progress
-        if self.shown:
-            numbers["human_return"] = mean_return(self.shown, self.task.steps)
-        return numbers
+        return numbers | self.human_return
 
     def content(self) -> dict[str, Any]:
         """Everything that the rest of training depends on, in plain containers; to be called in every process."""
