@@ -116,6 +116,12 @@ def test_a_mistake_leaves_no_folder_where_nothing_was_done(calls, capsys):
     assert len(Run.open("runs/mine").metrics()) == 1
 
 
+def test_a_resumed_run_keeps_its_folder_whatever_goes_wrong(calls):
+    Run.create(method="toy", task="hanger", preset="laptop", seed=0, config=Config(97), name="mine").close()
+    assert main(["train", "toy", "--resume", "runs/mine"]) == 2
+    assert Run.open("runs/mine").config(Config) == Config(97)
+
+
 def test_interrupt_tells_how_to_go_on(calls, capsys):
     assert main(["train", "toy", "hanger", "--iterations", "99", "--name", "a"]) == 130
     assert "no checkpoint yet" in capsys.readouterr().err

@@ -8,6 +8,7 @@ import torch
 from numpy.testing import assert_array_equal
 
 from visuomotor.demos import Episode, mean_return, read_demonstrations, write_demonstrations
+from visuomotor.demos.facts import script_command
 from visuomotor.demos.scene import scene_hash
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks.jaco.lifting import Lifting
@@ -117,6 +118,11 @@ def test_files_that_are_none(tmp_path, path):
         read_demonstrations(tmp_path / "short.hdf5")
 
 
+def test_the_command_that_records_a_file_runs_as_it_is_told(path):
+    assert script_command("lifting", path).endswith(f"{path} --overwrite")  # demos script leaves files alone
+    assert script_command("lifting", path.with_name("new.hdf5")).endswith("new.hdf5")
+
+
 def test_files_of_other_simulators(tmp_path):
     with h5py.File(tmp_path / "foreign.hdf5", "w") as file:
         file.create_group("data").attrs["env_args"] = json.dumps({"env_name": "Lift", "type": 1, "env_kwargs": {}})
@@ -138,7 +144,8 @@ def edit_facts(path, **changes):
 def test_another_task_or_scene_or_format(path, lifting, monkeypatch):
     edit_facts(path, scene="beefbeefbeefbeef", mujoco="9.1")
     with pytest.raises(
-        VisuomotorError, match=r"mujoco 9.1, scene beef.* \(scene differ\).*visuomotor demos script lif"
+        VisuomotorError,
+        match=r"mujoco 9.1, scene beef.* \(scene differ\).*visuomotor demos script lifting --out .*hdf5 --overwrite$",
     ):
         read_demonstrations(path, lifting)
     assert read_demonstrations(path).facts["mujoco"] == "9.1"  # to look at, it will do
