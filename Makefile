@@ -51,11 +51,14 @@ train: $(INSTALLED)
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
-baselines: $(addprefix runs/baseline-,$(BASELINES))
-	$(BIN)/visuomotor compare $^ --out docs/figures/stacking_baselines.png
+baselines: $(BASELINES:%=runs/baseline-%/.evaluated)
+	$(BIN)/visuomotor compare $(^D) --out docs/figures/stacking_baselines.png
 	$(BIN)/visuomotor tables
 
-# A run that was interrupted: `visuomotor train ppo-gail --resume` it, then `make baselines` again.
-runs/baseline-%: | $(INSTALLED)
-	$(BIN)/visuomotor train ppo-gail stacking --demos demos/stacking.hdf5 --name baseline-$* $(SETTINGS_$*)
-	$(BIN)/visuomotor evaluate $@ --trials 200 --results results
+# A run that was interrupted goes on where it was.
+runs/baseline-%/.evaluated: | $(INSTALLED)
+	if test -d $(@D); then $(BIN)/visuomotor train ppo-gail --resume $(@D); \
+		else $(BIN)/visuomotor train ppo-gail stacking --demos demos/stacking.hdf5 --name baseline-$* \
+			$(SETTINGS_$*); fi
+	$(BIN)/visuomotor evaluate $(@D) --trials 200 --results results
+	touch $@
