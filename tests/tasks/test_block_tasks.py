@@ -303,3 +303,19 @@ def test_object_positions_are_the_blocks(task):
     engine, _ = started_engine(task, 3)
     rows = [engine.field("qpos")[:, (a := int(task.model.joint(name).qposadr[0])) : a + 3] for name in task.objects]
     torch.testing.assert_close(task.object_positions(engine), torch.stack(rows, 1).float())
+
+
+def test_a_block_that_fell_is_read_as_at_rest_where_it_left(task):
+    engine, _ = started_engine(task, 3)
+    fall = places((0.1, -0.2, -0.2), (0.1, -0.2, -300.0), (0.1, -0.2, 0.2))
+    address = int(task.model.joint(task.objects[0]).dofadr[0])
+    engine.set_state(engine.state()[:1].expand(3, -1).contiguous())
+    engine.model_field("geom_size")[:] = engine.model_field("geom_size")[:1].clone()
+    engine.field("qvel")[1:, address : address + 6] = torch.tensor([0.0, 3.0, -70.0, 30.0, 0.0, 0.0]).double()
+    place(task, engine, task.objects[0], fall)
+    torch.testing.assert_close(task.object_positions(engine)[1, 0], torch.tensor([0.1, -0.2, -0.1]))
+    for read in (task.features, task.privileged):
+        slow_and_near, fast_and_far, above = read(engine)
+        assert torch.equal(slow_and_near, fast_and_far)
+        assert not torch.allclose(above, fast_and_far, atol=0.1)
+    assert task.privileged(engine)[2].abs().max() == 70  # in the air above the table velocities are what they are

@@ -22,6 +22,9 @@ _ARM_SPREAD = 0.15  # rad, each joint of the arm starts that far from its middle
 _REACH = 0.05  # m, from pinch point to a block's centre
 _HELD = 0.06  # m, likewise, for a block in the air
 _LIFT = 0.05  # m, of a block's lowest corner above the table
+# m, around the table. A block that has left falls for seconds and is read as at rest where it left: a few in free fall
+# would outweigh all others in whatever is normalised, and centimetres on the table would be nothing to the networks.
+_LOWEST, _HIGHEST = (-0.5, -0.5, -0.1), (0.5, 0.5, 1.0)
 _COLORS = ((0.85, 0.15, 0.12, 1.0), (0.15, 0.35, 0.85, 1.0))
 
 
@@ -113,12 +116,12 @@ class BlocksTask(StagedTask):
         return torch.cat([angles.sin(), angles.cos(), velocities], 1).float()
 
     def object_positions(self, engine: Engine) -> Tensor:
-        return engine.field("xpos")[:, self._bodies].float()
+        return self._where(engine)[0]
 
     def privileged(self, engine: Engine) -> Tensor:
         pinch = self.pinch_position(engine)
         hand = engine.field("xmat")[:, self._hand].reshape(-1, 3, 3)[:, :, :2]
-        blocks = self.object_positions(engine)
+        blocks, here = self._where(engine)
         turned = engine.field("xmat")[:, self._bodies].reshape(len(blocks), -1, 3, 3)[..., :2]
         qvel = engine.field("qvel")
         parts = [
@@ -128,7 +131,7 @@ class BlocksTask(StagedTask):
             hand.flatten(1),
             blocks.flatten(1),
             turned.flatten(1),
-            *(qvel[:, address : address + 6] for address in self._block_velocities),
+            *(qvel[:, address : address + 6] * here[:, i, None] for i, address in enumerate(self._block_velocities)),
             (blocks - pinch[:, None]).flatten(1),
             self.half_sizes(engine),
             *(blocks[:, a] - blocks[:, b] for a in range(blocks.shape[1]) for b in range(a)),
@@ -153,6 +156,13 @@ class BlocksTask(StagedTask):
         up = engine.field("xmat")[:, self._bodies[block]].reshape(-1, 3, 3)[:, 2].abs().sum(-1).float()
         lowest = self.object_positions(engine)[:, block, 2] - self.half_sizes(engine)[:, block] * up
         return (lowest > _LIFT) & (self._distance(engine, block) < _HELD)
+
+    def _where(self, engine: Engine) -> tuple[Tensor, Tensor]:
+        """Block positions `(n, blocks, 3)` m float32, none farther away than is worth knowing, and which of the blocks
+        `(n, blocks)` bool are no farther."""
+        positions = engine.field("xpos")[:, self._bodies]
+        near = positions.clamp(positions.new_tensor(_LOWEST), positions.new_tensor(_HIGHEST))
+        return near.float(), (near == positions).all(-1)
 
     def _distance(self, engine: Engine, block: int) -> Tensor:
         return (self.object_positions(engine)[:, block] - self.pinch_position(engine)).norm(dim=-1)
