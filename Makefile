@@ -14,6 +14,7 @@ INSTALLED := .venv/.installed
 # What the whole method of ppo-gail is compared with, at one budget: about an hour each on two cores.
 BASELINES := full reinforcement imitation undemonstrated cloning
 STEPS ?= 10000000
+COMPARED := runs/stacking-$(STEPS)
 SETTINGS_full := --control-steps $(STEPS)
 SETTINGS_reinforcement := --control-steps $(STEPS) --imitation.weight 0
 SETTINGS_imitation := --control-steps $(STEPS) --imitation.weight 1
@@ -51,14 +52,14 @@ train: $(INSTALLED)
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
-baselines: $(BASELINES:%=runs/baseline-%/.evaluated)
+baselines: $(BASELINES:%=$(COMPARED)/%/.evaluated)
 	$(BIN)/visuomotor compare $(^D) --out docs/figures/stacking_baselines.png
 	$(BIN)/visuomotor tables
 
 # A run that was interrupted goes on where it was.
-runs/baseline-%/.evaluated: | $(INSTALLED)
+$(COMPARED)/%/.evaluated: | $(INSTALLED)
 	if test -d $(@D); then $(BIN)/visuomotor train ppo-gail --resume $(@D); \
-		else $(BIN)/visuomotor train ppo-gail stacking --demos demos/stacking.hdf5 --name baseline-$* \
-			$(SETTINGS_$*); fi
+		else $(BIN)/visuomotor train ppo-gail stacking --demos demos/stacking.hdf5 \
+			--root $(COMPARED) --name $* $(SETTINGS_$*); fi
 	$(BIN)/visuomotor evaluate $(@D) --trials 200 --results results
 	touch $@

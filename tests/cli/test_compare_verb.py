@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,8 @@ from visuomotor.runs import Run
 def runs(tmp_path):
     made = []
     for name, weight, seed in (("a", 0.5, 0), ("b", 0.5, 1), ("c", 0.0, 0)):
-        config = dataclasses.replace(PpoGailConfig(control_steps=100 + seed), imitation=ImitationConfig(weight=weight))
+        folder = tmp_path / name  # where a file lies does not matter
+        config = PpoGailConfig(folder / "lifting.hdf5", imitation=ImitationConfig(weight=weight))
         run = Run.create(
             tmp_path, method="ppo-gail", task="stacking", preset="laptop", seed=seed, config=config, name=name
         )
@@ -30,6 +32,40 @@ def test_runs_that_differ_in_their_seed_only_share_a_line(runs):
         "imitation.weight 0.0": ["c"],
     }
     assert list(group_seeds(runs[:2])) == ["ppo-gail stacking"]
+
+
+@pytest.mark.parametrize("change", [{"demos": Path("five.hdf5")}, {"control_steps": 7}])
+def test_what_else_differs_makes_a_line_of_its_own(runs, tmp_path, change):
+    """Also how long they go on: learning rates fall with that."""
+    config = dataclasses.replace(runs[0].config(PpoGailConfig), **change)
+    other = Run.create(tmp_path, method="ppo-gail", task="stacking", preset="laptop", seed=2, config=config, name="d")
+    assert [[run.name for run in members] for members in group_seeds([*runs[:2], other]).values()] == [
+        ["a", "b"],
+        ["d"],
+    ]
+
+
+def test_runs_without_the_metric_are_left_out_and_named(runs, tmp_path, capsys):
+    young = Run.create(
+        tmp_path,
+        method="ppo-gail",
+        task="stacking",
+        preset="laptop",
+        seed=2,
+        config=runs[0].config(PpoGailConfig),
+        name="young",
+    )
+    young.log({"phase": "sight", "auxiliary_error": 0.01})
+    out = tmp_path / "figure.png"
+    assert main(["compare", str(runs[0].path), str(young.path), "--out", str(out)]) == 0
+    assert "ppo-gail stacking: a\nleft out, as it has no success_random (yet): young\n" in capsys.readouterr().out
+
+
+def test_a_figure_cannot_be_a_folder(runs, tmp_path, capsys):
+    assert main(["compare", str(runs[0].path), "--out", str(tmp_path)]) == 2
+    assert "it is a folder; give the name of a file" in capsys.readouterr().err
+    assert main(["compare", str(runs[0].path), "--out", str(runs[0].path / "config.json" / "x.png")]) == 2
+    assert "cannot write" in capsys.readouterr().err
 
 
 def test_the_figure_is_drawn(runs, tmp_path, capsys):

@@ -134,3 +134,21 @@ def test_value_out_of_range_is_told(calls, capsys):
     assert main(["train", "toy", "hanger", "--inner.rate", "-1"]) == 2
     assert "rate must be above 0" in capsys.readouterr().err
     assert calls == []
+
+
+def test_a_job_that_torchrun_restarted_goes_on_with_its_own_run_only(calls, capsys, monkeypatch):
+    command = ["train", "toy", "hanger", "--name", "mine"]
+    assert main([*command, "--iterations", "5"]) == 0
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    assert main([*command, "--iterations", "5"]) == 0
+    for other in (["--iterations", "6"], ["--iterations", "5", "--seed", "1"]):
+        assert main([*command, *other]) == 2
+        assert "mine is there already" in capsys.readouterr().err
+    assert [resume for *_, resume in calls] == [False, True]
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31])
+def test_seeds_that_no_generator_takes_leave_no_folder(calls, tmp_path, capsys, seed):
+    assert main(["train", "toy", "hanger", "--seed", str(seed)]) == 2
+    assert "--seed must be between 0 and 2147483647" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()

@@ -113,9 +113,10 @@ def test_success_is_the_last_stage_at_the_last_step(trained, run):
 
 
 def test_what_the_run_changed_in_its_preset_is_told(trained, run):
-    run.facts["config"] |= {"demos": "elsewhere.hdf5"}  # no matter of learning
-    result = evaluate(run, "random", trials=1)
-    assert result.settings == "policy.image_size 20"
+    for demos, told in (("here/lifting.hdf5", ""), (None, ""), ("here/five.hdf5", "demos five.hdf5, ")):
+        run.facts["config"] |= {"demos": demos, "checkpoint_every": 3}  # how often is no matter of learning
+        result = evaluate(run, "random", trials=1)
+        assert result.settings == told + "policy.image_size 20"
     assert result.training_commit == run.facts["commit"]
 
 

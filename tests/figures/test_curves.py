@@ -57,7 +57,7 @@ def test_seeds_are_compared_at_the_same_control_steps():
     assert found.at.tolist() == [150, 300, 450, 600, 750, 900]
     np.testing.assert_allclose(found.values, np.tile(found.at / 10, (2, 1)))
     assert series([ppo_rows(100, 3)], "action_error").unit == "iteration"
-    assert series([ppo_rows(100, 3), ROWS], "task_return").empty
+    assert len(series([ppo_rows(100, 3), ROWS], "task_return").values) == 1  # the other has none of it
     assert series([], "task_return").empty
 
 

@@ -3,6 +3,7 @@
 import errno
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -161,3 +162,11 @@ def test_it_learns_to_hang_hangers_from_pixels(tmp_path):
     assert clip[0].std() > 10  # something is to be seen
     drawn = {path.name for path in draw_feature_pictures(run)}
     assert drawn == {"feature_points_training.png", "feature_points_visual.png", "policy_against_pose.png"}
+
+
+def test_several_processes_are_refused_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("visuomotor.gps.trainer.Ranks", lambda: SimpleNamespace(count=2))
+    run = _run(tmp_path, "two")
+    with pytest.raises(VisuomotorError, match="gps trains in one process"):
+        train("hanger", "laptop", _TINY, run)
+    assert not run.metrics()

@@ -16,10 +16,10 @@ from visuomotor.demos import write_demonstrations
 from visuomotor.demos.demonstrator import demonstrate
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.ppo_gail.adaptive_kl import AdaptiveKl
-from visuomotor.ppo_gail.config import ImitationConfig, PpoConfig, PpoGailConfig, SightConfig
+from visuomotor.ppo_gail.config import CloningConfig, ImitationConfig, PpoConfig, PpoGailConfig, SightConfig
 from visuomotor.ppo_gail.ppo import policy_loss
 from visuomotor.ppo_gail.trainer import Trainer
-from visuomotor.runs import Run
+from visuomotor.runs import Run, load_checkpoint
 from visuomotor.runs.ranks import Ranks
 from visuomotor.tasks import StagedTask, make_task
 
@@ -46,7 +46,8 @@ def learned(ranks: Ranks, demos: Path) -> tuple[dict[str, torch.Tensor], list[di
         control_steps=3 * 2 * 4 * 5,
         ppo=PpoConfig(rollout=5, epochs=2, minibatches=2),
         imitation=ImitationConfig(batch=16, updates=2),
-        sight=SightConfig(updates=2),
+        sight=SightConfig(lessons=2, batch=8, updates=2),
+        cloning=CloningConfig(updates=2, batch=2, renderings=1),
     )
     trainer = Trainer("lifting", config, 0, ranks)
     act = trainer.task.act
@@ -57,7 +58,7 @@ def learned(ranks: Ranks, demos: Path) -> tuple[dict[str, torch.Tensor], list[di
         act(engine, actions)
 
     trainer.task.act = blow_up
-    rows = list(trainer.steps())
+    rows = [row for row in trainer.steps() if row["phase"] == "ppo"]
     networks = {"policy": trainer.policy, "critic": trainer.critic, "discriminator": trainer.imitation.discriminator}
     weights = {f"{name}.{key}": v for name, net in networks.items() for key, v in net.state_dict().items()}
     return weights | {"shared": trainer.generators["shared"].get_state()}, rows
@@ -116,12 +117,15 @@ def test_a_job_goes_on_after_one_of_its_processes_was_killed(tmp_path: Path):
         assert time.monotonic() < deadline
         assert job.poll() is None
         time.sleep(0.05)
+    begun = load_checkpoint(run_path / "checkpoints" / "latest.pt")["logged"]
+    first = Run.open(run_path).metrics()[:begun]
     children = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
     os.kill(int(children[-1]), signal.SIGKILL)
     assert job.wait(300) == 0
     rows = Run.open(run_path).metrics()
     assert [row["iteration"] for row in rows] == list(range(1, 61))
     assert rows[-1]["control_steps"] == 2400
+    assert rows[:begun] == first  # to the time they took: it went on, and did not begin anew
 
 
 def test_alone_nothing_is_sent():

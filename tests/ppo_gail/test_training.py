@@ -99,20 +99,16 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(demos: Path, tmp_pat
 
 
 def test_weight_0_is_reinforcement_and_weight_1_is_imitation(demos: Path):
-    """With weight 0 nothing depends on the demonstrations; with weight 1 nothing depends on the task's reward."""
-    torch_policy = []
-    for with_demos in (False, True):  # the file is given, but nothing needs it
-        config = small(
-            demos if with_demos else None,
-            2,
-            imitation=ImitationConfig(weight=0.0),
-            curriculum=CurriculumConfig(random_starts=1.0),
-        )
-        trainer = Trainer("lifting", config, 0)
+    """With weight 0 nothing depends on the discriminator, while demonstrated starts are used; with weight 1 nothing
+    depends on the task's reward."""
+    reinforced = []
+    for settings in ({}, {"form": "airl", "learning_rate": 0.1, "features": "privileged", "actions": True}):
+        trainer = Trainer("lifting", small(demos, 2, imitation=ImitationConfig(weight=0.0, **settings)), 0)
         rows = list(trainer.steps())
         assert "discriminator_loss" not in rows[0]
-        torch_policy.append(trainer.policy.state_dict())
-    assert_same(torch_policy[0], torch_policy[1])
+        assert not trainer.episodes.random_start.all()
+        reinforced.append(trainer.policy.state_dict())
+    assert_same(reinforced[0], reinforced[1])
     policies = []
     for scale in (1.0, 100.0):
         trainer = Trainer("lifting", small(demos, 2, imitation=ImitationConfig(weight=1.0, batch=32)), 0)
@@ -342,3 +338,8 @@ def test_what_a_user_can_get_wrong(demos: Path, demonstrations: list[Episode], t
         Trainer("lifting", small(silent, imitation=ImitationConfig(actions=True)), 0)
     with pytest.raises(VisuomotorError, match="no stages and rewards"):
         Trainer("hanger", small(demos), 0)
+
+
+def test_the_largest_seed_trains(demos: Path):
+    trainer = Trainer("lifting", small(demos, 1, sight=SightConfig(lessons=1, batch=4, updates=1)), 2**31 - 1)
+    assert len(list(trainer.steps())) == 2

@@ -39,24 +39,28 @@ def run(arguments: list[str]) -> None:
         raise VisuomotorError("name at least one run folder")
     if len({each.task for each in runs}) > 1:
         raise VisuomotorError(f"these runs are of several tasks: {', '.join(sorted({each.task for each in runs}))}")
-    groups = group_seeds(runs)
-    histories = {label: [each.metrics() for each in members] for label, members in groups.items()}
-    if draw_comparison(options.out, histories, options.metric) is None:
-        known = sorted({name for each in runs for row in each.metrics() for name in row})
+    histories = {each.path: each.metrics() for each in runs}
+    lacking = [each for each in runs if not any(options.metric in row for row in histories[each.path])]
+    groups = group_seeds([each for each in runs if each not in lacking])
+    if not groups:
+        known = sorted({name for rows in histories.values() for row in rows for name in row})
         raise VisuomotorError(f"no run has the metric {options.metric!r}; there are: {', '.join(known)}")
+    lines = {label: [histories[each.path] for each in members] for label, members in groups.items()}
+    draw_comparison(options.out, lines, options.metric)
     for label, members in groups.items():
         print(f"{label}: {', '.join(each.name for each in members)}")
+    for each in lacking:
+        print(f"left out, as it has no {options.metric} (yet): {each.name}")
     print(options.out)
 
 
 def group_seeds(runs: "Sequence[Run]") -> "dict[str, list[Run]]":
     """Runs of equal settings together, by what they are called: the settings that not all runs share, or the name of
     the first run where these are too many for a legend."""
-    from visuomotor.runs import BESIDE_LEARNING, flatten
+    from visuomotor.runs import learning_settings
 
-    settings = [{"method": each.method} | flatten(each.facts["config"]) for each in runs]
-    # How long they went on can be seen in the figure.
-    names = {name for each in settings for name in each} - {*BESIDE_LEARNING, "control_steps"}
+    settings = [{"method": each.method} | learning_settings(each.facts["config"]) for each in runs]
+    names = {name for each in settings for name in each}
     differing = sorted(name for name in names if len({str(each.get(name)) for each in settings}) > 1)
     groups: dict[str, list[Run]] = {}
     for each, values in zip(runs, settings, strict=True):

@@ -91,7 +91,6 @@ class Progress:
         from rich.table import Table
 
         elsewhere = _IN_THE_LOG_ONLY | {partner for partner, _ in _PARTNERS.values()}
-        elsewhere = _IN_THE_LOG_ONLY | {partner for partner, _ in _PARTNERS.values()}
         table = Table.grid(padding=(0, 2))
         table.add_row("time", self._times())
         for name, value in self._row.items():

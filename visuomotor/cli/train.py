@@ -15,6 +15,8 @@ from visuomotor.errors import VisuomotorError, unknown
 
 Config = TypeVar("Config")
 
+_LARGEST_SEED = 2**31 - 1
+
 # A method's package has `train(task_name, preset, config, run, resume, report)`, and its module `config` has PRESETS.
 METHODS: dict[str, tuple[str, str]] = {
     "gps": ("visuomotor.gps", "guided policy search: few samples, state in training, pixels to act"),
@@ -86,19 +88,22 @@ def _created(method: str, preset: str, arguments: list[str], presets: dict[str, 
     )
 
     from visuomotor.runs import Run
+    from visuomotor.runs.config import within
     from visuomotor.runs.devices import choose_device
     from visuomotor.runs.ranks import Ranks
     from visuomotor.tasks import task_names
 
-    if options.task not in task_names():  # before there is a folder for it
+    # before there is a folder for it
+    if options.task not in task_names():
         raise unknown("task", options.task, task_names())
+    within("--seed", options.seed, 0, _LARGEST_SEED)
     ranks = Ranks()
     if ranks.count > 1 and options.name is None:
         raise VisuomotorError("give a run of several processes a --name: after a restart they find it by that")
 
     def create() -> Path:
         path = options.root / str(options.name)
-        if ranks.restarted and path.is_dir():
+        if ranks.restarted and path.is_dir() and _is_of_this_job(Run.open(path), method, options):
             return path
         return Run.create(
             options.root,
@@ -113,6 +118,14 @@ def _created(method: str, preset: str, arguments: list[str], presets: dict[str, 
         ).path
 
     return options.task, preset, options.config, Run.open(ranks.from_first(create))
+
+
+def _is_of_this_job(found: Any, method: str, options: Train[Any]) -> bool:
+    """Whether a run that is there already would be this one; if not, torchrun restarted a job that could not begin."""
+    from visuomotor.runs import config_to_dict
+
+    asked = [method, options.task, options.preset, options.seed, config_to_dict(options.config)]
+    return [found.facts[name] for name in ("method", "task", "preset", "seed", "config")] == asked
 
 
 def _resumed(

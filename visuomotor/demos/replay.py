@@ -10,7 +10,7 @@ from visuomotor.camera import Camera
 from visuomotor.demos.episode import Episode
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks import StagedTask, Variation
-from visuomotor.tasks.episodes import Readings
+from visuomotor.tasks.episodes import Readings, read
 
 _WORLDS = 64  # states at a time; more is no faster
 
@@ -50,17 +50,10 @@ class Replay:
 
     def readings(self, episode: Episode) -> Readings:
         """What there is to know of every state; rows T + 1."""
-        task, engine = self.task, self.engine
         parts = []
         for worlds in self._visit(episode, None):
-            read = Readings(
-                task.proprioception(engine),
-                task.privileged(engine),
-                task.features(engine),
-                task.object_positions(engine),
-                task.stage(engine),
-            )
-            parts.append([getattr(read, field.name)[worlds] for field in fields(Readings)])
+            found = read(self.task, self.engine)
+            parts.append([getattr(found, field.name)[worlds] for field in fields(Readings)])
         return Readings(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
     def successors(self, episode: Episode) -> Tensor:

@@ -13,7 +13,7 @@ from visuomotor.evaluation.staged_trials import staged_trials
 from visuomotor.evaluation.trials import Trials
 from visuomotor.gps.config import PRESETS as GPS
 from visuomotor.ppo_gail.config import PRESETS as PPO_GAIL
-from visuomotor.runs import BESIDE_LEARNING, Run, config_to_dict, flatten, git_commit, hardware
+from visuomotor.runs import Run, config_to_dict, git_commit, hardware, learning_settings
 
 _SEED_OFFSET = 1_000_000  # training seeds are small: no trial draws what training drew
 
@@ -68,6 +68,8 @@ def evaluate(run: Run, protocol: str, trials: int = 100, seed: int = 0, video: b
 def _settings(run: Run, presets: Mapping[str, Any]) -> str:
     if run.preset not in presets:
         raise unknown("preset", run.preset, presets)
-    preset = flatten(config_to_dict(presets[run.preset]))
-    changes = [(name, value) for name, value in flatten(run.facts["config"]).items() if preset.get(name) != value]
-    return ", ".join(f"{name} {value}" for name, value in changes if name not in BESIDE_LEARNING)
+    usual = learning_settings(config_to_dict(presets[run.preset]))
+    settings = learning_settings(run.facts["config"])
+    if settings.get("demos") == f"{run.task}.hdf5":  # demonstrations of that name go without saying
+        del settings["demos"]
+    return ", ".join(f"{name} {value}" for name, value in settings.items() if usual.get(name) != value)

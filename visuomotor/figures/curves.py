@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogFormatter
 from numpy.typing import NDArray
 
 from visuomotor.figures.panels import PANELS, Panel
+from visuomotor.figures.png import write_png
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -36,15 +36,15 @@ class Series:
 
 
 def series(histories: Sequence[Rows], name: str) -> Series:
-    """The metric `name` as far as all seeds go; empty where a seed has none of it.
+    """The metric `name` as far as all seeds that have it go; empty where none has.
 
     Rows that know their `control_steps` are compared at these, others one by one. Seeds that measured at other points
     than the one with the fewest are interpolated to its.
     """
-    rows = [[row for row in history if _is_number(row.get(name))] for history in histories]
+    rows = [found for history in histories if (found := [row for row in history if _is_number(row.get(name))])]
     by_steps = all(_is_number(row.get("control_steps")) for found in rows for row in found)
     unit = "control steps" if by_steps else "iteration"
-    if not all(rows) or not rows:
+    if not rows:
         return Series(np.empty(0), np.empty((0, 0)), unit)
     values = [np.array([row[name] for row in found], dtype=np.float64) for found in rows]
     at = [
@@ -71,7 +71,7 @@ def draw_curves(path: Path | str, histories: Sequence[Rows]) -> Path | None:
     figure = Figure(figsize=(4.2 * columns, 2.9 * rows), dpi=110, layout="constrained", facecolor="white")
     for index, panel in enumerate(panels):
         _draw_panel(figure.add_subplot(rows, columns, index + 1), panel, histories)
-    return _save(figure, path)
+    return write_png(figure, path)
 
 
 def draw_comparison(path: Path | str, groups: Mapping[str, Sequence[Rows]], name: str) -> Path | None:
@@ -92,15 +92,7 @@ def draw_comparison(path: Path | str, groups: Mapping[str, Sequence[Rows]], name
     if name == "task_return" and not humans.empty:
         axes.axhline(float(humans.values.mean()), color="black", linestyle="--", linewidth=1.0, label="demonstrations")
     _draw_lines(axes, panel, found)
-    return _save(figure, path)
-
-
-def _save(figure: Figure, path: Path | str) -> Path:
-    """Write a PNG, whose folder is made."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    FigureCanvasAgg(figure).print_png(str(path))
-    return path
+    return write_png(figure, path)
 
 
 def _draw_panel(axes: Axes, panel: Panel, histories: Sequence[Rows]) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from visuomotor.errors import VisuomotorError
+from visuomotor.figures.png import write_png
 
 POLICY_COLOUR = (0.12, 0.35, 1.0)
 POSE_COLOUR = (0.92, 0.12, 0.12)
@@ -81,10 +81,7 @@ def _draw(path: Path | str, images: Any, layers: Sequence[tuple[Any, Any]], scal
                 linewidths=0.8,
                 edgecolors="white",
             )
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    FigureCanvasAgg(figure).print_png(str(path))
-    return path
+    return write_png(figure, path)
 
 
 def _one_each(colours: Any, count: int) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import av
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visuomotor.errors import VisuomotorError
+from visuomotor.runs.atomic import write_atomically
 
 Frames = NDArray[np.uint8]
 
@@ -25,20 +27,18 @@ def write_video(path: Path | str, frames: Any, frames_per_second: float = 20.0, 
         scale: each pixel becomes a square of that many; small images are hard to see otherwise.
 
     Raises:
-        VisuomotorError: the frames have another shape or type, or there are none.
+        VisuomotorError: the frames have another shape or type, or there are none; or `path` is a folder or cannot be
+            written.
     """
     clip = enlarge(_checked(frames), scale)
     height, width = clip.shape[1:3]
     # The codecs halve the colour's resolution, so both sides must be even.
     clip = np.pad(clip, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        _encode(partial, clip, frames_per_second)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with TemporaryDirectory() as folder:  # PyAV writes to files, in several goes
+        whole = Path(folder) / "video.mp4"
+        _encode(whole, clip, frames_per_second)
+        write_atomically(path, whole.read_bytes())
     return path
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from visuomotor.camera import Camera, check_view, describe_view
+from visuomotor.errors import VisuomotorError
 from visuomotor.gps.badmm import BadmmState, initial_state, iterate
 from visuomotor.gps.checkpointing import from_plain, to_plain
 from visuomotor.gps.config import GpsConfig
@@ -18,6 +19,7 @@ from visuomotor.gps.trained import CHECKPOINT
 from visuomotor.policies import PoseNetwork, StatePolicy, VisuomotorPolicy
 from visuomotor.runs import Run, generator_states, load_checkpoint, restore_generators, save_checkpoint
 from visuomotor.runs.devices import choose_device
+from visuomotor.runs.ranks import Ranks
 from visuomotor.tasks import ConditionedTask, Outcome, Samples, make_task, rollout
 
 Report = Callable[[dict[str, Any]], None]
@@ -31,7 +33,12 @@ def train(
 
     A checkpoint is written after every epoch and iteration. Training that was stopped anywhere and resumed gives the
     same policy, bit for bit, on the same kind of CPU with as many threads.
+
+    Raises:
+        VisuomotorError: under torchrun with several processes, which would all write the same run.
     """
+    if Ranks().count > 1:
+        raise VisuomotorError("gps trains in one process: start it without torchrun")
     trainer = Trainer(task_name, config, run.seed)
     if resume:
         if run.latest_checkpoint.exists():

@@ -12,6 +12,7 @@ from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.ppo_gail.config import CloningConfig
 from visuomotor.ppo_gail.demonstrated import demonstrated_actions
 from visuomotor.ppo_gail.sight import sight_loss
+from visuomotor.runs.ranks import Ranks
 from visuomotor.tasks import StagedTask
 
 
@@ -50,8 +51,9 @@ class Cloning:
         policy: RecurrentPolicy,
         optimiser: torch.optim.Optimizer,
         generator: torch.Generator,
+        ranks: Ranks,
     ) -> float:
-        """One gradient step on a minibatch that `generator` draws.
+        """One gradient step on minibatches that each process draws with its own `generator`.
 
         Returns:
             The mean squared error of actions, in parts of their limits.
@@ -64,10 +66,11 @@ class Cloning:
         error = (unrolled.mean - actions)[valid].square().mean()
         seen, _ = sight_loss(policy, features[valid], objects[valid])
         optimiser.zero_grad(set_to_none=True)
-        (error + self.config.auxiliary_weight * seen).backward()
+        ((error + self.config.auxiliary_weight * seen) / ranks.count).backward()
+        ranks.sum_gradients(policy)
         torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
         optimiser.step()
-        return float(error.detach())
+        return float(ranks.sum(error)) / ranks.count
 
     def _minibatch(self, generator: torch.Generator) -> list[Tensor]:
         """Images, readings, objects and actions `(T, batch, ...)` of episodes that all begin at the first row, and

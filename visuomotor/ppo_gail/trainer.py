@@ -162,7 +162,7 @@ class Trainer:
         settings, images = self.config.sight, self.config.policy
         if self.sight.done:
             return
-        seed = (1000 * self.seed + self.ranks.number + 1) * 10_000_019
+        seed = (1000 * self.seed + self.ranks.number + 1) * 10_000_019 % 2**62  # torch's seeds have 64 bits
         lessons = Lessons(
             self.task, self.shown, settings, images.image_size, images.supersampling, self.config.vary, seed
         )
@@ -182,13 +182,14 @@ class Trainer:
         settings, seen = self.config.cloning, self.config.policy
         if self.cloned >= settings.updates:
             return
-        looks = torch.Generator().manual_seed(self.seed + 1)  # after a resume: the same images again
+        # After a resume the same images again; in every process others.
+        looks = torch.Generator().manual_seed(self.seed + 1 + 7919 * self.ranks.number)
         cloning = Cloning(self.task, self.shown, settings, seen.image_size, seen.supersampling, self.config.vary, looks)
         while self.cloned < settings.updates:
             started = time.perf_counter()
             error = 0.0
             for _ in range(min(_ROW, settings.updates - self.cloned)):
-                error = cloning.update(self.policy, self.optimisers["cloning"], self.generators["shared"])
+                error = cloning.update(self.policy, self.optimisers["cloning"], self.generators["own"], self.ranks)
                 self.cloned += 1
             self.elapsed += time.perf_counter() - started
             yield {
@@ -223,7 +224,7 @@ class Trainer:
             "auxiliary_error": distance,
             "kl_coefficient": self.kl.coefficient,
             "value_loss": value_loss,
-            "divergences": float(self.ranks.sum(torch.tensor(float(self.episodes.engine.divergences)))),
+            "divergences": float(self.ranks.sum(rollout.diverged.sum())),
             "seconds_physics": seconds.physics,
             "seconds_pixels": seconds.pixels,
             "seconds_policy": seconds.policy,

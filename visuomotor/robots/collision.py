@@ -1,8 +1,9 @@
 """Who may touch whom, as MuJoCo's contype and conaffinity bits.
 
-Two geoms collide where one's contype meets the other's conaffinity. Robots touch targets, held objects touch targets,
-and nothing else touches anything: no self-collision, and no contact between a hand and what it holds (a weld or a
-fixed joint holds it, which is both faster and steadier than friction).
+Two geoms collide where one's contype meets the other's conaffinity. With these bits robots touch targets, held objects
+touch targets, and nothing else touches anything: no self-collision, and no contact between a hand and what it holds (a
+weld or a fixed joint holds it, which is both faster and steadier than friction). What has to be grasped has its own
+bits (`props.blocks`).
 """
 
 from typing import Final

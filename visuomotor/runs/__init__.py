@@ -2,13 +2,12 @@
 
 from visuomotor.runs.atomic import write_atomically
 from visuomotor.runs.checkpoint import load_checkpoint, save_checkpoint
-from visuomotor.runs.config import BESIDE_LEARNING, config_from_dict, config_to_dict, flatten
+from visuomotor.runs.config import config_from_dict, config_to_dict, flatten, learning_settings
 from visuomotor.runs.folder import Run
 from visuomotor.runs.generators import generator_states, restore_generators
 from visuomotor.runs.provenance import git_commit, hardware, versions
 
 __all__ = [
-    "BESIDE_LEARNING",
     "Run",
     "config_from_dict",
     "config_to_dict",
@@ -16,6 +15,7 @@ __all__ = [
     "generator_states",
     "git_commit",
     "hardware",
+    "learning_settings",
     "load_checkpoint",
     "restore_generators",
     "save_checkpoint",

@@ -15,12 +15,18 @@ def write_atomically(path: Path, data: bytes | str) -> None:
     process leaves at most one behind, and the next write takes it over.
 
     Raises:
-        VisuomotorError: the disk is full or the folder cannot be written; the previous file is intact.
+        VisuomotorError: `path` is a folder, the disk is full or the folder cannot be written; the previous file is
+            intact.
     """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise VisuomotorError(_explain(error, path, len(data))) from error
+    if path.is_dir():
+        raise VisuomotorError(f"cannot write {path}: it is a folder; give the name of a file")
     payload = data.encode() if isinstance(data, str) else data
     partial = path.with_name(path.name + ".partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
             file.write(payload)
             file.flush()

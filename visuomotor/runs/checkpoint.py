@@ -82,7 +82,7 @@ def _read(path: Path, device: torch.device | str) -> Any:
     raise VisuomotorError(
         f"{path} cannot be read as a checkpoint: found {path.stat().st_size} bytes that are damaged, cut short or of "
         f"another program ({reason}), expected a file written by visuomotor. "
-        "Use another checkpoint of the run's checkpoints folder, or train again"
+        "Put back a copy of it, or train again"
     )
 
 

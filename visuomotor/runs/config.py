@@ -11,8 +11,7 @@ from visuomotor.errors import VisuomotorError
 
 Config = TypeVar("Config")
 
-BESIDE_LEARNING = ("demos", "checkpoint_every", "device")
-"""Settings that say where or how often, and nothing of what is learned."""
+_BESIDE_LEARNING = ("checkpoint_every", "device")  # where or how often, and nothing of what is learned
 
 
 def config_to_dict(config: Any) -> dict[str, Any]:
@@ -50,6 +49,15 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in values.items():
         flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
     return flat
+
+
+def learning_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides what is learned, by the names that the command line has for it; of demonstrations, the file's name
+    without its folders."""
+    settings = {name: value for name, value in flatten(config).items() if name not in _BESIDE_LEARNING}
+    if settings.get("demos"):
+        settings["demos"] = Path(settings["demos"]).name
+    return settings
 
 
 def within(name: str, value: float, low: float, high: float) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.camera import Camera
+from visuomotor.engine import Engine
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks.staged_task import StagedTask, Variation
 
@@ -25,6 +26,17 @@ class Readings:
     features: Tensor
     objects: Tensor
     stage: Tensor
+
+
+def read(task: StagedTask, engine: Engine) -> Readings:
+    """Of every world."""
+    return Readings(
+        task.proprioception(engine),
+        task.privileged(engine),
+        task.features(engine),
+        task.object_positions(engine),
+        task.stage(engine),
+    )
 
 
 @dataclass(frozen=True)
@@ -140,14 +152,7 @@ class Episodes:
         self.engine.forward()  # else cameras and lamps stay where they are
 
     def read(self) -> Readings:
-        task, engine = self.task, self.engine
-        return Readings(
-            task.proprioception(engine),
-            task.privileged(engine),
-            task.features(engine),
-            task.object_positions(engine),
-            task.stage(engine),
-        )
+        return read(self.task, self.engine)
 
     def advance(self, actions: Tensor) -> Transition:
         """One control period. actions: `(worlds, action)` in [-1, 1], the fraction of each limit; clipped to it.
