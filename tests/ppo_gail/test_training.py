@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -238,6 +239,15 @@ def test_the_imitation_reward_is_centred(demos: Path):
         torch.testing.assert_close(hybrid, imitation - imitation.mean() if centred else imitation)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Tests that a shell started in its background ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_interrupted_runs_are_saved_first(demos: Path, tmp_path: Path):
     config = small(demos, checkpoint_every=1000)
     run = new_run(tmp_path, config, "stopped")
