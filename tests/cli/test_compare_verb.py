@@ -75,8 +75,15 @@ def test_the_figure_is_drawn(runs, tmp_path, capsys):
     assert "imitation.weight 0.5: a, b" in capsys.readouterr().out
 
 
+def test_a_metric_that_is_no_number(runs, tmp_path, capsys):
+    out = tmp_path / "figure.png"
+    assert main(["compare", str(runs[0].path), "--metric", "phase", "--out", str(out)]) == 2
+    assert "no run has the metric 'phase' as a number" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_a_metric_that_no_run_has(runs, tmp_path, capsys):
     out = tmp_path / "figure.png"
     assert main(["compare", str(runs[0].path), "--metric", "beauty", "--out", str(out)]) == 2
-    assert "no run has the metric 'beauty'; there are: control_steps" in capsys.readouterr().err
+    assert "no run has the metric 'beauty' as a number; there are: control_steps" in capsys.readouterr().err
     assert not out.exists()

@@ -31,7 +31,7 @@ def run(arguments: list[str]) -> None:
     options = tyro.cli(Compare, prog="visuomotor compare", args=arguments)
 
     from visuomotor.errors import VisuomotorError
-    from visuomotor.figures.curves import draw_comparison
+    from visuomotor.figures.curves import draw_comparison, series
     from visuomotor.runs import Run
 
     runs = [Run.open(path) for path in options.runs]
@@ -40,11 +40,11 @@ def run(arguments: list[str]) -> None:
     if len({each.task for each in runs}) > 1:
         raise VisuomotorError(f"these runs are of several tasks: {', '.join(sorted({each.task for each in runs}))}")
     histories = {each.path: each.metrics() for each in runs}
-    lacking = [each for each in runs if not any(options.metric in row for row in histories[each.path])]
+    lacking = [each for each in runs if series([histories[each.path]], options.metric).empty]
     groups = group_seeds([each for each in runs if each not in lacking])
     if not groups:
         known = sorted({name for rows in histories.values() for row in rows for name in row})
-        raise VisuomotorError(f"no run has the metric {options.metric!r}; there are: {', '.join(known)}")
+        raise VisuomotorError(f"no run has the metric {options.metric!r} as a number; there are: {', '.join(known)}")
     lines = {label: [histories[each.path] for each in members] for label, members in groups.items()}
     draw_comparison(options.out, lines, options.metric)
     for label, members in groups.items():

@@ -18,13 +18,13 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         VisuomotorError: `path` is a folder, the disk is full or the folder cannot be written; the previous file is
             intact.
     """
+    payload = data.encode() if isinstance(data, str) else data
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise VisuomotorError(_explain(error, path, len(data))) from error
+        raise VisuomotorError(_explain(error, path, len(payload))) from error
     if path.is_dir():
         raise VisuomotorError(f"cannot write {path}: it is a folder; give the name of a file")
-    payload = data.encode() if isinstance(data, str) else data
     partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb") as file:
