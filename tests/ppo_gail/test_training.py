@@ -126,13 +126,20 @@ def test_weight_0_is_reinforcement_and_weight_1_is_imitation(demos: Path):
 
 
 def test_ground_truth_in_the_discriminators_place_is_the_task_reward(demos: Path):
-    policies = []
-    for imitation in (ImitationConfig(weight=0.5, source="ground-truth"), ImitationConfig(weight=0.0)):
-        trainer = Trainer("lifting", small(demos, 2, imitation=imitation), 0)
-        list(trainer.steps())
-        policies.append(trainer.policy.state_dict())
-    for name, value in policies[0].items():
-        torch.testing.assert_close(value, policies[1][name])
+    """The discriminator goes on learning beside it."""
+    imitation = ImitationConfig(weight=0.3, source="ground-truth", batch=32)
+    trainer = Trainer("lifting", small(demos, 2, imitation=imitation), 0)
+    (row, _) = trainer.steps()
+    assert row["discriminator_demonstration_accuracy"] > 0
+    rollout, _ = trainer.collector.collect()
+    rollout.task_reward.uniform_()
+    before = copy.deepcopy(trainer.imitation.discriminator.state_dict())
+    reward, judged, _ = trainer.imitation.reward(rollout, trainer.generators["own"])
+    torch.testing.assert_close(reward, rollout.task_reward)
+    assert judged is not None
+    assert not torch.allclose(judged, rollout.task_reward)
+    after = trainer.imitation.discriminator.state_dict()
+    assert not all(torch.equal(before[name], after[name]) for name in before)
 
 
 @pytest.mark.parametrize("recurrent", [True, False])

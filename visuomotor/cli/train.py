@@ -31,7 +31,7 @@ class Train(Generic[Config]):
     task: Annotated[Positional[str], tyro.conf.arg(metavar="TASK")]
     """Name of the task (`visuomotor tasks` lists them)."""
     preset: str = "laptop"
-    """Named set of defaults: `laptop` (two cores), `paper` (the paper's numbers), `gpu`."""
+    """Named set of defaults: `laptop` (two cores), `paper` (the paper's numbers, as far as it tells them), `gpu`."""
     seed: int = 0
     """Of every random draw; the same seed on the same CPU gives the same policy, bit for bit."""
     name: str | None = None
