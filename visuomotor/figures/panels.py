@@ -39,9 +39,7 @@ PANELS = (
     ),
     Panel("KL divergence policy to trajectory", {"policy_kl": "mean over steps"}, log=True),
     Panel("final distance (m)", {"final_distance": "mean"}, log=True),
-    Panel(
-        "success rate", {"success": "of the conditions", "success_random": "random starts, exploring"}, share=True
-    ),
+    Panel("success rate", {"success": "of the conditions", "success_random": "random starts, exploring"}, share=True),
     Panel("supervised loss", {"supervised_loss": "policy", "pose_loss": "pose network"}, log=True),
     Panel("error of cloned actions", {"action_error": "in parts of the limit"}, log=True),
     Panel(
