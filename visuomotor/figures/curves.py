@@ -1,7 +1,7 @@
 """Learning curves from the metrics of one run, or of several seeds with the band that they span."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,8 @@ def draw_comparison(path: Path | str, groups: Mapping[str, Sequence[Rows]], name
         return None
     own = Panel(name.replace("_", " "), {name: name})
     panel = next((panel for panel in PANELS if name in panel.among([name])), own)
+    if len(panel.among([name])) > 1:
+        panel = replace(panel, title=f"{panel.title} ({panel.among([name])[name]})")
     figure = Figure(figsize=(6.0, 3.6), dpi=130, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     humans = series([rows for histories in groups.values() for rows in histories], "human_return")
