@@ -49,8 +49,8 @@ def judge(
     ).tolist()
     if count == 0:
         raise VisuomotorError(
-            "the physics of every world blew up in every step, so there is nothing to learn from; go on from the last "
-            "checkpoint with smaller learning rates, or look for what is wrong with the task's model"
+            "the physics of every world blew up in every step, so there is nothing to learn from; train anew with "
+            "smaller learning rates, or look for what is wrong with the task's model"
         )
     mean = total / count
     deviation = max(squares / count - mean**2, 1e-12) ** 0.5
