@@ -53,7 +53,7 @@ test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 baselines: $(BASELINES:%=$(COMPARED)/%/.evaluated)
-	$(BIN)/visuomotor compare $(^D) --out docs/figures/stacking_baselines.png
+	$(BIN)/visuomotor compare $(^D) --legend names --out docs/figures/stacking_baselines.png
 	$(BIN)/visuomotor tables
 
 # A run that was interrupted goes on where it was.

@@ -32,6 +32,7 @@ def test_runs_that_differ_in_their_seed_only_share_a_line(runs):
         "imitation.weight 0.0": ["c"],
     }
     assert list(group_seeds(runs[:2])) == ["ppo-gail stacking"]
+    assert list(group_seeds(runs, by_name=True)) == ["a", "c"]
 
 
 @pytest.mark.parametrize("change", [{"demos": Path("five.hdf5")}, {"control_steps": 7}])

@@ -1,6 +1,7 @@
 import sys
 import types
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,14 @@ class Config:
     """How often."""
     inner: Inner = field(default_factory=Inner)
     """The rest."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    demos: Path | None = None
+    """Demonstrations."""
+    iterations: int = 3
+    """How often."""
 
 
 @pytest.fixture
@@ -114,6 +123,23 @@ def test_a_mistake_leaves_no_folder_where_nothing_was_done(calls, capsys):
     assert "before anything was done" in capsys.readouterr().err
     assert main(["train", "toy", "hanger", "--iterations", "98", "--name", "mine"]) == 2
     assert len(Run.open("runs/mine").metrics()) == 1
+
+
+def test_a_mistake_that_torchrun_tries_again_leaves_no_folder_either(calls, monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    assert main(["train", "toy", "hanger", "--iterations", "97", "--name", "mine"]) == 2
+    assert main(["train", "toy", "hanger", "--iterations", "3", "--name", "mine"]) == 0
+
+
+def test_moved_demonstrations_can_be_told_to_a_resumed_run(calls, capsys):
+    shown = ["--demos", "elsewhere/lifting.hdf5"]
+    Run.create(method="toy", task="lifting", preset="laptop", seed=0, config=Shown(), name="shown").close()
+    sys.modules["toy.config"].PRESETS = {"laptop": Shown()}  # type: ignore[attr-defined]
+    assert main(["train", "toy", "--resume", "runs/shown", *shown]) == 0
+    assert calls[-1][2] == Shown(Path("elsewhere/lifting.hdf5"))
+    Run.create(method="toy", task="hanger", preset="laptop", seed=0, config=Config(), name="mine").close()
+    assert main(["train", "toy", "--resume", "runs/mine", *shown]) == 2
+    assert "leave out --demos" in capsys.readouterr().err
 
 
 def test_a_resumed_run_keeps_its_folder_whatever_goes_wrong(calls):

@@ -167,6 +167,7 @@ def test_another_task_or_scene_or_format(path, lifting, monkeypatch):
         ("stages", lambda it: it + 3, "stages that are not among the task's 3"),
         ("states", lambda it: np.where(it == it[1, 3], np.nan, it), "demo_1 is spoilt: its states .* NaN"),
         ("states", lambda it: it[:, :-1], "damaged"),
+        ("looks/arm_grey", lambda it: it * np.nan, r"demo_1 is spoilt: its looks \(arm_grey\) hold NaN"),
         ("physics/block_mass", lambda it: np.append(it, 1.0), "inconsistent: its physics"),
     ],
 )

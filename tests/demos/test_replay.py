@@ -5,20 +5,21 @@ import torch
 
 from visuomotor.demos import Demonstrations
 from visuomotor.demos.checks import check
-from visuomotor.demos.replay import Replay, observe
+from visuomotor.demos.replay import Replay
 from visuomotor.errors import VisuomotorError
 
 
 def test_observations_are_those_of_the_states(lifting, episodes):
     """Against one world that is put into one state."""
     episode = episodes[1]
-    seen = observe(lifting, episode, image_size=24)
+    replay = Replay(lifting, image_size=24)
+    images, readings = replay.images(episode), replay.readings(episode)
     engine, world = lifting.make_engine(1), torch.zeros(1, dtype=torch.int64)
     lifting.vary(engine, world, episode.variation(lifting))
     engine.set_state(episode.states[5:6])
-    assert torch.equal(seen.proprioception[5], lifting.proprioception(engine)[0])
-    assert seen.images.shape == (12, 24, 24, 3)
-    assert not torch.equal(seen.images[0], seen.images[-1])
+    assert torch.equal(readings.proprioception[5], lifting.proprioception(engine)[0])
+    assert images.shape == (13, 24, 24, 3)
+    assert not torch.equal(images[0], images[-1])
 
 
 def test_looks_can_be_others_and_differ_from_state_to_state(lifting, episodes):
@@ -33,6 +34,16 @@ def test_looks_can_be_others_and_differ_from_state_to_state(lifting, episodes):
     last = {name: value[-1:] for name, value in looks.items()}
     assert torch.equal(each[-1], replay.images(episode, last)[-1])
     assert not torch.equal(each[0], replay.images(episode, last)[0])
+
+
+def test_looks_of_another_version_do_not_matter_but_to_the_eye(lifting, episodes):
+    episode, replay = episodes[0], Replay(lifting, 24)
+    for looks in ({**episode.looks, "sunset": torch.ones(3)}, dict(list(episode.looks.items())[1:])):
+        old = dataclasses.replace(episode, looks=looks)
+        assert torch.equal(replay.readings(old).features, replay.readings(episode).features)
+        with pytest.raises(VisuomotorError, match="not those that 'lifting' has today; record it anew"):
+            replay.images(old)
+        assert len(replay.images(old, lifting.plain(1).looks)) == 8
 
 
 def test_long_episodes_are_read_in_parts(lifting, episodes):

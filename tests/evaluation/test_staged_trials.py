@@ -71,6 +71,7 @@ class Trained:
     policy: Counting
     image_size: int = 20
     control_steps: int = 7
+    circumstances: tuple[str, ...] = ()
     started: int = 0
 
     def episodes(self, worlds: int, generator: torch.Generator) -> Episodes:
@@ -97,7 +98,8 @@ def save_policy(run: Run) -> None:
     torch.manual_seed(0)
     policy = RecurrentPolicy(task.proprioception_size, task.action_size, len(task.objects), 20)
     view = describe_view(task.model, task.camera, 20, 1)
-    rest = {"task": "lifting", "view": view, "control_steps": 7, "policy": dict(policy.state_dict())}
+    progress = {"cloned": 0, "control_steps": 7, "processes": [{}]}
+    rest = {"task": "lifting", "view": view, "policy": dict(policy.state_dict()), **progress}
     save_checkpoint(run.latest_checkpoint, {**CHECKPOINT, **rest})
 
 
@@ -117,6 +119,8 @@ def test_what_the_run_changed_in_its_preset_is_told(trained, run):
         run.facts["config"] |= {"demos": demos, "checkpoint_every": 3}  # how often is no matter of learning
         result = evaluate(run, "random", trials=1)
         assert result.settings == told + "policy.image_size 20"
+    trained.circumstances = ("processes 2",)
+    assert evaluate(run, "random", trials=1).settings.endswith("policy.image_size 20, processes 2")
     assert result.training_commit == run.facts["commit"]
 
 
@@ -166,7 +170,7 @@ def test_from_checkpoint_to_table_and_video(run, monkeypatch, capsys):
     assert re.search(r"\| lifting \| ppo-gail \| laptop \| random \| 1 \| \d / 3 \|", printed)
     assert "got to" in printed
     assert result.control_steps == 7
-    assert "trained for 7 of 8,000,000 control steps" in printed
+    assert "| policy.image_size 20, stopped after 7 control steps |" in printed
 
 
 def test_another_camera_than_the_policys_is_refused(run, monkeypatch):

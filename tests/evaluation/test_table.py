@@ -25,6 +25,7 @@ def test_settings_have_rows_of_their_own(result):
 def test_commits_of_training_are_told_where_known(result):
     table = markdown_table([result(), result(seed=1, training_commit="fedcba9876543210")])
     assert table.splitlines()[-1].endswith("commit 0123456789 (policies trained at fedcba9876).")
+    assert "commit fedcba9876-dirty." in markdown_table([result(commit="fedcba9876543210-dirty")])
 
 
 def test_each_seed_counts_alike_whatever_its_trials(result):

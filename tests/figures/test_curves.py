@@ -30,6 +30,14 @@ def test_each_metric_has_one_panel():
     assert len(names) == len(set(names))
 
 
+def test_stages_of_any_task_have_their_panel():
+    names = ["cost", "stage_start", "curriculum_start", "stage_poured"]
+    (panel,) = (panel for panel in PANELS if "stage_*" in panel.lines)
+    assert panel.among(names) == {"stage_start": "start", "stage_poured": "poured"}
+    for name in ("stage_poured", "cost", "human_return"):
+        assert sum(name in panel.among([name]) for panel in PANELS) == 1
+
+
 def ppo_rows(worlds: int, count: int) -> list[dict]:
     """The return is a tenth of the control steps."""
     cloning = [{"phase": "cloning", "iteration": 100, "action_error": 0.3}]

@@ -135,5 +135,13 @@ def test_alone_nothing_is_sent():
     assert ranks.from_first(lambda: 5) == 5
 
 
+def test_processes_of_a_machine_share_its_cores(monkeypatch):
+    monkeypatch.setattr("visuomotor.runs.ranks.available_cores", lambda: 5)
+    assert Ranks().threads == 0
+    for beside, threads in (("1", 0), ("2", 2), ("8", 1)):
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", beside)
+        assert Ranks().threads == threads
+
+
 if __name__ == "__main__":
     in_one_of_two_processes(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,5 +1,6 @@
 """The trainer as a whole: exact resume, the pure methods as its limits, several processes, bad input."""
 
+import copy
 import dataclasses
 import os
 import signal
@@ -12,6 +13,7 @@ import torch
 from visuomotor.demos import Episode, write_demonstrations
 from visuomotor.demos.demonstrator import demonstrate
 from visuomotor.errors import VisuomotorError
+from visuomotor.ppo_gail.advantages import judge
 from visuomotor.ppo_gail.config import (
     CloningConfig,
     CriticConfig,
@@ -22,8 +24,11 @@ from visuomotor.ppo_gail.config import (
     PpoGailConfig,
     SightConfig,
 )
+from visuomotor.ppo_gail.ppo import update_critic
+from visuomotor.ppo_gail.rollout import Rollout
 from visuomotor.ppo_gail.trainer import Trainer, train
 from visuomotor.runs import Run, load_checkpoint
+from visuomotor.runs.ranks import Ranks
 from visuomotor.tasks import StagedTask, make_task
 
 
@@ -121,13 +126,20 @@ def test_weight_0_is_reinforcement_and_weight_1_is_imitation(demos: Path):
 
 
 def test_ground_truth_in_the_discriminators_place_is_the_task_reward(demos: Path):
-    policies = []
-    for imitation in (ImitationConfig(weight=0.5, source="ground-truth"), ImitationConfig(weight=0.0)):
-        trainer = Trainer("lifting", small(demos, 2, imitation=imitation), 0)
-        list(trainer.steps())
-        policies.append(trainer.policy.state_dict())
-    for name, value in policies[0].items():
-        torch.testing.assert_close(value, policies[1][name])
+    """The discriminator goes on learning beside it."""
+    imitation = ImitationConfig(weight=0.3, source="ground-truth", batch=32)
+    trainer = Trainer("lifting", small(demos, 2, imitation=imitation), 0)
+    (row, _) = trainer.steps()
+    assert row["discriminator_demonstration_accuracy"] > 0
+    rollout, _ = trainer.collector.collect()
+    rollout.task_reward.uniform_()
+    before = copy.deepcopy(trainer.imitation.discriminator.state_dict())
+    reward, judged, _ = trainer.imitation.reward(rollout, trainer.generators["own"])
+    torch.testing.assert_close(reward, rollout.task_reward)
+    assert judged is not None
+    assert not torch.allclose(judged, rollout.task_reward)
+    after = trainer.imitation.discriminator.state_dict()
+    assert not all(torch.equal(before[name], after[name]) for name in before)
 
 
 @pytest.mark.parametrize("recurrent", [True, False])
@@ -205,6 +217,56 @@ def test_what_a_rollout_tells_of_ends(demos: Path):
     assert torch.equal(rollout.reached_privileged[going_on], rollout.privileged[going_on + 1])
     assert torch.equal(rollout.reached_stage[going_on], rollout.stage[going_on + 1])
     assert torch.equal(rollout.last_privileged, rollout.reached_privileged[-1])
+
+
+def advantages_by_hand(trainer: Trainer, rollout: Rollout, reward: torch.Tensor, values: dict) -> torch.Tensor:
+    """Generalised advantages, world by world, from the last step to the first; values by state."""
+    ppo, following = trainer.config.ppo, torch.zeros(reward.shape[1])
+    advantages = torch.empty_like(reward)
+    for step in reversed(range(len(reward))):
+        error = reward[step] + ppo.discount * values["reached"][step] * ~rollout.diverged[step] - values["now"][step]
+        following = error + ppo.discount * ppo.gae_lambda * following * ~rollout.ended[step]
+        advantages[step] = following
+    return advantages
+
+
+def test_a_rollout_is_judged_with_the_value_of_what_each_step_led_to(demos: Path):
+    """Also where that is the last state of an episode, which none of the rollout's rows but its own tells."""
+    trainer = Trainer("lifting", small(demos, worlds=16), 0)
+    trainer.episodes.elapsed[::4] = trainer.task.steps - 3  # a time limit within the rollout
+    rollout, _ = trainer.collector.collect()
+    rollout.diverged[2, 1] = rollout.ended[2, 1] = True
+    ended = rollout.ended & ~rollout.diverged
+    assert ended[:-1].any()
+    reward = torch.randn(rollout.task_reward.shape, generator=torch.Generator().manual_seed(0))
+    ppo, ranks = trainer.config.ppo, Ranks()
+    before = copy.deepcopy(trainer.critic)
+    advantages, returns, states = judge(trainer.critic, rollout, reward, ppo, ranks)
+    before.inputs.load_state_dict(trainer.critic.inputs.state_dict())  # learned before it values
+    with torch.no_grad():
+        values = {"now": before(rollout.privileged), "reached": before(rollout.reached_privileged)}
+    expected = advantages_by_hand(trainer, rollout, reward, values)
+    valid = ~rollout.diverged
+    torch.testing.assert_close(returns, (expected + values["now"])[valid])
+    assert torch.equal(states, rollout.privileged[valid])
+    mean, deviation = expected[valid].mean(), expected[valid].std(correction=0)
+    torch.testing.assert_close(advantages[valid], ((expected - mean) / deviation)[valid], rtol=1e-4, atol=1e-5)
+
+
+def test_a_rollout_without_a_sound_step_is_refused(demos: Path):
+    trainer = Trainer("lifting", small(demos), 0)
+    rollout, _ = trainer.collector.collect()
+    rollout.diverged[:] = True
+    with pytest.raises(VisuomotorError, match="blew up in every step"):
+        judge(trainer.critic, rollout, rollout.task_reward, trainer.config.ppo, Ranks())
+
+
+def test_fewer_steps_than_minibatches_leave_the_critic_sound(demos: Path):
+    trainer = Trainer("lifting", small(demos), 0)
+    states, returns = torch.randn(3, trainer.task.privileged_size), torch.randn(3)
+    optimiser, config = trainer.optimisers["critic"], CriticConfig(minibatches=4)
+    update_critic(trainer.critic, optimiser, states, returns, config, Ranks(), torch.Generator().manual_seed(0))
+    assert all(parameter.isfinite().all() for parameter in trainer.critic.parameters())
 
 
 def test_worlds_that_blow_up_teach_nothing(demos: Path):
@@ -327,6 +389,11 @@ def test_what_a_user_can_get_wrong(demos: Path, demonstrations: list[Episode], t
         PpoGailConfig(control_steps=0)
     with pytest.raises(VisuomotorError, match="visuomotor demos script lifting"):
         Trainer("lifting", small(None), 0)
+    moved = tmp_path / "moved.hdf5"
+    later = [dataclasses.replace(episode, stages=episode.stages.roll(3)) for episode in demonstrations]
+    write_demonstrations(moved, make_task("lifting", StagedTask), later)
+    with pytest.raises(VisuomotorError, match=r"are in other stages of 'lifting' today .* --overwrite"):
+        Trainer("lifting", small(moved), 0)
     with pytest.raises(VisuomotorError, match="stacking"):
         Trainer("stacking", small(demos), 0)
     failed = tmp_path / "failed.hdf5"

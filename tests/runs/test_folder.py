@@ -3,6 +3,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs import Run
@@ -62,6 +63,22 @@ def test_metrics_are_read_as_logged(tmp_path):
     assert run.metrics() == [{"phase": "badmm", "cost": 1.5, "kl": [1, 2.0], "success": None}]
     assert run.metrics_lines == 1
     assert list((run.path / "tensorboard").iterdir())
+
+
+def test_tensorboard_counts_control_steps_where_there_are_some(tmp_path):
+    """Also after a resume, which hides what came after the checkpoint."""
+    run = new_run(tmp_path)
+    run.log({"phase": "sight", "error": 0.5})
+    for steps in (100, 200, 300):
+        run.log({"phase": "ppo", "control_steps": steps, "kl": float(steps)})
+    run.close()
+    resumed = Run.open(run.path)
+    resumed.truncate_metrics(2)
+    resumed.log({"phase": "ppo", "control_steps": 200, "kl": -1.0})
+    resumed.close()
+    events = EventAccumulator(str(run.path / "tensorboard")).Reload()
+    assert [(event.step, event.value) for event in events.Scalars("ppo/kl")] == [(100, 100.0), (200, -1.0)]
+    assert [event.step for event in events.Scalars("sight/error")] == [0]
 
 
 def test_resumed_metrics_have_no_duplicates(tmp_path):

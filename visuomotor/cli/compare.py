@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 from tyro.conf import Positional
@@ -17,12 +17,14 @@ _LONGEST_LABEL = 60
 @dataclass(frozen=True)
 class Compare:
     """Draw one metric of several runs. Runs that differ in nothing but their seed share a line (mean) and a band
-    (lowest to highest); a line is called by the settings that set it apart."""
+    (lowest to highest)."""
 
     runs: Positional[tuple[Path, ...]]
     """Folders of the runs, all of one task."""
     metric: str = "success_random"
     """Name of a metric in metrics.jsonl."""
+    legend: Literal["settings", "names"] = "settings"
+    """What a line is called by: the settings that set it apart, or its (first) run's name."""
     out: Path = Path("comparison.png")
     """The figure."""
 
@@ -41,7 +43,7 @@ def run(arguments: list[str]) -> None:
         raise VisuomotorError(f"these runs are of several tasks: {', '.join(sorted({each.task for each in runs}))}")
     histories = {each.path: each.metrics() for each in runs}
     lacking = [each for each in runs if series([histories[each.path]], options.metric).empty]
-    groups = group_seeds([each for each in runs if each not in lacking])
+    groups = group_seeds([each for each in runs if each not in lacking], by_name=options.legend == "names")
     if not groups:
         known = sorted({name for rows in histories.values() for row in rows for name in row})
         raise VisuomotorError(f"no run has the metric {options.metric!r} as a number; there are: {', '.join(known)}")
@@ -54,9 +56,9 @@ def run(arguments: list[str]) -> None:
     print(options.out)
 
 
-def group_seeds(runs: "Sequence[Run]") -> "dict[str, list[Run]]":
+def group_seeds(runs: "Sequence[Run]", by_name: bool = False) -> "dict[str, list[Run]]":
     """Runs of equal settings together, by what they are called: the settings that not all runs share, or the name of
-    the first run where these are too many for a legend."""
+    the first run, also where the settings are too many for a legend."""
     from visuomotor.runs import learning_settings
 
     settings = [{"method": each.method} | learning_settings(each.facts["config"]) for each in runs]
@@ -66,4 +68,7 @@ def group_seeds(runs: "Sequence[Run]") -> "dict[str, list[Run]]":
     for each, values in zip(runs, settings, strict=True):
         label = ", ".join(f"{name} {values.get(name)}" for name in differing) or f"{each.method} {each.task}"
         groups.setdefault(label, []).append(each)
-    return {label if len(label) <= _LONGEST_LABEL else members[0].name: members for label, members in groups.items()}
+    return {
+        members[0].name if by_name or len(label) > _LONGEST_LABEL else label: members
+        for label, members in groups.items()
+    }

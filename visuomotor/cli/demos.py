@@ -87,9 +87,9 @@ def script(arguments: list[str]) -> int:
 
     import torch
 
+    from visuomotor.demos import replay as replaying
     from visuomotor.demos import write_demonstrations
     from visuomotor.demos.demonstrator import record
-    from visuomotor.demos.replay import observe
     from visuomotor.tasks import StagedTask, make_task
 
     if options.episodes < 1:
@@ -102,8 +102,11 @@ def script(arguments: list[str]) -> int:
     episodes, rate = record(task, options.episodes, generator, options.keep_failures)
     observations = None
     if options.observations:
-        seen = [observe(task, episode) for episode in episodes]
-        observations = [{"image": it.images, "proprioception": it.proprioception} for it in seen]
+        made = replaying.Replay(task)
+        observations = [
+            {"image": made.images(episode)[:-1], "proprioception": made.readings(episode).proprioception[:-1]}
+            for episode in episodes
+        ]
     if not options.actions:
         episodes = [dataclasses.replace(episode, actions=None) for episode in episodes]
     facts = {

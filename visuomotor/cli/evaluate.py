@@ -52,9 +52,6 @@ def run(arguments: list[str]) -> None:
         results.append(dataclasses.replace(result, command=command, training_seconds=training_seconds))
         for folder in filter(None, (trained.results, options.results)):
             print(write_result(results[-1], folder), flush=True)
-        planned = trained.facts["config"].get("control_steps")
-        if result.control_steps is not None and result.control_steps < planned:
-            print(f"this policy has been trained for {result.control_steps:,} of {planned:,} control steps", flush=True)
     if options.video and trained.method == "gps":
         from visuomotor.evaluation.feature_pictures import draw_feature_pictures
 

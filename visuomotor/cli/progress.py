@@ -13,7 +13,7 @@ _LABELS = {
     "predicted_improvement": "improvement predicted",
     "policy_kl": "KL policy to trajectory",
     "success": "success so far",
-    "success_random": "success from random starts",
+    "success_random": "success from random starts, exploring",
     "task_return": "task return",
     "imitation_return": "imitation return",
     "auxiliary_error": "error of seen positions (m)",

@@ -3,7 +3,7 @@
 import argparse
 import importlib
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Generic, NoReturn, TypeVar
 
@@ -31,7 +31,7 @@ class Train(Generic[Config]):
     task: Annotated[Positional[str], tyro.conf.arg(metavar="TASK")]
     """Name of the task (`visuomotor tasks` lists them)."""
     preset: str = "laptop"
-    """Named set of defaults: `laptop` (two cores), `paper` (the paper's numbers), `gpu`."""
+    """Named set of defaults: `laptop` (two cores), `paper` (the paper's numbers, as far as it tells them), `gpu`."""
     seed: int = 0
     """Of every random draw; the same seed on the same CPU gives the same policy, bit for bit."""
     name: str | None = None
@@ -39,7 +39,8 @@ class Train(Generic[Config]):
     root: Path = Path("runs")
     """Folder that run folders go into."""
     resume: Path | None = None
-    """Go on with this run from its latest checkpoint; it keeps its task, preset, seed and config."""
+    """Go on with this run from its latest checkpoint; it keeps its task, preset, seed and config. Where the
+    demonstrations lie now may be told with --demos."""
     config: Annotated[Config, tyro.conf.arg(name="")]  # fields as --field and --group.field
 
 
@@ -59,8 +60,8 @@ def run(arguments: list[str]) -> None:
     from visuomotor.runs.ranks import Ranks
 
     ranks = Ranks()
-    resume = early.resume is not None or ranks.restarted
-    _train(package, task, preset, config, folder, resume, talks=ranks.first)
+    new = early.resume is None
+    _train(package, task, preset, config, folder, resume=not new or ranks.restarted, new=new, talks=ranks.first)
 
 
 class _EarlyParser(argparse.ArgumentParser):
@@ -69,10 +70,12 @@ class _EarlyParser(argparse.ArgumentParser):
 
 
 def _parse_early(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    """`--preset` decides the defaults of all other options, and `--resume` forbids them: both are needed first."""
+    """`--preset` decides the defaults of all other options, and `--resume` forbids them (but for `--demos`, which may
+    have been moved): these are needed first."""
     parser = _EarlyParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--preset")
     parser.add_argument("--resume", type=Path)
+    parser.add_argument("--demos", type=Path)
     return parser.parse_known_args(arguments)
 
 
@@ -137,16 +140,22 @@ def _resumed(
     if folder.method != method:
         raise VisuomotorError(f"{early.resume} is a run of {folder.method}; use visuomotor train {folder.method}")
     surplus = [word for word in rest if word != folder.task] + ["--preset"] * (early.preset is not None)
+    if early.demos is not None and "demos" not in folder.facts["config"]:
+        surplus.append("--demos")
     if surplus:
         raise VisuomotorError(
             f"a resumed run keeps its task ({folder.task}), preset, seed and config: leave out {' '.join(surplus)}, "
             "or train a new run"
         )
     config = folder.config(type(next(iter(presets.values()))))
+    if early.demos is not None:
+        config = replace(config, demos=early.demos)
     return folder.task, folder.preset, config, folder
 
 
-def _train(package: str, task: str, preset: str, config: Any, folder: Any, resume: bool, talks: bool) -> None:
+def _train(
+    package: str, task: str, preset: str, config: Any, folder: Any, *, resume: bool, new: bool, talks: bool
+) -> None:
     from visuomotor.cli.progress import Progress, show
 
     if talks:
@@ -164,7 +173,7 @@ def _train(package: str, task: str, preset: str, config: Any, folder: Any, resum
             print(f"\nno checkpoint yet; {folder.path} can be deleted", file=sys.stderr)
         raise
     except VisuomotorError:
-        if talks and not resume:
+        if talks and new:
             folder.remove_if_unused()  # a mistake that was noticed late: its name is free again
         raise
     finally:

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from visuomotor.errors import VisuomotorError
 from visuomotor.tasks import StagedTask, Variation
 
 
@@ -45,8 +46,20 @@ class Episode:
         return float(within + max(0, steps - len(self)) * self.rewards[-1])
 
     def variation(self, task: StagedTask) -> Variation:
-        """This episode's world as a variation of one row; looks that were not recorded are the model's own."""
-        looks = {name: value[None] for name, value in self.looks.items()} or task.plain(1).looks
+        """This episode's world as a variation of one row; looks that were not recorded are the model's own.
+
+        Raises:
+            VisuomotorError: the looks are not what those of `task` are today.
+        """
+        plain = task.plain(1).looks
+        looks = {name: value[None] for name, value in self.looks.items()} or plain
+        then, now = ({name: value.shape for name, value in it.items()} for it in (looks, plain))
+        different = sorted(name for name in then | now if then.get(name) != now.get(name))
+        if different:
+            raise VisuomotorError(
+                f"this demonstration's looks ({', '.join(different)}) are not those that {task.name!r} has today; "
+                "record it anew, or give others (training draws its own)"
+            )
         return Variation({name: value[None] for name, value in self.physics.items()}, looks)
 
 

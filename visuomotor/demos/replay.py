@@ -1,7 +1,7 @@
 """What was to be seen and read in a demonstration's states: rendered anew, in any looks."""
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import torch
 from torch import Tensor
@@ -13,17 +13,6 @@ from visuomotor.tasks import StagedTask, Variation
 from visuomotor.tasks.episodes import Readings, read
 
 _WORLDS = 64  # states at a time; more is no faster
-
-
-@dataclass(frozen=True)
-class Observations:
-    """What an actor would have observed before each of T actions.
-
-    images: `(T, height, width, 3)` uint8; proprioception: `(T, proprioception_size)` float32.
-    """
-
-    images: Tensor
-    proprioception: Tensor
 
 
 class Replay:
@@ -45,13 +34,17 @@ class Replay:
         Args:
             looks: of `Variation.looks`, one row for all states or T + 1 rows, one for each; None for those that were
                 recorded, or the model's own.
+
+        Raises:
+            VisuomotorError: those that were recorded are not what the task's looks are today.
         """
-        return torch.cat([self._camera.rgb(worlds) for worlds in self._visit(episode, looks)])
+        shown = episode.variation(self.task).looks if looks is None else looks
+        return torch.cat([self._camera.rgb(worlds) for worlds in self._visit(episode, shown)])
 
     def readings(self, episode: Episode) -> Readings:
         """What there is to know of every state; rows T + 1."""
         parts = []
-        for worlds in self._visit(episode, None):
+        for worlds in self._visit(episode):
             found = read(self.task, self.engine)
             parts.append([getattr(found, field.name)[worlds] for field in fields(Readings)])
         return Readings(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
@@ -62,7 +55,7 @@ class Replay:
             raise VisuomotorError("this episode was recorded without actions; nothing follows from its states")
         reached = []
         done = 0
-        for worlds in self._visit(episode, None):
+        for worlds in self._visit(episode):
             actions = torch.zeros(_WORLDS, self.task.action_size, dtype=torch.float64)
             given = episode.actions[done : done + len(worlds)]  # the final state has none
             actions[: len(given)] = given.double() * self.task.action_limits
@@ -71,29 +64,17 @@ class Replay:
             done += len(given)
         return torch.cat(reached)
 
-    def _visit(self, episode: Episode, looks: Mapping[str, Tensor] | None) -> Generator[Tensor]:
-        """Yield worlds `(n,)`, which hold the next n states."""
-        own = episode.variation(self.task)
-        shown = dict(own.looks if looks is None else looks)
+    def _visit(self, episode: Episode, looks: Mapping[str, Tensor] | None = None) -> Generator[Tensor]:
+        """Yield worlds `(n,)`, which hold the next n states; without `looks` in whatever looks there are."""
+        physics = {name: row[None] for name, row in episode.physics.items()}
+        shown = self.task.plain(1).looks if looks is None else looks
         for first in range(0, len(episode.states), _WORLDS):
             states = episode.states[first : first + _WORLDS]
             worlds = torch.arange(len(states))
             rows = torch.arange(first, first + len(states))
-            self.task.vary(self.engine, worlds, Variation(_rows(own.physics, rows), _rows(shown, rows)))
+            self.task.vary(self.engine, worlds, Variation(_rows(physics, rows), _rows(shown, rows)))
             self.engine.set_state(states, worlds)
             yield worlds
-
-
-def observe(
-    task: StagedTask, episode: Episode, image_size: int = 64, looks: Mapping[str, Tensor] | None = None
-) -> Observations:
-    """Images and proprioception of the states in which the episode's actions were applied.
-
-    Args:
-        looks: as for `Replay.images`, such as `task.draw(1, generator).looks`. For many episodes keep a `Replay`.
-    """
-    replay = Replay(task, image_size)
-    return Observations(replay.images(episode, looks)[:-1], replay.readings(episode).proprioception[:-1])
 
 
 def _rows(values: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:

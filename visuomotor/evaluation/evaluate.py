@@ -55,7 +55,7 @@ def evaluate(run: Run, protocol: str, trials: int = 100, seed: int = 0, video: b
         hardware=hardware("cpu"),
         commit=git_commit(),
         command=f"visuomotor evaluate {run.path} --protocol {protocol} --trials {trials}",
-        settings=_settings(run, presets),
+        settings=", ".join([*_settings(run, presets), *done.circumstances]),
         training_commit=run.facts.get("commit"),
         trial_seed=seed,
         control_steps=done.control_steps,
@@ -65,11 +65,12 @@ def evaluate(run: Run, protocol: str, trials: int = 100, seed: int = 0, video: b
     )
 
 
-def _settings(run: Run, presets: Mapping[str, Any]) -> str:
+def _settings(run: Run, presets: Mapping[str, Any]) -> list[str]:
+    """What the run's config changes in its preset."""
     if run.preset not in presets:
         raise unknown("preset", run.preset, presets)
     usual = learning_settings(config_to_dict(presets[run.preset]))
     settings = learning_settings(run.facts["config"])
     if settings.get("demos") == f"{run.task}.hdf5":  # demonstrations of that name go without saying
         del settings["demos"]
-    return ", ".join(f"{name} {value}" for name, value in settings.items() if usual.get(name) != value)
+    return [f"{name} {value}" for name, value in settings.items() if usual.get(name) != value]

@@ -11,6 +11,7 @@ from visuomotor.evaluation.result import Result, read_results
 from visuomotor.evaluation.table import result_rows
 from visuomotor.figures.curves import draw_curves
 from visuomotor.runs.atomic import write_atomically
+from visuomotor.runs.config import flatten
 from visuomotor.runs.folder import Run
 
 _LARGEST_VIDEO = 8_000_000  # bytes; beyond that the file gets slow to open
@@ -108,12 +109,5 @@ def _origin(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _config(config: Mapping[str, Any]) -> str:
-    return f"<details open><summary>every field</summary>{_table((), _flat(config))}</details>"
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, str(value)
+    rows = [(name, str(value)) for name, value in flatten(config).items()]
+    return f"<details open><summary>every field</summary>{_table((), rows)}</details>"

@@ -44,7 +44,7 @@ class Result:
     command: str
     """What was typed."""
     settings: str = ""
-    """What the run's config changes in its preset, such as `imitation.weight 0.0`."""
+    """What the run's config changes in its preset, such as `imitation.weight 0.0`; several processes; an early stop."""
     training_commit: str | None = None
     """Commit of the code that trained the policy, where known."""
     trial_seed: int = 0

@@ -41,6 +41,7 @@ def staged_trials(run: Run, protocol: str, trials: int, generator: torch.Generat
         stages=reached,
         mean_return=returns.mean().item(),
         control_steps=trained.control_steps,
+        circumstances=trained.circumstances,
         film=film,
     )
 

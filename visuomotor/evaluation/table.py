@@ -39,7 +39,9 @@ def markdown_table(results: Iterable[Result]) -> str:
 
 
 def _commits(commits: Iterable[str | None]) -> str:
-    return ", ".join(sorted({(commit or "unknown")[:10] for commit in commits}))
+    """Short, but for `-dirty`."""
+    split = ((commit or "unknown").partition("-") for commit in commits)
+    return ", ".join(sorted({name[:10] + dash + state for name, dash, state in split}))
 
 
 def _cell(result: Result) -> tuple[str, str, str, str, int, str]:

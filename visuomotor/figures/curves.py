@@ -1,7 +1,7 @@
 """Learning curves from the metrics of one run, or of several seeds with the band that they span."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -63,14 +63,18 @@ def draw_curves(path: Path | str, histories: Sequence[Rows]) -> Path | None:
         histories: `Run.metrics()` of each seed. Of one, its line; of several, their mean and the band from the lowest
             to the highest, as far as all of them go.
     """
-    panels = [panel for panel in PANELS if any(not series(histories, name).empty for name in panel.lines)]
+    names = list(dict.fromkeys(name for history in histories for row in history for name in row))
+    found = [
+        (panel, {legend: series(histories, name) for name, legend in panel.among(names).items()}) for panel in PANELS
+    ]
+    panels = [(panel, lines) for panel, lines in found if any(not line.empty for line in lines.values())]
     if not panels:
         return None
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(4.2 * columns, 2.9 * rows), dpi=110, layout="constrained", facecolor="white")
-    for index, panel in enumerate(panels):
-        _draw_panel(figure.add_subplot(rows, columns, index + 1), panel, histories)
+    for index, (panel, lines) in enumerate(panels):
+        _draw_lines(figure.add_subplot(rows, columns, index + 1), panel, lines)
     return write_png(figure, path)
 
 
@@ -85,7 +89,10 @@ def draw_comparison(path: Path | str, groups: Mapping[str, Sequence[Rows]], name
     found = {label: series(histories, name) for label, histories in groups.items()}
     if all(each.empty for each in found.values()):
         return None
-    panel = next((panel for panel in PANELS if name in panel.lines), Panel(name.replace("_", " "), {name: name}))
+    own = Panel(name.replace("_", " "), {name: name})
+    panel = next((panel for panel in PANELS if name in panel.among([name])), own)
+    if len(panel.among([name])) > 1:
+        panel = replace(panel, title=f"{panel.title} ({panel.among([name])[name]})")
     figure = Figure(figsize=(6.0, 3.6), dpi=130, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     humans = series([rows for histories in groups.values() for rows in histories], "human_return")
@@ -93,10 +100,6 @@ def draw_comparison(path: Path | str, groups: Mapping[str, Sequence[Rows]], name
         axes.axhline(float(humans.values.mean()), color="black", linestyle="--", linewidth=1.0, label="demonstrations")
     _draw_lines(axes, panel, found)
     return write_png(figure, path)
-
-
-def _draw_panel(axes: Axes, panel: Panel, histories: Sequence[Rows]) -> None:
-    _draw_lines(axes, panel, {legend: series(histories, name) for name, legend in panel.lines.items()})
 
 
 def _draw_lines(axes: Axes, panel: Panel, lines: Mapping[str, Series]) -> None:

@@ -1,12 +1,13 @@
 """Which metrics share a plot, and how it is drawn."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One small plot: the metrics that share it, by name, with their legends."""
+    """One small plot: the metrics that share it, by name, with their legends. `{"stage_*": "*"}` is all that begin
+    with `stage_`, each with the rest of its name."""
 
     title: str
     lines: Mapping[str, str]
@@ -16,6 +17,15 @@ class Panel:
     """Logarithmic away from zero, linear around it."""
     share: bool = False
     """Between 0 and 1, all of which is shown."""
+
+    def among(self, names: Iterable[str]) -> dict[str, str]:
+        """`lines` with every star in them replaced by what it stands for among `names`."""
+        found: dict[str, str] = {}
+        for line, legend in self.lines.items():
+            prefix, star, _ = line.partition("*")
+            meant = [name for name in names if name.startswith(prefix)] if star else [line]
+            found |= {name: legend.replace("*", name.removeprefix(prefix)) for name in meant}
+        return found
 
 
 PANELS = (
@@ -29,7 +39,7 @@ PANELS = (
     ),
     Panel("KL divergence policy to trajectory", {"policy_kl": "mean over steps"}, log=True),
     Panel("final distance (m)", {"final_distance": "mean"}, log=True),
-    Panel("success rate", {"success": "of the conditions", "success_random": "from random starts"}, share=True),
+    Panel("success rate", {"success": "of the conditions", "success_random": "random starts, exploring"}, share=True),
     Panel("supervised loss", {"supervised_loss": "policy", "pose_loss": "pose network"}, log=True),
     Panel("error of cloned actions", {"action_error": "in parts of the limit"}, log=True),
     Panel(
@@ -38,17 +48,12 @@ PANELS = (
     ),
     Panel(
         "share of steps in a stage",
-        {"stage_reached": "reached", "stage_lifted": "lifted", "stage_stacked": "stacked"},
+        {"stage_*": "*"},
         share=True,
     ),
     Panel(
         "demonstrated states that are got on from",
-        {
-            "curriculum_start": "start",
-            "curriculum_reached": "reached",
-            "curriculum_lifted": "lifted",
-            "curriculum_stacked": "stacked",
-        },
+        {"curriculum_*": "*"},
         share=True,
     ),
     Panel(

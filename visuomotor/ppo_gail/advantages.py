@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from visuomotor.errors import VisuomotorError
 from visuomotor.ppo_gail.config import PpoConfig
 from visuomotor.ppo_gail.critic import Critic
 from visuomotor.ppo_gail.normaliser import moments
@@ -22,6 +23,9 @@ def judge(
     Returns:
         Advantages `(K, W)`, normalised over all processes' steps; the critic's targets `(N,)` and their states
         `(N, P)`, on its device, without steps whose physics diverged.
+
+    Raises:
+        VisuomotorError: there are no other steps.
     """
     device = critic.inputs.mean.device
     valid = ~rollout.diverged
@@ -43,6 +47,11 @@ def judge(
     count, total, squares = ranks.sum(
         torch.stack([torch.tensor(float(len(kept))).double(), kept.sum(), kept.square().sum()])
     ).tolist()
+    if count == 0:
+        raise VisuomotorError(
+            "the physics of every world blew up in every step, so there is nothing to learn from; train anew with "
+            "smaller learning rates, or look for what is wrong with the task's model"
+        )
     mean = total / count
     deviation = max(squares / count - mean**2, 1e-12) ** 0.5
     return (advantages - mean) / deviation, returns[valid].to(device), states[valid.to(device)]

@@ -121,7 +121,8 @@ class ImitationConfig:
     weight: float = 0.5
     """Lambda, between 0 (reinforcement only) and 1 (imitation only)."""
     source: Literal["discriminator", "ground-truth"] = "discriminator"
-    """Ground truth puts the task's reward in the discriminator's place: for debugging all the rest."""
+    """Ground truth puts the task's reward in the discriminator's place, which then learns and judges without being
+    heeded: for debugging either alone."""
     form: Form = "gail"
     """-log(1-D), log D ("negative") or their sum ("airl")."""
     clip: float = 10.0
@@ -149,7 +150,7 @@ class ImitationConfig:
     @property
     def discriminates(self) -> bool:
         """Whether there is a discriminator at all."""
-        return self.weight > 0 and self.source == "discriminator"
+        return self.weight > 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight <= 1:

@@ -7,17 +7,21 @@ import torch
 from torch import Tensor
 
 from visuomotor.demos import Episode, read_demonstrations
+from visuomotor.demos.facts import script_command
 from visuomotor.demos.replay import Replay
 from visuomotor.errors import VisuomotorError
 from visuomotor.ppo_gail.config import PpoGailConfig
 from visuomotor.tasks import StagedTask
+
+_WRONG_STAGES = 0.01  # share of states
 
 
 def demonstrations(task: StagedTask, config: PpoGailConfig) -> list[Episode]:
     """Those of the config's file that succeed; none where nothing needs them.
 
     Raises:
-        VisuomotorError: they are needed, and there is no file, or none of its episodes succeeds.
+        VisuomotorError: they are needed, and there is no file, none of its episodes succeeds, or their stages are no
+            longer the task's.
     """
     if not config.needs_demonstrations:
         return []
@@ -30,6 +34,14 @@ def demonstrations(task: StagedTask, config: PpoGailConfig) -> list[Episode]:
     if not episodes:
         raise VisuomotorError(
             f"no demonstration in {config.demos} ends in success, and others are not learned from; record some that do"
+        )
+    # A file's facts do not tell where stages begin. On another machine a state or two may be on the other side.
+    replay = Replay(task)
+    wrong = sum(int((replay.readings(episode).stage != episode.stages).sum()) for episode in episodes)
+    if wrong > _WRONG_STAGES * sum(len(episode.stages) for episode in episodes):
+        raise VisuomotorError(
+            f"{wrong} states of {config.demos} are in other stages of {task.name!r} today than they were then; "
+            f"record it anew: {script_command(task.name, config.demos)}"
         )
     return episodes
 

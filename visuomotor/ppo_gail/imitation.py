@@ -41,11 +41,11 @@ class Imitation:
         """Train the discriminator a little, and let it reward the rollout.
 
         Returns:
-            The hybrid reward `(K, W)`; the imitation reward in it before it is centred, None where there is none; the
-            discriminator's statistics.
+            The hybrid reward `(K, W)`; the imitation reward, before it is centred or ground truth put in its place,
+            None where there is none; the discriminator's statistics.
         """
         settings = self.config
-        if not settings.discriminates:  # ground truth in the discriminator's place, or no weight
+        if not settings.discriminates:
             return hybrid_reward(rollout.task_reward, rollout.task_reward, settings.weight), None, {}
         features = rollout.privileged if self._sees_all else rollout.features
         actions = rollout.actions.clamp(-1, 1) if settings.actions else None
@@ -66,8 +66,11 @@ class Imitation:
         )
         with torch.no_grad():
             reward = imitation_reward(self.discriminator(features, actions), settings.form, settings.clip)
-        centre = self._mean(reward[valid]) if settings.centred else 0.0
-        hybrid = hybrid_reward(rollout.task_reward, reward - centre, settings.weight)
+        if settings.source == "ground-truth":
+            heeded = rollout.task_reward
+        else:
+            heeded = reward - self._mean(reward[valid]) if settings.centred else reward
+        hybrid = hybrid_reward(rollout.task_reward, heeded, settings.weight)
         return hybrid, reward, {f"discriminator_{name}": value for name, value in vars(judged).items()}
 
     def _mean(self, values: Tensor) -> float:

@@ -135,7 +135,9 @@ def update_critic(
         total = 0.0
         for part in torch.randperm(len(states), generator=generator).tensor_split(config.minibatches):
             rows = part.to(states.device)
-            loss = critic.loss(states[rows], returns[rows]).mean() / ranks.count
+            losses = critic.loss(states[rows], returns[rows])
+            # Where worlds blew up there may be fewer steps than minibatches; the mean of none would be NaN.
+            loss = (losses.mean() if len(rows) else losses.sum()) / ranks.count
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             ranks.sum_gradients(critic)

@@ -25,7 +25,7 @@ class Lessons:
 
     Args:
         shown: demonstrations; without any, all states are random starts.
-        seed: of all lessons.
+        seed: of all lessons. threads: 0 for all cores.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Lessons:
         supersampling: int,
         vary: bool,
         seed: int,
+        threads: int = 0,
     ):
         starts = None
         if shown:
@@ -50,6 +51,7 @@ class Lessons:
             supersampling=supersampling,
             starts=starts,
             vary=vary,
+            threads=threads,
         )
 
     def draw(self, number: int) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,8 @@
 """What a run holds: the policy, and how it sees."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import torch
 
@@ -26,6 +27,8 @@ class Trained:
     vary: bool
     control_steps: int
     """How long the policy has been trained."""
+    circumstances: tuple[str, ...] = ()
+    """What the config does not tell of the training: several processes, or an end before its time."""
 
     def episodes(self, worlds: int, generator: torch.Generator) -> Episodes:
         """Episodes from random starts, with the images that the policy was trained on."""
@@ -67,5 +70,23 @@ def load_trained(run: Run) -> Trained:
     policy = new_policy(task, settings)
     policy.load_state_dict(content["policy"])
     return Trained(
-        task, policy.eval(), settings.image_size, settings.supersampling, config.vary, content["control_steps"]
+        task,
+        policy.eval(),
+        settings.image_size,
+        settings.supersampling,
+        config.vary,
+        content["control_steps"],
+        tuple(_circumstances(content, config)),
     )
+
+
+def _circumstances(content: Mapping[str, Any], config: PpoGailConfig) -> Iterator[str]:
+    if len(content["processes"]) > 1:
+        yield f"processes {len(content['processes'])}"
+    for unit, done, planned in (
+        ("updates of cloning", content["cloned"], config.cloning.updates),
+        ("control steps", content["control_steps"], config.control_steps),
+    ):
+        if done < planned:
+            yield f"stopped after {done} {unit}"
+            return

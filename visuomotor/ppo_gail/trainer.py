@@ -108,6 +108,7 @@ class Trainer:
             starts=self.curriculum,
             vary=config.vary,
             stagger=True,
+            threads=self.ranks.threads,
         )
         self.tally = Tally(task, self.episodes.elapsed == 0, self.ranks)
         self.collector = Collector(
@@ -164,7 +165,14 @@ class Trainer:
             return
         seed = (1000 * self.seed + self.ranks.number + 1) * 10_000_019 % 2**62  # torch's seeds have 64 bits
         lessons = Lessons(
-            self.task, self.shown, settings, images.image_size, images.supersampling, self.config.vary, seed
+            self.task,
+            self.shown,
+            settings,
+            images.image_size,
+            images.supersampling,
+            self.config.vary,
+            seed,
+            self.ranks.threads,
         )
         while not self.sight.done:
             started = time.perf_counter()
@@ -277,8 +285,8 @@ class Trainer:
         check_view(content["view"], self._view, "this checkpoint")
         if content["demonstrations"] != fingerprint(self.shown):
             raise VisuomotorError(
-                f"{self.config.demos} does not hold the demonstrations that this run began with; put that file back, "
-                "or train a new run"
+                f"{self.config.demos} does not hold the demonstrations that this run began with; say where they "
+                "are with --demos FILE, or train a new run"
             )
         if len(content["processes"]) != self.ranks.count:
             raise VisuomotorError(

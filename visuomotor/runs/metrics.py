@@ -34,8 +34,8 @@ class MetricsLog:
         """Write one row.
 
         Values: numbers, strings, tensors, and lists and dicts of these. What is not finite is written as null, since
-        JSON has no word for it. A row's number in the file is its step in TensorBoard; with a string under `phase`
-        the tags are `<phase>/<name>`, else `<name>`.
+        JSON has no word for it. TensorBoard's step is the row's `control_steps`, else its number in the file; with
+        a string under `phase` the tags are `<phase>/<name>`, else `<name>`.
         """
         plain = {name: _jsonable(value) for name, value in row.items()}
         if self._file is None:
@@ -43,9 +43,10 @@ class MetricsLog:
         self._file.write(json.dumps(plain) + "\n")
         self._file.flush()
         prefix = f"{plain['phase']}/" if isinstance(plain.get("phase"), str) else ""
+        step = plain.get("control_steps", self._lines)
         for name, value in plain.items():
             if isinstance(value, int | float):
-                self._writer().add_scalar(prefix + name, value, self._lines)
+                self._writer(step).add_scalar(prefix + name, value, step)
         self._lines += 1
 
     def rows(self) -> list[dict[str, Any]]:
@@ -92,12 +93,12 @@ class MetricsLog:
         # Splitting bytes: a crash may have cut a character in two.
         return [line.decode() for line in self._path.read_bytes().split(b"\n")[:-1]]
 
-    def _writer(self) -> Any:
+    def _writer(self, step: int) -> Any:
         if self._tensorboard is None:
             from torch.utils.tensorboard import SummaryWriter
 
             # TensorBoard hides the steps from here on that an interrupted run has already written.
-            self._tensorboard = SummaryWriter(str(self._tensorboard_folder), purge_step=self._lines)
+            self._tensorboard = SummaryWriter(str(self._tensorboard_folder), purge_step=step)
         return self._tensorboard
 
 

@@ -9,6 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from visuomotor.engine.workers import available_cores
 from visuomotor.errors import VisuomotorError
 
 Content = TypeVar("Content")
@@ -42,6 +43,12 @@ class Ranks:
     def first(self) -> bool:
         """Whether this is the process that writes files and talks."""
         return self.number == 0
+
+    @property
+    def threads(self) -> int:
+        """For engine and camera of one process: its share of the machine's cores; 0, all of them, where it is alone."""
+        beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        return max(1, available_cores() // beside) if beside > 1 else 0
 
     def sum(self, values: Tensor) -> Tensor:
         """The sum over processes, on the CPU."""
