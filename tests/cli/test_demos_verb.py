@@ -55,6 +55,18 @@ def test_info(recorded, capsys):
         assert words in printed
 
 
+def test_info_tells_who_is_in_time(recorded, tmp_path, capsys, monkeypatch):
+    """Of three episodes one lifts its block within the steps that the task is given, and two after that."""
+    lifting = make_task("lifting", StagedTask)
+    episodes = read_demonstrations(recorded, lifting).episodes
+    lifted = sorted(int((episode.stages == 2).nonzero()[0, 0]) for episode in episodes)
+    assert lifted[0] < lifted[1]
+    monkeypatch.setattr(type(lifting), "steps", lifted[1] - 1)
+    write_demonstrations(tmp_path / "it.hdf5", lifting, episodes)
+    assert main(["demos", "info", str(tmp_path / "it.hdf5")]) == 0
+    assert "in the last stage by then: 1 of 3" in capsys.readouterr().out
+
+
 def test_replay_one_and_all(recorded, tmp_path, capsys):
     one, all_ = tmp_path / "one.mp4", tmp_path / "all.mp4"
     assert main(["demos", "replay", str(recorded), "--episode", "1", "--size", "64", "--out", str(one)]) == 0

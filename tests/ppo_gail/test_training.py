@@ -220,7 +220,8 @@ def test_what_a_rollout_tells_of_ends(demos: Path):
 
 
 def advantages_by_hand(trainer: Trainer, rollout: Rollout, reward: torch.Tensor, values: dict) -> torch.Tensor:
-    """Generalised advantages, world by world, from the last step to the first; values by state."""
+    """Generalised advantages `(K, W)`, from the last step to the first. values: of the states `now` acted in and of
+    those `reached`, `(K, W)` each."""
     ppo, following = trainer.config.ppo, torch.zeros(reward.shape[1])
     advantages = torch.empty_like(reward)
     for step in reversed(range(len(reward))):

@@ -195,3 +195,5 @@ def _tell(path: Path, demonstrations: "Demonstrations") -> None:
         f"  mean return: {demonstrations.mean_return:.1f} over {facts['steps']} steps (longer episodes cut there, "
         "shorter ones going on at their last reward)"
     )
+    in_time = sum(episode.stages[: facts["steps"] + 1][-1] == len(facts["stages"]) - 1 for episode in episodes)
+    print(f"  in the last stage by then: {in_time} of {len(episodes)}")

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from visuomotor.demos.episode import Demonstrations, Episode
 from visuomotor.demos.replay import Replay
 from visuomotor.tasks import StagedTask
@@ -57,12 +59,17 @@ def check(demonstrations: Demonstrations, task: StagedTask) -> list[EpisodeCheck
     return [_check_episode(episode, replay) for episode in demonstrations.episodes]
 
 
+def wrong_stages(episode: Episode, stages: Tensor) -> int:
+    """How many states are in other stages than recorded; `stages` `(T + 1,)` is what the task says of them."""
+    return int((stages != episode.stages).sum())
+
+
 def _check_episode(episode: Episode, replay: Replay) -> EpisodeCheck:
     stages = replay.readings(episode).stage
     succeeded = bool(replay.task.success(stages[-1]))
     return EpisodeCheck(
         error=None if episode.actions is None else float((replay.successors(episode) - episode.states[1:]).abs().max()),
-        stages=int((stages != episode.stages).sum()),
+        stages=wrong_stages(episode, stages),
         rewards=int((replay.task.reward(stages)[1:] != episode.rewards).sum()),
         succeeded=succeeded,
         success=succeeded == episode.success,

@@ -67,7 +67,7 @@ def verify(name: str, episode: Episode, facts: Mapping[str, Any]) -> None:
     for row, value in episode.physics.items():
         expected[f"physics ({row})"] = (value, tuple(facts["physics"].get(row, ())))
     for row, value in episode.looks.items():
-        expected[f"looks ({row})"] = (value, tuple(value.shape))  # the task may have got others since
+        expected[f"looks ({row})"] = (value, tuple(value.shape))  # whatever shape: the task may have got others since
     if steps < 1:
         raise VisuomotorError(f"{name} has no steps; leave it out")
     if set(episode.physics) != set(facts["physics"]):

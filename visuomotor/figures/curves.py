@@ -91,8 +91,9 @@ def draw_comparison(path: Path | str, groups: Mapping[str, Sequence[Rows]], name
         return None
     own = Panel(name.replace("_", " "), {name: name})
     panel = next((panel for panel in PANELS if name in panel.among([name])), own)
-    if len(panel.among([name])) > 1:
-        panel = replace(panel, title=f"{panel.title} ({panel.among([name])[name]})")
+    legends = panel.among([name])
+    if len(legends) > 1:
+        panel = replace(panel, title=f"{panel.title} ({legends[name]})")
     figure = Figure(figsize=(6.0, 3.6), dpi=130, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     humans = series([rows for histories in groups.values() for rows in histories], "human_return")

@@ -46,16 +46,8 @@ PANELS = (
         "return of an episode from a random start",
         {"task_return": "task", "human_return": "task, demonstrations", "imitation_return": "imitation"},
     ),
-    Panel(
-        "share of steps in a stage",
-        {"stage_*": "*"},
-        share=True,
-    ),
-    Panel(
-        "demonstrated states that are got on from",
-        {"curriculum_*": "*"},
-        share=True,
-    ),
+    Panel("share of steps in a stage", {"stage_*": "*"}, share=True),
+    Panel("demonstrated states that are got on from", {"curriculum_*": "*"}, share=True),
     Panel(
         "accuracy of the discriminator",
         {"discriminator_demonstration_accuracy": "demonstrations", "discriminator_policy_accuracy": "policy"},

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.demos import Episode, read_demonstrations
+from visuomotor.demos.checks import wrong_stages
 from visuomotor.demos.facts import script_command
 from visuomotor.demos.replay import Replay
 from visuomotor.errors import VisuomotorError
@@ -37,7 +38,7 @@ def demonstrations(task: StagedTask, config: PpoGailConfig) -> list[Episode]:
         )
     # A file's facts do not tell where stages begin. On another machine a state or two may be on the other side.
     replay = Replay(task)
-    wrong = sum(int((replay.readings(episode).stage != episode.stages).sum()) for episode in episodes)
+    wrong = sum(wrong_stages(episode, replay.readings(episode).stage) for episode in episodes)
     if wrong > _WRONG_STAGES * sum(len(episode.stages) for episode in episodes):
         raise VisuomotorError(
             f"{wrong} states of {config.demos} are in other stages of {task.name!r} today than they were then; "
