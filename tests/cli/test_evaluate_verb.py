@@ -8,6 +8,9 @@ from visuomotor.cli import main
 from visuomotor.evaluation import Result, read_results
 from visuomotor.runs import Run
 
+SPLITS = ("training", "spatial", "visual", "background")
+TARGETS = ((0.5, -0.1, 1.0), (0.6, 0.0, 1.0))
+
 
 @dataclass(frozen=True)
 class Config:
@@ -36,10 +39,10 @@ def asked(monkeypatch, tmp_path) -> list:
 
 def test_all_protocols_by_default(asked, capsys):
     assert main(["evaluate", "runs/mine", "--trials", "5", "--video"]) == 0
-    trials = [("mine", protocol, 5, 0, True) for protocol in ("training", "spatial", "visual")]
+    trials = [("mine", protocol, 5, 0, True) for protocol in SPLITS]
     assert asked == [*trials, ("mine", "pictures")]
     results = read_results("runs/mine/results")
-    assert {(r.protocol, r.seed, r.trials) for r in results} == {(p, 4, 5) for p in ("training", "spatial", "visual")}
+    assert {(r.protocol, r.seed, r.trials) for r in results} == {(p, 4, 5) for p in SPLITS}
     assert results[0].command == "visuomotor evaluate runs/mine --trials 5 --video"
     assert "| hanger | gps | laptop | spatial | 1 | 1 / 5 |" in capsys.readouterr().out
 

@@ -1,4 +1,4 @@
-from visuomotor.evaluation import markdown_table
+from visuomotor.evaluation import PROTOCOLS, markdown_table
 
 
 def test_seeds_of_a_protocol_share_a_row(result):
@@ -50,8 +50,9 @@ def test_both_methods_share_a_table(result):
 
 
 def test_protocols_come_in_the_papers_order(result):
-    table = markdown_table([result(protocol=protocol) for protocol in ("random", "visual", "training", "spatial")])
-    assert [line.split(" | ")[3] for line in table.splitlines()[2:6]] == ["training", "spatial", "visual", "random"]
+    table = markdown_table([result(protocol=protocol) for protocol in reversed(PROTOCOLS)])
+    listed = [line.split(" | ")[3] for line in table.splitlines()[2:7]]
+    assert listed == ["training", "spatial", "visual", "background", "random"]
 
 
 def test_no_results_says_how_to_get_some():

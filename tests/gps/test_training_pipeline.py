@@ -161,7 +161,8 @@ def test_it_learns_to_hang_hangers_from_pixels(tmp_path):
     assert len(clip) == 130  # five seconds, and one and a half after the hand has let go
     assert clip[0].std() > 10  # something is to be seen
     drawn = {path.name for path in draw_feature_pictures(run)}
-    assert drawn == {"feature_points_training.png", "feature_points_visual.png", "policy_against_pose.png"}
+    points = {f"feature_points_{name}.png" for name in ("training", "visual", "background")}
+    assert drawn == points | {"policy_against_pose.png"}
 
 
 def test_several_processes_are_refused_before_anything_is_written(tmp_path, monkeypatch):

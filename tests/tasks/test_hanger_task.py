@@ -1,5 +1,7 @@
 """The hanger task: its protocols, what can be read, and what counts as success."""
 
+import dataclasses
+
 import mujoco
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from visuomotor.tasks import ConditionedTask, Conditions, make_task, task_names
 from visuomotor.tasks.rollout import rollout
 
 POINTS = slice(14, 23)
+BACKGROUND = ("crate", "cushion", "bin")
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +32,11 @@ def started(task, conditions, generator=None, spread=0.0):
 
 def some(conditions, *rows):
     return conditions[torch.tensor(rows)]
+
+
+def side_by_side(*conditions):
+    """Conditions one after the other in one batch."""
+    return Conditions(*(torch.cat([getattr(c, f.name) for c in conditions]) for f in dataclasses.fields(Conditions)))
 
 
 def move_arm(task, engine, world, hand_position, hand_quat):
@@ -73,9 +81,10 @@ def test_task_names():
 
 
 def test_protocols(task):
-    training, spatial, visual = (task.conditions(name) for name in ("training", "spatial", "visual"))
-    assert (len(training), len(spatial), len(visual)) == (18, 24, 18)
-    for conditions, positions in ((training, 9), (spatial, 12), (visual, 9)):
+    assert task.protocols == ("training", "spatial", "visual", "background")
+    training, spatial, visual, background = (task.conditions(name) for name in task.protocols)
+    assert (len(training), len(spatial), len(visual), len(background)) == (18, 24, 18, 18)
+    for conditions, positions in ((training, 9), (spatial, 12), (visual, 9), (background, 9)):
         pairs = {
             (*target, grasp)
             for target, grasp in zip(conditions.target.tolist(), conditions.grasp.tolist(), strict=True)
@@ -83,10 +92,12 @@ def test_protocols(task):
         assert len(pairs) == len(conditions)
         assert len({pair[:3] for pair in pairs}) == positions
         assert conditions.grasp.bincount().tolist() == [positions, positions]
-    assert not training.distractors.any()
-    assert not spatial.distractors.any()
-    assert visual.distractors.all()
-    assert torch.equal(training.target, visual.target)
+    for conditions in (training, spatial, visual, background):
+        assert conditions.distractors.tolist() == [conditions is visual] * len(conditions)
+        assert conditions.background.tolist() == [conditions is background] * len(conditions)
+    for conditions in (visual, background):
+        assert torch.equal(training.target, conditions.target)
+        assert torch.equal(training.grasp, conditions.grasp)
     assert torch.cdist(spatial.target, training.target).min() > 0.02  # none is one of training
     low, high = training.target.min(0).values, training.target.max(0).values
     assert ((spatial.target >= low) & (spatial.target <= high)).all()
@@ -99,6 +110,7 @@ def test_random_conditions_lie_where_training_does(task):
     training = task.conditions("training").target
     drawn = task.random_conditions(500, torch.Generator().manual_seed(0))
     assert not drawn.distractors.any()
+    assert not drawn.background.any()
     assert set(drawn.grasp.tolist()) == {0, 1}
     assert (drawn.target >= training.min(0).values).all()
     assert (drawn.target <= training.max(0).values).all()
@@ -160,11 +172,10 @@ def test_actions_are_clipped_to_the_limits(task):
     assert torch.equal(readings[0], readings[1])
 
 
-def test_distractors_are_seen_but_not_felt(task):
-    plain, dressed = some(task.conditions("training"), 4), some(task.conditions("visual"), 4)
-    both = Conditions(
-        *(torch.cat([getattr(c, name) for c in (plain, dressed)]) for name in ("target", "grasp", "distractors"))
-    )
+@pytest.mark.parametrize("protocol", ["visual", "background"])
+def test_distractors_are_seen_but_not_felt(task, protocol):
+    plain, changed = some(task.conditions("training"), 4), some(task.conditions(protocol), 4)
+    both = side_by_side(plain, changed)
     engine = task.make_engine(2)
     camera = Camera(engine, task.camera, 64, 64)
     images, states = [], []
@@ -184,9 +195,36 @@ def test_distractors_are_seen_but_not_felt(task):
     outcome = task.judge(engine, both)
     assert torch.equal(outcome.distance[0], outcome.distance[1])
     # and the same pictures without them
-    task.start(engine, Conditions(both.target, both.grasp, torch.zeros(2, dtype=torch.bool)), None, 0.0)
+    task.start(engine, side_by_side(plain, plain), None, 0.0)
     bare = camera.rgb()
     assert torch.equal(bare[0], bare[1])
+    assert torch.equal(bare[0], images[0][0])
+
+
+def test_the_background_shows_in_its_own_split_only(task):
+    things = torch.tensor([task.model.geom(f"background_{name}").id for name in BACKGROUND])
+    room = torch.tensor([task.model.geom(name).id for name in ("floor", "wall")])
+    frames = {}
+    for name in task.protocols:
+        engine = started(task, task.conditions(name))
+        frames[name] = Camera(engine, task.camera, 64, 64).render()
+        shown = torch.isin(frames[name].segmentation, things)
+        assert shown.flatten(1).any(1).all() == shown.any() == (name == "background")
+    seen, plain = (frames[name].segmentation for name in ("background", "training"))
+    for thing in things:  # a sixtieth of the image at least, whatever the rack's position
+        assert (seen == thing).flatten(1).float().mean(1).min() > 1 / 60
+    # Rack, hand and all else are seen as before: the things cover nothing but floor and wall.
+    covered = torch.isin(seen, things)
+    assert torch.isin(plain[covered], room).all()
+    assert torch.equal(seen[~covered], plain[~covered])
+    assert torch.equal(frames["background"].rgb[~covered], frames["training"].rgb[~covered])
+
+
+def test_nothing_touches_the_background(task):
+    for name in BACKGROUND:
+        geom = task.model.geom(f"background_{name}")
+        assert geom.contype == geom.conaffinity == 0
+        assert geom.bodyid == 0  # fixed in the world
 
 
 def test_the_start_is_reproducible(task):

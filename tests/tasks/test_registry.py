@@ -7,7 +7,7 @@ from visuomotor.tasks import ConditionedTask, make_task, task_names
 def test_unknown_names_list_the_choices():
     with pytest.raises(VisuomotorError, match=r"no task 'hangar'; choose one of: .*hanger"):
         make_task("hangar")
-    with pytest.raises(VisuomotorError, match=r"no protocol 'night'; choose one of: spatial, training, visual"):
+    with pytest.raises(VisuomotorError, match="no protocol 'night'; choose one of: background, spatial"):
         make_task("hanger", ConditionedTask).conditions("night")
 
 

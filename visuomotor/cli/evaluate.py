@@ -16,9 +16,9 @@ class Evaluate:
 
     run: Positional[Path]
     """Folder of the run."""
-    protocol: Literal["training", "spatial", "visual", "random", "all"] = "all"
-    """Training positions, new positions (spatial) or distractors (visual) for gps; random starts for ppo-gail; or all
-    that the task has."""
+    protocol: Literal["training", "spatial", "visual", "background", "random", "all"] = "all"
+    """Training positions, new positions (spatial), distractors on the rack (visual) or behind it (background) for gps;
+    random starts for ppo-gail; or all that the task has."""
     trials: int = 100
     """Trials of each protocol."""
     seed: int = 0

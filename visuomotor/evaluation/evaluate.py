@@ -27,7 +27,7 @@ def evaluate(run: Run, protocol: str, trials: int = 100, seed: int = 0, video: b
     """Run trials of a run's policy, mean actions.
 
     Args:
-        protocol: one of the task's: `training`, `spatial` or `visual` (gps), `random` (ppo-gail).
+        protocol: one of the task's: `training`, `spatial`, `visual` or `background` (gps), `random` (ppo-gail).
         seed: of the starts, and of what differs between worlds.
         video: write `videos/<protocol>.mp4`, successes and failures side by side.
 

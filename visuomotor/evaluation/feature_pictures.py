@@ -12,7 +12,7 @@ from visuomotor.runs import Run
 from visuomotor.tasks import rollout
 
 _MOMENTS = (0.0, 0.3, 0.6, 0.99)  # of the episode
-_PROTOCOLS = ("training", "visual")
+_PROTOCOLS = ("training", "visual", "background")
 
 
 def draw_feature_pictures(run: Run) -> list[Path]:

@@ -12,7 +12,7 @@ from visuomotor.evaluation.interval import wilson_interval
 from visuomotor.runs.atomic import write_atomically
 from visuomotor.runs.config import config_from_dict
 
-PROTOCOLS = ("training", "spatial", "visual", "random")
+PROTOCOLS = ("training", "spatial", "visual", "background", "random")
 
 _LONGEST_NAME = 100  # of settings in the name of a file
 
@@ -26,7 +26,8 @@ class Result:
     method: str
     """`gps` or `ppo-gail`."""
     protocol: str
-    """`training`, `spatial` (new target positions), `visual` (distractors) or `random` (starts and worlds)."""
+    """`training`, `spatial` (new target positions), `visual` (distractors on the target), `background` (distractors
+    behind it) or `random` (starts and worlds)."""
     preset: str
     """Preset that the policy was trained with."""
     seed: int

@@ -1,9 +1,9 @@
-"""Clothes on the rack: distractors that are seen and never felt."""
+"""Clothes on the rack and things behind it: distractors that are seen and never felt."""
 
 import mujoco
 
 from visuomotor.props.rack import BAR_HALF_LENGTH, HEIGHT, Rack
-from visuomotor.robots.shapes import box, ellipsoid
+from visuomotor.robots.shapes import box, cylinder, ellipsoid
 
 
 def add_clothes(spec: mujoco.MjSpec, rack: Rack) -> tuple[str, ...]:
@@ -21,3 +21,19 @@ def add_clothes(spec: mujoco.MjSpec, rack: Rack) -> tuple[str, ...]:
         ellipsoid(body, "cloth_purple_heap", (0.0, 0.0, -HEIGHT + 0.03), (0.08, 0.08, 0.04), (0.42, 0.22, 0.52, 1.0)),
     ]
     return tuple(geom.name for geom in clothes)
+
+
+def add_background(spec: mujoco.MjSpec) -> tuple[str, ...]:
+    """Put a crate, a cushion and a bin on the floor behind and beside the work volume; nothing touches them.
+
+    Returns:
+        Their geoms; show or hide each per world by the alpha of `geom_rgba`.
+    """
+    world = spec.worldbody
+    bin_color = (0.28, 0.50, 0.22, 1.0)
+    things = [
+        box(world, "background_crate", (1.62, 0.38, 0.16), (0.16, 0.22, 0.16), (0.74, 0.62, 0.44, 1.0)),
+        ellipsoid(world, "background_cushion", (1.35, -0.10, 0.10), (0.22, 0.24, 0.10), (0.80, 0.45, 0.58, 1.0)),
+        cylinder(world, "background_bin", (1.75, -0.75, 0.0), (1.75, -0.75, 0.62), 0.16, bin_color),
+    ]
+    return tuple(geom.name for geom in things)

@@ -18,19 +18,20 @@ from visuomotor.tasks.task import Task
 class Conditions:
     """What differs between the worlds of a batch.
 
-    target: `(n, 3)` m, where the object of the task is; grasp: `(n,)` int, how the hand holds its tool; distractors:
-    `(n,)` bool, whether objects stand about that were never there in training.
+    target: `(n, 3)` m, where the object of the task is; grasp: `(n,)` int, how the hand holds its tool; distractors,
+    background: `(n,)` bool, whether objects that were never there in training are on the target object or behind it.
     """
 
     target: Tensor
     grasp: Tensor
     distractors: Tensor
+    background: Tensor
 
     def __len__(self) -> int:
         return len(self.target)
 
     def __getitem__(self, index: Tensor) -> "Conditions":
-        return Conditions(self.target[index], self.grasp[index], self.distractors[index])
+        return Conditions(self.target[index], self.grasp[index], self.distractors[index], self.background[index])
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,16 @@ class Outcome:
 class ConditionedTask(Task):
     """A task whose episodes start from conditions that can be chosen, and return to. States are float64."""
 
-    protocols: ClassVar[tuple[str, ...]] = ("training", "spatial", "visual")
+    protocols: ClassVar[tuple[str, ...]] = ("training", "spatial", "visual", "background")
 
     cost: Cost
     state_size: int
 
     def conditions(self, protocol: str) -> Conditions:
-        """The conditions of a protocol: `training`, `spatial` (new positions) or `visual` (distractors)."""
+        """The conditions of a protocol.
+
+        `training`, `spatial` (new positions), `visual` (objects on the target object) or `background` (behind it).
+        """
         if protocol not in self.protocols:
             raise unknown("protocol", protocol, self.protocols)
         return self.conditions_of(protocol)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.engine import Engine
-from visuomotor.props.clutter import add_clothes
+from visuomotor.props.clutter import add_background, add_clothes
 from visuomotor.props.hanger import add_hanger, hook_inside_height
 from visuomotor.props.rack import BAR_HALF_LENGTH, BAR_RADIUS, HEIGHT, add_rack, tool_pose
 from visuomotor.props.room import add_room
@@ -55,6 +55,7 @@ class Hanger(ConditionedTask):
         rack = add_rack(spec, robot.left_tool)
         clothes = add_clothes(spec, rack)
         add_room(spec)
+        background = add_background(spec)
         for site in robot.points:
             spec.add_sensor(
                 name=f"{site}_velocity",
@@ -82,7 +83,7 @@ class Hanger(ConditionedTask):
         self._grasp = model.equality(hanger.grasp).id
         self._hook, self._bar = model.site(hanger.hook_inside).id, model.site(rack.bar_center).id
         self._clothes = [model.geom(name).id for name in clothes]
-        self._clothes_alpha = torch.from_numpy(model.geom_rgba[self._clothes, 3].copy())
+        self._background = [model.geom(name).id for name in background]
         self._start_angles = torch.from_numpy(arm_pose(model, "r", _START, (1.0, 0.0, 0.0, 0.0)))
         self._left_angles: dict[tuple[float, ...], Tensor] = {}
 
@@ -97,13 +98,15 @@ class Hanger(ConditionedTask):
             target=target.double().repeat(len(_GRASPS), 1),
             grasp=torch.arange(len(_GRASPS)).repeat_interleave(count),
             distractors=torch.full((count * len(_GRASPS),), protocol == "visual"),
+            background=torch.full((count * len(_GRASPS),), protocol == "background"),
         )
 
     def random_conditions(self, count: int, generator: torch.Generator) -> Conditions:
         offsets = _REACH * (2 * torch.rand(count, 2, generator=generator, dtype=torch.float64) - 1)
         target = torch.tensor(_CENTER, dtype=torch.float64) + torch.nn.functional.pad(offsets, (0, 1))
         grasp = torch.randint(len(_GRASPS), (count,), generator=generator)
-        return Conditions(target, grasp, torch.zeros(count, dtype=torch.bool))
+        nothing = torch.zeros(count, dtype=torch.bool)
+        return Conditions(target, grasp, distractors=nothing, background=nothing)
 
     def target_points(self, conditions: Conditions) -> Tensor:
         """Both ends of the bar and the middle of the base rail."""
@@ -125,7 +128,7 @@ class Hanger(ConditionedTask):
         self._place(engine, conditions, angles + wander)
 
     def _place(self, engine: Engine, conditions: Conditions, angles: Tensor) -> None:
-        """Right arm at angles `(n, 7)`, hanger in hand, rack in the left hand at its target, clothes shown or not."""
+        """Right arm at angles `(n, 7)`, hanger in hand, rack in the left hand at its target, its distractors shown."""
         engine.reset()
         qpos, ctrl = engine.field("qpos"), engine.field("ctrl")
         left = torch.stack([self._left_arm(target) for target in conditions.target])
@@ -137,8 +140,9 @@ class Hanger(ConditionedTask):
         held_position, held_quat = _grasp_poses(conditions.grasp)
         weld = engine.model_field("eq_data")
         weld[:, self._grasp, 3:6], weld[:, self._grasp, 6:10] = held_position, held_quat
-        color = engine.model_field("geom_rgba")
-        color[:, self._clothes, 3] = conditions.distractors[:, None] * self._clothes_alpha
+        alpha = engine.model_field("geom_rgba")[..., 3]
+        alpha[:, self._clothes] = conditions.distractors[:, None].to(alpha.dtype)
+        alpha[:, self._background] = conditions.background[:, None].to(alpha.dtype)
         engine.forward()
         hand_position, hand_quat = engine.field("xpos")[:, self._tool], engine.field("xquat")[:, self._tool]
         position = hand_position + rotate(hand_quat, held_position)
