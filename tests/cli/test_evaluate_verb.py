@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from visuomotor.cli import main
-from visuomotor.evaluation import Result, read_results
+from visuomotor.evaluation import Outcomes, Result, read_results
 from visuomotor.runs import Run
 
 SPLITS = ("training", "spatial", "visual", "background")
@@ -19,12 +19,14 @@ class Config:
 
 @pytest.fixture
 def asked(monkeypatch, tmp_path) -> list:
-    """A run `runs/mine`, and an evaluation that only notes what it was asked."""
+    """A run `runs/mine`, and an evaluation that only notes what it was asked; its second trial succeeds."""
     found = []
 
     def evaluate(run, protocol, trials, seed, video):
         found.append((run.name, protocol, trials, seed, video))
-        return Result(run.task, run.method, protocol, run.preset, run.seed, trials, 1, 2.0, "a laptop", None, "")
+        success, condition = zip(*((trial == 1, trial % 2) for trial in range(trials)), strict=True)
+        told = {"outcomes": Outcomes(success, condition, TARGETS, (0, 1))}
+        return Result(run.task, run.method, protocol, run.preset, run.seed, trials, 1, 2.0, "a", None, "", **told)
 
     module = types.ModuleType("visuomotor.evaluation.evaluate")
     module.evaluate = evaluate  # type: ignore[attr-defined]
@@ -44,7 +46,10 @@ def test_all_protocols_by_default(asked, capsys):
     results = read_results("runs/mine/results")
     assert {(r.protocol, r.seed, r.trials) for r in results} == {(p, 4, 5) for p in SPLITS}
     assert results[0].command == "visuomotor evaluate runs/mine --trials 5 --video"
-    assert "| hanger | gps | laptop | spatial | 1 | 1 / 5 |" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "| hanger | gps | laptop | spatial | 1 | 1 / 5 |" in printed
+    [line] = [line for line in printed.splitlines() if line.startswith("background: ")]
+    assert line.startswith("background: 4 of 5 trials failed, in 2 of 2 conditions; most in condition 0 (")
 
 
 def test_results_for_the_readme_are_written_on_demand_only(asked, tmp_path):

@@ -9,7 +9,7 @@ import torch
 from visuomotor.camera import describe_view
 from visuomotor.cli import main
 from visuomotor.errors import VisuomotorError
-from visuomotor.evaluation import read_results, staged_trials
+from visuomotor.evaluation import Outcomes, read_results, staged_trials
 from visuomotor.evaluation.evaluate import evaluate
 from visuomotor.figures.video import read_video
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
@@ -107,6 +107,7 @@ def test_success_is_the_last_stage_at_the_last_step(trained, run):
     result = evaluate(run, "random", trials=5)
     assert (result.trials, result.successes) == (5, 2)
     assert result.stages == {"start": 5, "reached": 4, "lifted": 3}
+    assert result.outcomes == Outcomes((True, False, False, False, True), furthest_stage=(2, 2, 1, 0, 2))
     # Worlds 0 to 4 earn, with 1/8 for reached and 1 for lifted:
     returns = [0.125 + 3, 0.125 + 2 + 0.125, 0.125, 0, 4 * 0.125 + 1]
     assert result.mean_return == pytest.approx(sum(returns) / 5)
@@ -134,6 +135,7 @@ def test_trials_are_run_in_batches_each_with_a_fresh_memory(trained, run, monkey
     monkeypatch.setattr(staged_trials, "_AT_ONCE", 2)
     result = evaluate(run, "random", trials=5)
     assert (result.successes, result.stages) == (2, {"start": 5, "reached": 4, "lifted": 3})
+    assert result.outcomes.furthest_stage == (2, 2, 1, 0, 2)
     assert trained.policy.seen == [(worlds, step) for worlds in (2, 2, 1) for step in range(5)]
 
 
@@ -142,6 +144,7 @@ def test_a_world_that_blows_up_has_failed_and_counts_as_far_as_it_got(trained, r
     result = evaluate(run, "random", trials=5)
     assert result.successes == 1
     assert result.stages == {"start": 5, "reached": 4, "lifted": 2}
+    assert result.outcomes == Outcomes((False, False, False, False, True), furthest_stage=(1, 2, 1, 0, 2))
 
 
 def test_images_of_a_size_that_the_policy_does_not_know_are_refused(trained, run):
@@ -169,6 +172,7 @@ def test_from_checkpoint_to_table_and_video(run, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert re.search(r"\| lifting \| ppo-gail \| laptop \| random \| 1 \| \d / 3 \|", printed)
     assert "got to" in printed
+    assert re.search(r"^random: \d of 3 trials failed", printed, re.MULTILINE)
     assert result.control_steps == 7
     assert "| policy.image_size 20, stopped after 7 control steps |" in printed
 

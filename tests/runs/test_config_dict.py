@@ -25,11 +25,19 @@ class Outer:
     mode: Literal["a", "b"] = "a"
     limit: float | None = None
     inner: Inner = field(default_factory=Inner)
+    other: Inner | None = None
 
 
 def test_flatten():
     flat = flatten(config_to_dict(Outer()))
-    assert flat == {"mode": "a", "limit": None, "inner.rate": 0.1, "inner.sizes": [1, 2], "inner.pair": [1, 2.0]}
+    assert flat == {
+        "mode": "a",
+        "limit": None,
+        "inner.rate": 0.1,
+        "inner.sizes": [1, 2],
+        "inner.pair": [1, 2.0],
+        "other": None,
+    }
 
 
 @settings(deadline=None)
@@ -39,6 +47,7 @@ def test_flatten():
         mode=st.sampled_from(["a", "b"]),
         limit=st.none() | st.floats(allow_nan=False),
         inner=st.builds(Inner, rate=st.floats(min_value=0.01), sizes=st.lists(st.integers()).map(tuple)),
+        other=st.none() | st.builds(Inner, pair=st.tuples(st.integers(), st.floats(allow_nan=False))),
     )
 )
 def test_round_trip(config):
@@ -53,7 +62,7 @@ def test_whole_number_is_a_float_too():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"moed": "a"}, "config has no field moed; its fields are: mode, limit, inner"),
+        ({"moed": "a"}, "config has no field moed; its fields are: mode, limit, inner, other"),
         ({"inner": {"rate": -1.0}}, r"config\.inner: rate must be above 0, not -1"),
         ({"mode": "c"}, r"config\.mode is 'c'; choose one of: a, b"),
         ({"limit": "x"}, r"config\.limit is 'x', expected float or None"),
@@ -61,6 +70,8 @@ def test_whole_number_is_a_float_too():
         ({"inner": {"sizes": [1, "x"]}}, r"config\.inner\.sizes\[1\] is 'x', expected int"),
         ({"inner": {"pair": [1]}}, r"config\.inner\.pair has 1 entries, expected 2"),
         ({"inner": 3}, r"config\.inner is 3, expected Inner"),
+        ({"other": {"rate": True}}, r"^config\.other\.rate is True, expected float"),
+        ({"other": 3}, r"config\.other is 3, expected Inner or None"),
     ],
 )
 def test_bad_values_are_named_with_their_place(values, message):

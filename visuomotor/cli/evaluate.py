@@ -52,6 +52,8 @@ def run(arguments: list[str]) -> None:
         results.append(dataclasses.replace(result, command=command, training_seconds=training_seconds))
         for folder in filter(None, (trained.results, options.results)):
             print(write_result(results[-1], folder), flush=True)
+        if result.outcomes:
+            print(f"{protocol}: {result.outcomes.failure_summary(list(result.stages or ()))}", flush=True)
     if options.video and trained.method == "gps":
         from visuomotor.evaluation.feature_pictures import draw_feature_pictures
 

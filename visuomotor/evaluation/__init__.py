@@ -1,7 +1,8 @@
 """Trials of a trained policy, success rates with intervals, tables."""
 
 from visuomotor.evaluation.interval import wilson_interval
+from visuomotor.evaluation.outcomes import Outcomes
 from visuomotor.evaluation.result import PROTOCOLS, Result, read_results, write_result
 from visuomotor.evaluation.table import markdown_table
 
-__all__ = ["PROTOCOLS", "Result", "markdown_table", "read_results", "wilson_interval", "write_result"]
+__all__ = ["PROTOCOLS", "Outcomes", "Result", "markdown_table", "read_results", "wilson_interval", "write_result"]

@@ -3,6 +3,7 @@
 import torch
 
 from visuomotor.evaluation.film import Film
+from visuomotor.evaluation.outcomes import Outcomes
 from visuomotor.evaluation.trials import Trials
 from visuomotor.gps.learners import policy_actor
 from visuomotor.gps.trained import load_trained
@@ -21,7 +22,8 @@ def conditioned_trials(run: Run, protocol: str, trials: int, generator: torch.Ge
     trained = load_trained(run)
     task = trained.task
     everything = task.conditions(protocol)
-    conditions = everything[torch.arange(trials) % len(everything)]
+    index = torch.arange(trials) % len(everything)
+    conditions = everything[index]
     engine = task.make_engine(trials)
     film = Film(engine, task) if video else None
     watch = film.shoot if film else None
@@ -29,4 +31,10 @@ def conditioned_trials(run: Run, protocol: str, trials: int, generator: torch.Ge
         task, engine, conditions, policy_actor(trained.policy), trained.camera(engine), generator, START_SPREAD, watch
     )
     outcome = task.judge(engine, conditions, watch)
-    return Trials(outcome.success, outcome.distance.mean().item(), film=film)
+    outcomes = Outcomes(
+        success=tuple(outcome.success.tolist()),
+        condition=tuple(index.tolist()),
+        target_m=tuple((round(x, 3), round(y, 3), round(z, 3)) for x, y, z in everything.target.tolist()),
+        grasp=tuple(everything.grasp.tolist()),
+    )
+    return Trials(outcomes, outcome.distance.mean().item(), film=film)

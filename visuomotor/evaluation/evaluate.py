@@ -42,7 +42,7 @@ def evaluate(run: Run, protocol: str, trials: int = 100, seed: int = 0, video: b
     done = run_trials(run, protocol, trials, generator, video)
     elapsed = time.monotonic() - started
     if done.film is not None:
-        done.film.write(run.videos / f"{protocol}.mp4", done.success)
+        done.film.write(run.videos / f"{protocol}.mp4", torch.tensor(done.outcomes.success))
     return Result(
         task=run.task,
         method=run.method,
@@ -50,7 +50,7 @@ def evaluate(run: Run, protocol: str, trials: int = 100, seed: int = 0, video: b
         preset=run.preset,
         seed=run.seed,
         trials=trials,
-        successes=int(done.success.sum()),
+        successes=sum(done.outcomes.success),
         wall_seconds=elapsed,
         hardware=hardware("cpu"),
         commit=git_commit(),
@@ -62,6 +62,7 @@ def evaluate(run: Run, protocol: str, trials: int = 100, seed: int = 0, video: b
         mean_final_distance_m=done.mean_final_distance_m,
         stages=done.stages,
         mean_return=done.mean_return,
+        outcomes=done.outcomes,
     )
 
 

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.evaluation.interval import wilson_interval
+from visuomotor.evaluation.outcomes import Outcomes
 from visuomotor.runs.atomic import write_atomically
 from visuomotor.runs.config import config_from_dict
 
@@ -60,9 +62,17 @@ class Result:
     """How many trials got to each stage of the task or further, at any time, where it has stages."""
     mean_return: float | None = None
     """Mean sum of task rewards of a trial, where the task has some."""
+    outcomes: Outcomes | None = None
+    """The outcome of every trial; None for a result of an older version."""
 
     def __post_init__(self) -> None:
         wilson_interval(self.successes, self.trials)  # refuses impossible counts
+        success = self.outcomes.success if self.outcomes else ()
+        if self.outcomes and (sum(success), len(success)) != (self.successes, self.trials):
+            raise VisuomotorError(
+                f"outcomes tell of {sum(success)} successes in {len(success)} trials, "
+                f"not {self.successes} in {self.trials}; evaluate again"
+            )
 
     @property
     def success_rate(self) -> float:
@@ -91,8 +101,17 @@ def write_result(result: Result, folder: Path | str) -> Path:
     """Write `result` into `folder`, atomically; returns the file."""
     path = Path(folder) / result.file_name
     derived = {"success_rate": result.success_rate, "interval_95": list(result.interval)}
-    write_atomically(path, json.dumps(asdict(result) | derived, indent=2) + "\n")
+    write_atomically(path, _json_text(asdict(result) | derived) + "\n")
     return path
+
+
+def _json_text(value: Any, indent: str = "") -> str:
+    """JSON with a line for each field; a list is one line, however long."""
+    if not isinstance(value, dict) or not value:
+        return json.dumps(value)
+    inner = indent + "  "
+    lines = [f"{inner}{json.dumps(name)}: {_json_text(item, inner)}" for name, item in value.items()]
+    return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
 def read_results(folder: Path | str) -> list[Result]:

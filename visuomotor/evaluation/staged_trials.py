@@ -5,6 +5,7 @@ from torch import Tensor
 
 from visuomotor.errors import unknown
 from visuomotor.evaluation.film import Film
+from visuomotor.evaluation.outcomes import Outcomes
 from visuomotor.evaluation.trials import Trials
 from visuomotor.ppo_gail.trained import Trained, load_trained
 from visuomotor.runs import Run
@@ -37,7 +38,7 @@ def staged_trials(run: Run, protocol: str, trials: int, generator: torch.Generat
     last, furthest, returns = (torch.cat(part) for part in zip(*parts, strict=True))
     reached = {name: int((furthest >= stage).sum()) for stage, name in enumerate(task.stages)}
     return Trials(
-        task.success(last),
+        Outcomes(success=tuple(task.success(last).tolist()), furthest_stage=tuple(furthest.tolist())),
         stages=reached,
         mean_return=returns.mean().item(),
         control_steps=trained.control_steps,

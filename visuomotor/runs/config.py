@@ -114,6 +114,9 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
 
 
 def _first_that_fits(hints: tuple[Any, ...], value: Any, where: str) -> Any:
+    nested = [hint for hint in hints if dataclasses.is_dataclass(hint)]
+    if isinstance(value, Mapping) and len(nested) == 1:  # its own error names the field
+        return _typed(nested[0], value, where)
     for hint in hints:
         try:
             return _typed(hint, value, where)
