@@ -5,7 +5,7 @@ import pytest
 
 from visuomotor.cli import main
 from visuomotor.cli.compare import group_seeds
-from visuomotor.ppo_gail.config import ImitationConfig, PpoGailConfig
+from visuomotor.algorithms.ppo_gail.config import ImitationConfig, PpoGailConfig
 from visuomotor.runs import Run
 
 

@@ -108,9 +108,9 @@ def test_resume_goes_on_with_the_runs_own_config(calls):
     ],
 )
 def test_mistakes_are_told(calls, capsys, monkeypatch, arguments, message):
-    presets = types.ModuleType("visuomotor.gps.config")
+    presets = types.ModuleType("visuomotor.algorithms.gps.config")
     presets.PRESETS = {"laptop": Config()}  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "visuomotor.gps.config", presets)
+    monkeypatch.setitem(sys.modules, "visuomotor.algorithms.gps.config", presets)
     main(["train", "toy", "hanger", "--name", "mine"])
     capsys.readouterr()
     assert main(["train", *arguments]) == 2

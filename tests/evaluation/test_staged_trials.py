@@ -13,8 +13,8 @@ from visuomotor.evaluation import Outcomes, read_results, staged_trials
 from visuomotor.evaluation.evaluate import evaluate
 from visuomotor.figures.video import read_video
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
-from visuomotor.ppo_gail.config import PRESETS
-from visuomotor.ppo_gail.trained import CHECKPOINT
+from visuomotor.algorithms.ppo_gail.config import PRESETS
+from visuomotor.algorithms.ppo_gail.trained import CHECKPOINT
 from visuomotor.props import table
 from visuomotor.runs import Run, save_checkpoint
 from visuomotor.tasks import Episodes

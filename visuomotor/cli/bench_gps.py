@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from visuomotor.gps.config import PRESETS, GpsConfig
-from visuomotor.gps.dynamics import fit_dynamics, fit_prior, transitions
-from visuomotor.gps.linear_gaussian import Controller
-from visuomotor.gps.lqr import QuadraticCost
-from visuomotor.gps.sampler import exploring, holding_controller, smooth_noise
-from visuomotor.gps.trajectory_update import TrajectoryUpdate, update_controllers
+from visuomotor.algorithms.gps.config import PRESETS, GpsConfig
+from visuomotor.algorithms.gps.dynamics import fit_dynamics, fit_prior, transitions
+from visuomotor.algorithms.gps.linear_gaussian import Controller
+from visuomotor.algorithms.gps.lqr import QuadraticCost
+from visuomotor.algorithms.gps.sampler import exploring, holding_controller, smooth_noise
+from visuomotor.algorithms.gps.trajectory_update import TrajectoryUpdate, update_controllers
 from visuomotor.runs.provenance import cores, versions
 from visuomotor.tasks import ConditionedTask, make_task
 from visuomotor.tasks.rollout import Samples, rollout

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from visuomotor.gps.config import PRESETS
+from visuomotor.algorithms.gps.config import PRESETS
 from visuomotor.policies import VisuomotorPolicy
 from visuomotor.runs.provenance import cores, versions
 

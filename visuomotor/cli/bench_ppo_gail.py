@@ -11,8 +11,8 @@ import torch
 
 from visuomotor.demos import write_demonstrations
 from visuomotor.demos.demonstrator import demonstrate
-from visuomotor.ppo_gail.config import PRESETS
-from visuomotor.ppo_gail.trainer import Trainer
+from visuomotor.algorithms.ppo_gail.config import PRESETS
+from visuomotor.algorithms.ppo_gail.trainer import Trainer
 from visuomotor.tasks import StagedTask
 
 _PARTS = ("physics", "pixels", "policy", "update")

@@ -4,8 +4,8 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from visuomotor.gps.config import PRESETS
-from visuomotor.gps.trainer import Trainer
+from visuomotor.algorithms.gps.config import PRESETS
+from visuomotor.algorithms.gps.trainer import Trainer
 
 
 def bench_trajectories(task: str, seed: int = 0) -> dict[str, Any]:

@@ -19,8 +19,8 @@ _LARGEST_SEED = 2**31 - 1
 
 # A method's package has `train(task_name, preset, config, run, resume, report)`, and its module `config` has PRESETS.
 METHODS: dict[str, tuple[str, str]] = {
-    "gps": ("visuomotor.gps", "guided policy search: few samples, state in training, pixels to act"),
-    "ppo-gail": ("visuomotor.ppo_gail", "reinforcement and imitation: demonstrations, many samples, pixels to act"),
+    "gps": ("visuomotor.algorithms.gps", "guided policy search: few samples, state in training, pixels to act"),
+    "ppo-gail": ("visuomotor.algorithms.ppo_gail", "reinforcement and imitation: demonstrations, many samples, pixels to act"),
 }
 
 

@@ -5,8 +5,8 @@ import torch
 from visuomotor.evaluation.film import Film
 from visuomotor.evaluation.outcomes import Outcomes
 from visuomotor.evaluation.trials import Trials
-from visuomotor.gps.learners import policy_actor
-from visuomotor.gps.trained import load_trained
+from visuomotor.algorithms.gps.learners import policy_actor
+from visuomotor.algorithms.gps.trained import load_trained
 from visuomotor.runs import Run
 from visuomotor.tasks import rollout
 

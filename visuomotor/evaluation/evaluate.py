@@ -11,8 +11,8 @@ from visuomotor.evaluation.conditioned_trials import conditioned_trials
 from visuomotor.evaluation.result import Result
 from visuomotor.evaluation.staged_trials import staged_trials
 from visuomotor.evaluation.trials import Trials
-from visuomotor.gps.config import PRESETS as GPS
-from visuomotor.ppo_gail.config import PRESETS as PPO_GAIL
+from visuomotor.algorithms.gps.config import PRESETS as GPS
+from visuomotor.algorithms.ppo_gail.config import PRESETS as PPO_GAIL
 from visuomotor.runs import Run, config_to_dict, git_commit, hardware, learning_settings
 
 _SEED_OFFSET = 1_000_000  # training seeds are small: no trial draws what training drew

@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 
 from visuomotor.figures.feature_points import draw_feature_points, draw_policy_against_pose
-from visuomotor.gps.learners import policy_actor
-from visuomotor.gps.trained import load_trained
+from visuomotor.algorithms.gps.learners import policy_actor
+from visuomotor.algorithms.gps.trained import load_trained
 from visuomotor.policies import VisionLayers
 from visuomotor.runs import Run
 from visuomotor.tasks import rollout

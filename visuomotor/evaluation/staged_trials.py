@@ -7,7 +7,7 @@ from visuomotor.errors import unknown
 from visuomotor.evaluation.film import Film
 from visuomotor.evaluation.outcomes import Outcomes
 from visuomotor.evaluation.trials import Trials
-from visuomotor.ppo_gail.trained import Trained, load_trained
+from visuomotor.algorithms.ppo_gail.trained import Trained, load_trained
 from visuomotor.runs import Run
 from visuomotor.tasks import Episodes
 

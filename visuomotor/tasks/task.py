@@ -1,56 +1,233 @@
-"""What every task is: a scene, a robot in it, what the robot reads and does."""
+"""What every task is: a scene with a robot, how episodes start, what is observed, when it is done."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Final
 
 import mujoco
+import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from visuomotor.engine import CpuEngine, Engine
+from visuomotor.errors import VisuomotorError, unknown
+from visuomotor.robots.mjcf import named
+from visuomotor.robots.robot import BoundRobot, Robot
+from visuomotor.tasks.cost import Cost
+from visuomotor.tasks.keypoint_cost import keypoint_cost
+from visuomotor.tasks.reset_params import ResetParams
+
+OBSERVATIONS: Final = ("proprioception", "state", "privileged", "object_features", "keypoints", "stage")
+"""Groups of observations; each is a method of `Task`."""
+
+
+@dataclass(frozen=True)
+class EpisodeOutcome:
+    """How n episodes ended: success `(n,)` bool; distance `(n,)` m, the mean of `Task.errors` when the actions ended."""
+
+    success: Tensor
+    distance: Tensor
 
 
 class Task(ABC):
-    """One task for many worlds. All tensors have the world first; SI units.
+    """One task for many worlds: all tensors have the world first; SI units, radians, quaternions wxyz.
 
-    A task holds no state of its own: everything that changes lives in the engine.
+    A task holds nothing that changes: that is all in the engine. A subclass builds a scene, hands it to `__init__`, and
+    says how episodes start (`sample_reset`, `reset`), where the objects are (`keypoints`) and how far the task has come
+    (`stage`). All other members have defaults that follow from these.
+
+    Args:
+        spec: the scene, robot included; compiled here.
+        robot: the robot in it.
+        camera: name of the camera that the policy sees through.
+
+    Raises:
+        VisuomotorError: the scene does not compile, or lacks a part of the robot or the camera.
     """
 
     name: ClassVar[str]
-    summary: ClassVar[str]
-    steps: ClassVar[int]
+    """Short, such as "lifting"; demonstrations and results carry it."""
+    description: ClassVar[str] = ""
+    """A line for people: what the robot must do, and by what actions."""
+    max_episode_steps: ClassVar[int]
     """Control steps of an episode."""
-    control_period: ClassVar[float] = 0.05
-    """s; actions are held so long."""
+    control_dt: ClassVar[float] = 0.05
+    """s; actions are held that long."""
+    splits: ClassVar[tuple[str, ...]] = ("random",)
+    """Distributions of starts in which policies are evaluated. "random" is always there: any start, anywhere in the
+    training range. Others are a task's own: "training" (the conditions that guided policy search trains on),
+    "spatial" (new positions), "visual" (distractors), "background"."""
+    stages: ClassVar[tuple[str, ...]]
+    """How far the task has come, by name; the first is where random starts are, the last is success."""
+    stage_rewards: ClassVar[tuple[float, ...]]
+    """The reward of a step that ends in each stage."""
+    expert: ClassVar[Any] = None
+    """A scripted expert that demonstrates the task: a function of `visuomotor.demos.ScriptedExpert`, or its
+    `module:function`."""
 
-    protocols: ClassVar[tuple[str, ...]]
-    """Under which circumstances trained policies are tried."""
+    def __init__(self, spec: mujoco.MjSpec, robot: Robot, camera: str):
+        spec.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE  # MuJoCo 4.0.0 solves sparse ones wrongly
+        try:
+            self.model = spec.compile()
+        except ValueError as error:
+            raise VisuomotorError(f"the scene of task {self.name!r} does not compile: {error}") from error
+        if camera not in named(self.model, "camera"):
+            raise unknown(f"camera of task {self.name!r}", camera, named(self.model, "camera"))
+        self.camera = camera
+        self.robot: BoundRobot = robot.bind(self.model)
 
-    model: mujoco.MjModel
-    """The compiled scene, with everything that may ever show in it."""
-    camera: str
-    proprioception_size: int
-    action_limits: Tensor
-    """`(action,)` float64: the largest magnitude of each action, N m for torques, rad/s for velocities."""
+    # -- how episodes start
+
+    @abstractmethod
+    def sample_reset(
+        self, count: int, generator: torch.Generator, split: str = "random", randomize: bool = True
+    ) -> ResetParams:
+        """Draw the starts of `count` episodes.
+
+        Args:
+            split: one of `splits`. A split with a fixed list of conditions goes through them in turn.
+            randomize: whether dynamics and appearance are drawn too; else they are the nominal ones.
+        """
+
+    @abstractmethod
+    def reset(self, engine: Engine, env_ids: Tensor, params: ResetParams) -> None:
+        """Put worlds `env_ids` `(n,)` int at the start of the n rows of `params`; all fields of the engine are then
+        those of the start."""
+
+    def apply_randomization(self, engine: Engine, env_ids: Tensor, params: ResetParams) -> None:
+        """Give worlds `env_ids` the dynamics and appearance of the n rows of `params`. The engine's model itself stays
+        as it is. Cameras and lights move with the engine's next `forward`."""
+        self.apply_appearance(engine, env_ids, params.appearance)
+
+    def apply_appearance(self, engine: Engine, env_ids: Tensor, appearance: dict[str, Tensor]) -> None:
+        """The part of `apply_randomization` that changes nothing but pixels."""
+
+    def reset_for_pose_data(self, engine: Engine, generator: torch.Generator) -> None:
+        """Put every world somewhere an episode may come to: images for pose regression are taken there."""
+        params = self.sample_reset(engine.worlds, generator, randomize=False)
+        everyone = torch.arange(engine.worlds)
+        self.reset(engine, everyone, params)
+        positions = self.robot.joint_positions(engine)
+        noise = torch.randn(positions.shape, generator=generator, dtype=torch.float64)
+        self.robot.set_joints(engine, everyone, positions + _POSE_DATA_NOISE * noise)
+        engine.forward()
+
+    # -- what happens in them
+
+    def step(self, engine: Engine, actions: Tensor) -> None:
+        """Apply actions `(n, A)` in [-1, 1] and let one control period pass."""
+        self.robot.apply(engine, actions, self.control_dt)
+        engine.step(self.frame_skip)
+
+    def finish_episode(self, engine: Engine, callback: Callable[[], None] | None = None) -> EpisodeOutcome:
+        """What has become of episodes after their last action. By default success is the last stage; a task may first
+        let go and wait.
+
+        Args:
+            callback: called every control period meanwhile.
+        """
+        return EpisodeOutcome(self.success(self.stage(engine)), self.errors(engine).norm(dim=-1).mean(-1))
+
+    # -- groups of observations
+
+    @abstractmethod
+    def keypoints(self, engine: Engine) -> Tensor:
+        """`(n, K, 3)` m float32, world: points on the objects that tell where they are. Policies learn to see them."""
+
+    @abstractmethod
+    def stage(self, engine: Engine) -> Tensor:
+        """`(n,)` int64: the index into `stages` of every world's state."""
+
+    def proprioception(self, engine: Engine) -> Tensor:
+        """`(n, P)` float32: the robot's own readings. Nothing in them tells where the objects are."""
+        return self.robot.proprioception(engine)
+
+    def privileged(self, engine: Engine) -> Tensor:
+        """`(n, S)` float32: the simulator's state, for a critic."""
+        end_effector = self.robot.end_effector_position(engine).float()
+        keypoints = self.keypoints(engine)
+        parts = [
+            self.proprioception(engine),
+            engine.field("qpos"),
+            engine.field("qvel"),
+            end_effector,
+            keypoints.flatten(1),
+            (keypoints - end_effector[:, None]).flatten(1),
+            one_hot(self.stage(engine), len(self.stages)),
+        ]
+        return torch.cat([part.float() for part in parts], 1)
+
+    def object_features(self, engine: Engine) -> Tensor:
+        """`(n, F)` float32, for a discriminator: where the objects are, also from the end effector. They tell nothing
+        else of the robot (Zhu et al. 2018, III-B2)."""
+        keypoints = self.keypoints(engine)
+        end_effector = self.robot.end_effector_position(engine).float()
+        return torch.cat([(keypoints - end_effector[:, None]).flatten(1), keypoints.flatten(1)], 1)
+
+    def errors(self, engine: Engine) -> Tensor:
+        """`(n, E, 3)` m float64: what the default cost brings to zero, such as points on the gripper less their
+        targets. By default the end effector less each keypoint."""
+        return self.robot.end_effector_position(engine)[:, None] - self.keypoints(engine)
+
+    def state(self, engine: Engine) -> Tensor:
+        """`(n, X)` float64: the full state that guided policy search optimises trajectories on. By default joint
+        positions and velocities, `errors`, and the end effector's velocity."""
+        parts = [
+            self.robot.joint_positions(engine),
+            self.robot.joint_velocities(engine),
+            self.errors(engine).flatten(1),
+            site_velocity(engine, [self.robot.end_effector_id]).flatten(1),
+        ]
+        return torch.cat([part.double() for part in parts], 1)
+
+    # -- what is wanted
+
+    def reward(self, engine: Engine) -> Tensor:
+        """`(n,)` float32: of a step that ends in every world's state."""
+        return torch.tensor(self.stage_rewards)[self.stage(engine)]
+
+    def success(self, stage: Tensor) -> Tensor:
+        """`(n,)` bool: whether that stage is the last."""
+        return stage == len(self.stages) - 1
+
+    @cached_property
+    def cost(self) -> Cost:
+        """On `state` and actions in [-1, 1]: what guided policy search minimises. By default `keypoint_cost` of
+        `errors`."""
+        joints = len(self.robot.qpos)
+        return keypoint_cost(slice(2 * joints, 2 * joints + 3 * self._error_count))
+
+    def pd_gains(self) -> tuple[Tensor, Tensor]:
+        """Gains `(A,)` by which actions in [-1, 1] hold a pose: per rad, and per rad/s."""
+        if self.robot.robot.hold_gains is None:
+            return torch.zeros_like(self.robot.action_limits), torch.zeros_like(self.robot.action_limits)
+        proportional, derivative = torch.tensor(self.robot.robot.hold_gains, dtype=torch.float64)
+        return proportional / self.robot.action_limits, derivative / self.robot.action_limits
+
+    # -- sizes
 
     @property
     def action_size(self) -> int:
-        return len(self.action_limits)
+        return len(self.robot.actuator_ids)
 
     @property
-    def substeps(self) -> int:
-        return round(self.control_period / self.model.opt.timestep)
+    def frame_skip(self) -> int:
+        """Physics steps in a control period."""
+        return round(self.control_dt / self.model.opt.timestep)
 
     def make_engine(self, worlds: int, threads: int = 0) -> CpuEngine:
         return CpuEngine(self.model, worlds, threads)
 
-    @abstractmethod
-    def proprioception(self, engine: Engine) -> Tensor:
-        """The robot's own readings `(n, proprioception_size)`: nothing in them tells where the target is."""
+    def size(self, group: str) -> int:
+        """How many numbers a group of observations has in a world; keypoints count as K."""
+        return self._sizes[group]
 
-    @abstractmethod
-    def act(self, engine: Engine, actions: Tensor) -> None:
-        """Apply actions `(n, action)`, clipped to the limits, and let one control period pass."""
-
-    @abstractmethod
-    def exhibit(self, engine: Engine) -> None:
-        """Put every world at a typical start, always the same: for pictures."""
+    @cached_property
+    def _sizes(self) -> dict[str, int]:
+        engine = self.make_engine(1, 1)
+        self.reset(engine, torch.arange(1), self.sample_reset(1, torch.Generator().manual_seed(0), randomize=False))
+        return {group: getattr(self, group)(engine)[:1].numel() for group in OBSERVATIONS if group != "keypoints"} | {
+            "keypoints": self.keypoints(engine).shape[1]
+        }

@@ -7,14 +7,16 @@ import torch
 from torch import Tensor
 
 from visuomotor.engine import Engine
-from visuomotor.tasks.jaco.blocks_task import BlocksTask
+from visuomotor.robots.jaco import add_jaco
+from visuomotor.tasks.randomization import DomainRandomization
+from visuomotor.tasks.table_task import TableTask
 
 _BESIDE = 0.02  # m, between the centres of stacked blocks sideways, at most
 _ABOVE = 0.01  # m, by which their height difference may be off
 _TOUCH = "upper_touches_lower"
 
 
-class Stacking(BlocksTask):
+class Stacking(TableTask):
     """A Jaco arm puts the red block on the blue one (Zhu et al. 2018, IV-B).
 
     Features (12) for the discriminator: from gripper to either block, from the lower to the upper one, where the upper
@@ -23,14 +25,17 @@ class Stacking(BlocksTask):
     """
 
     name: ClassVar[str] = "stacking"
-    summary: ClassVar[str] = "stack one block on another (Jaco, 9 joint velocities at 20 Hz)"
-    steps: ClassVar[int] = 200
+    description: ClassVar[str] = "stack one block on another (Jaco, 9 joint velocities at 20 Hz)"
+    max_episode_steps: ClassVar[int] = 200
     stages: ClassVar[tuple[str, ...]] = ("start", "reached", "lifted", "stacked")
     stage_rewards: ClassVar[tuple[float, ...]] = (0.0, 0.125, 0.25, 1.0)
     objects: ClassVar[tuple[str, ...]] = ("upper", "lower")
-    feature_size = 12
+    expert: ClassVar[str] = "visuomotor.demos.stacking:stack"
 
-    def _add_sensors(self, spec: mujoco.MjSpec) -> None:
+    def __init__(self, randomization: DomainRandomization | None = None):
+        super().__init__(add_jaco, randomization)
+
+    def add_sensors(self, spec: mujoco.MjSpec) -> None:
         upper, lower = self.objects
         spec.add_sensor(
             name=_TOUCH,
@@ -50,14 +55,13 @@ class Stacking(BlocksTask):
 
     def stacked(self, engine: Engine) -> Tensor:
         """`(n,)` bool."""
-        upper, lower = self.object_positions(engine).unbind(1)
+        upper, lower = self.keypoints(engine).unbind(1)
         gap = upper - lower
         rise = gap[:, 2] - self.half_sizes(engine).sum(-1)
         touching = engine.field("sensordata")[:, int(self.model.sensor(_TOUCH).adr[0])] > 0
         return touching & (gap[:, :2].norm(dim=-1) < _BESIDE) & (rise.abs() < _ABOVE)
 
-    def features(self, engine: Engine) -> Tensor:
-        blocks = self.object_positions(engine)
-        upper, lower = blocks.unbind(1)
-        pinch = self.pinch_position(engine)
-        return torch.cat([upper - pinch, lower - pinch, upper - lower, upper], 1)
+    def object_features(self, engine: Engine) -> Tensor:
+        upper, lower = self.keypoints(engine).unbind(1)
+        end_effector = self.robot.end_effector_position(engine).float()
+        return torch.cat([upper - end_effector, lower - end_effector, upper - lower, upper], 1)

@@ -1,0 +1,76 @@
+"""Exploration noise and the first controllers."""
+
+import pytest
+import torch
+from linear_problems import normal, random_controller
+
+from visuomotor.algorithms.gps.sampler import exploring, holding_controller, smooth_noise
+from visuomotor.tasks.rollout import Observation
+
+EPISODES = 4000
+
+
+@pytest.mark.parametrize("width", [0.0, 1.0, 2.0])
+def test_noise_has_unit_variance_at_every_step(width):
+    noise = smooth_noise((EPISODES, 40, 3), torch.Generator().manual_seed(0), width)
+    assert noise.shape == (EPISODES, 40, 3)
+    flat = noise.transpose(1, 2).flatten(0, 1)  # (episodes x actions, steps)
+    variance = flat.square().mean(0)
+    # 12,000 samples: the standard error of a variance of one is sqrt(2 / n)
+    assert ((variance - 1).abs() < 5 * (2 / len(flat)) ** 0.5).all()
+    assert (flat.mean(0).abs() < 5 / len(flat) ** 0.5).all()
+
+
+def test_noise_is_correlated_over_time_as_two_gaussians_overlap():
+    width = 2.0
+    noise = smooth_noise((EPISODES, 60, 2), torch.Generator().manual_seed(1), width)
+    middle = noise[:, 20:40]
+    for lag in (1, 2, 4, 8):
+        correlation = (middle * noise[:, 20 + lag : 40 + lag]).mean(0)
+        expected = torch.exp(torch.tensor(-((lag / (2 * width)) ** 2)))
+        assert ((correlation - expected).abs() < 5 * (2 / EPISODES) ** 0.5).all()
+    across = (noise[..., 0] * noise[..., 1]).mean(0)
+    assert (across.abs() < 5 / EPISODES**0.5).all()
+
+
+def test_noise_comes_from_the_generator():
+    one, same, other = (smooth_noise((2, 10, 3), torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_an_exploring_actor_draws_from_its_controller():
+    generator = torch.Generator().manual_seed(5)
+    law = random_controller(generator, 1, 3, 4, 2)
+    many = type(law)(*(part.expand(20_000, *part.shape[1:]) for part in (law.gain, law.offset, law.covariance)))
+    state = normal(generator, 4)
+    actor = exploring(many, normal(generator, 20_000, 3, 2))
+    for t in range(3):
+        drawn = actor(Observation(t, state.expand(20_000, 4), torch.zeros(20_000, 0), None))
+        gap = drawn - (law.gain[0, t] @ state + law.offset[0, t])
+        spread = law.covariance[0, t]
+        assert (gap.mean(0).abs() < 5 * (spread.diagonal() / 20_000).sqrt()).all()
+        error = (spread.diagonal()[:, None] * spread.diagonal() + spread.square()).div(20_000).sqrt()
+        assert ((gap.T @ gap / 20_000 - spread).abs() < 5 * error).all()
+
+
+class _Task:
+    steps, action_size = 4, 2
+    action_limits = torch.tensor([10.0, 5.0], dtype=torch.float64)
+
+    def holding_gains(self):
+        return torch.tensor([3.0, 2.0], dtype=torch.float64), torch.tensor([0.5, 0.25], dtype=torch.float64)
+
+
+def test_holding_is_proportional_and_derivative():
+    start = torch.tensor([[0.1, -0.2, 0.0, 0.0, 9.0], [1.0, 2.0, 0.0, 0.0, 9.0]], dtype=torch.float64)
+    law = holding_controller(_Task(), start, noise=0.1)  # pyright: ignore[reportArgumentType]
+    assert law.gain.shape == (2, 4, 2, 5)
+    at_rest = law.mean_action(start[:, None].expand(-1, 4, -1))
+    torch.testing.assert_close(at_rest, torch.zeros_like(at_rest))
+    moved = start.clone()
+    moved[:, 0] += 0.5
+    moved[:, 3] += 2.0
+    expected = torch.tensor([-1.5, -0.5], dtype=torch.float64)
+    torch.testing.assert_close(law.mean_action(moved[:, None].expand(-1, 4, -1)), expected.expand(2, 4, 2))
+    torch.testing.assert_close(law.covariance[1, 2], torch.diag(torch.tensor([1.0, 0.25], dtype=torch.float64)))

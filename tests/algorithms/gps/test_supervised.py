@@ -1,0 +1,139 @@
+"""The policy's lesson against the Lagrangian that it comes from, and the pieces around it."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.distributions import MultivariateNormal
+
+from visuomotor.algorithms.gps.badmm import next_weights
+from visuomotor.algorithms.gps.linear_gaussian import Controller, Marginals
+from visuomotor.algorithms.gps.linearize import linearize
+from visuomotor.algorithms.gps.mixture import fit_mixture
+from visuomotor.algorithms.gps.supervised import FitConfig, Lesson, fit, importance_weights, lesson, policy_covariance
+
+_SEEDS = st.integers(0, 2**31 - 1)
+
+
+def _positive(*shape, generator):
+    root = torch.randn(*shape, shape[-1], generator=generator, dtype=torch.float64)
+    return root @ root.mT + 0.5 * torch.eye(shape[-1], dtype=torch.float64)
+
+
+def _controller(generator, conditions=3, steps=4, states=5, actions=2):
+    def draw(*shape):
+        return torch.randn(conditions, steps, *shape, generator=generator, dtype=torch.float64)
+
+    return Controller(draw(actions, states), draw(actions), _positive(conditions, steps, actions, generator=generator))
+
+
+@given(_SEEDS)
+def test_the_lesson_has_the_lagrangian_s_gradient(seed):
+    generator = torch.Generator().manual_seed(seed)
+    controller = _controller(generator)
+    states = torch.randn(3, 4, 5, generator=generator, dtype=torch.float64)
+    multiplier = torch.randn(3, 4, 2, generator=generator, dtype=torch.float64)
+    weight = 0.1 + torch.rand(3, 4, generator=generator, dtype=torch.float64)
+    taught = lesson(controller, states, multiplier, weight, torch.ones(3, 4, dtype=torch.float64))
+    mean = torch.randn(3, 4, 2, generator=generator, dtype=torch.float64, requires_grad=True)
+    gap = mean - controller.mean_action(states)
+    precision = torch.linalg.inv(controller.covariance)
+    lagrangian = (0.5 * weight * torch.einsum("nti,ntij,ntj->nt", gap, precision, gap)).sum() + (
+        multiplier * mean
+    ).sum()
+    (expected,) = torch.autograd.grad(lagrangian, mean)
+    found = (taught.precision @ (mean.flatten(0, 1) - taught.target)[..., None])[..., 0].view_as(mean)
+    torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-8)
+
+
+def test_the_paper_s_loss_leaves_the_weights_out():
+    generator = torch.Generator().manual_seed(0)
+    controller = _controller(generator)
+    states, nothing = torch.zeros(3, 4, 5, dtype=torch.float64), torch.zeros(3, 4, 2, dtype=torch.float64)
+    weight, one = torch.full((3, 4), 7.0, dtype=torch.float64), torch.ones(3, 4, dtype=torch.float64)
+    with_weights = lesson(controller, states, nothing, weight, one, weighted=True)
+    without = lesson(controller, states, nothing, weight, one, weighted=False)
+    torch.testing.assert_close(with_weights.precision, 7 * without.precision)
+    torch.testing.assert_close(with_weights.target, without.target)
+
+
+def test_the_policy_s_covariance_is_the_numerical_optimum():
+    controller = _controller(torch.Generator().manual_seed(1))
+    precisions = torch.linalg.inv(controller.covariance).flatten(0, 1)
+    root = torch.eye(2, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([root], max_iter=200, tolerance_grad=1e-12, line_search_fn="strong_wolfe")
+
+    def loss():
+        optimiser.zero_grad()
+        covariance = root @ root.T
+        value = torch.einsum("nij,ji->n", precisions, covariance).mean() - torch.logdet(covariance)
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    torch.testing.assert_close(policy_covariance(controller), (root @ root.T).detach(), rtol=1e-3, atol=1e-4)
+
+
+@given(_SEEDS)
+def test_importance_weights_are_ratios_of_densities_cut_at_one(seed):
+    generator = torch.Generator().manual_seed(seed)
+    now, then = (
+        Marginals(
+            torch.randn(2, 3, 6, generator=generator, dtype=torch.float64),
+            _positive(2, 3, 6, generator=generator),
+            states=4,
+        )
+        for _ in range(2)
+    )
+    states = torch.randn(2, 3, 4, generator=generator, dtype=torch.float64)
+    blur = 0.01 * torch.eye(4, dtype=torch.float64)
+
+    def density(marginals):
+        covariance = marginals.covariance[..., :4, :4] + blur
+        return MultivariateNormal(marginals.mean[..., :4], covariance).log_prob(states).exp()
+
+    expected = (density(now) / density(then)).clamp(max=1)
+    torch.testing.assert_close(importance_weights(states, now, then, floor=0.1), expected)
+
+
+def test_a_singular_covariance_still_gives_weights():
+    flat = torch.zeros(1, 1, 4, 4, dtype=torch.float64)
+    flat[..., 0, 0] = 1.0
+    marginals = Marginals(torch.zeros(1, 1, 4, dtype=torch.float64), flat, states=4)
+    weight = importance_weights(torch.ones(1, 1, 4, dtype=torch.float64), marginals, marginals, floor=0.1)
+    assert weight.item() == pytest.approx(1.0)
+
+
+def test_fit_follows_the_precisions_where_targets_conflict():
+    """Two targets for the same input: the optimum is their precision-weighted mean."""
+    inputs = torch.ones(200, 1)
+    target = torch.zeros(200, 2, dtype=torch.float64)
+    target[100:] = 1.0
+    precision = torch.eye(2, dtype=torch.float64).repeat(200, 1, 1)
+    precision[100:] *= 3.0
+    layer = torch.nn.Linear(1, 2)
+    config = FitConfig(steps=1500, batch=200, learning_rate=0.02, weight_decay=0.0)
+    fit(layer, list(layer.parameters()), [inputs], Lesson(target, precision), config, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(layer(inputs[:1]).detach(), torch.full((1, 2), 0.75), rtol=0, atol=0.03)
+
+
+def test_the_linearised_policy_is_exact_at_the_samples_and_finds_a_linear_policy():
+    generator = torch.Generator().manual_seed(3)
+    states = torch.randn(12, 6, 3, generator=generator, dtype=torch.float64)
+    gain = torch.randn(2, 3, generator=generator, dtype=torch.float64)
+    actions = states @ gain.T + 0.3
+    prior = fit_mixture(torch.cat([states, actions], -1).flatten(0, 1), 2, generator)
+    covariance = 0.1 * torch.eye(2, dtype=torch.float64)
+    policy = linearize(states, actions, covariance, prior)
+    torch.testing.assert_close(policy.mean_action(states), actions)
+    torch.testing.assert_close(policy.gain[5, 2], gain, rtol=0, atol=1e-3)
+    torch.testing.assert_close(policy.covariance[0, 0], covariance, rtol=0, atol=1e-3)
+
+
+def test_weights_double_above_the_mean_and_halve_far_below():
+    weight = torch.ones(12, dtype=torch.float64)
+    divergence = torch.full((12,), 1.0, dtype=torch.float64)
+    divergence[0], divergence[1] = -9.0, 1.5  # mean 0.21, deviation 2.9: the first lies more than two below
+    assert next_weights(weight, divergence, "paper").tolist() == [0.5] + [2.0] * 11
+    # half a deviation above the mean is 1.66: none is there; one below is -2.7
+    assert next_weights(weight, divergence, "released").tolist() == [0.5] + [1.0] * 11

@@ -1,0 +1,72 @@
+"""A small true run: the whole method learns something from pixels within minutes."""
+
+import dataclasses
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import torch
+
+import visuomotor.tasks
+from visuomotor.demos import write_demonstrations
+from visuomotor.demos.demonstrator import demonstrate
+from visuomotor.demos.replay import Replay
+from visuomotor.algorithms.ppo_gail.config import CurriculumConfig, ImitationConfig, PolicyConfig, PpoConfig, PpoGailConfig
+from visuomotor.algorithms.ppo_gail.trainer import Trainer
+from visuomotor.tasks import StagedTask, make_task
+from visuomotor.tasks.jaco.lifting import Lifting
+
+ENOUGH = 0.8
+MANY = 100  # episodes that it is a mean of
+MOST_CONTROL_STEPS = 200_000  # it takes about 90,000
+
+
+class Reaching(Lifting):
+    """Bring the gripper to within 9 cm of the block, and stay there."""
+
+    name: ClassVar[str] = "reaching"
+    steps: ClassVar[int] = 60
+    stages: ClassVar[tuple[str, ...]] = ("start", "reached")
+    stage_rewards: ClassVar[tuple[float, ...]] = (0.0, 1.0)
+
+    def stage(self, engine):
+        return (self._distance(engine, 0) < 0.09).long()
+
+
+@pytest.fixture
+def demos(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The first seconds of people who lift."""
+    monkeypatch.setitem(visuomotor.tasks._TASKS, "reaching", Reaching)
+    task = make_task("reaching", StagedTask)
+    shown = demonstrate(make_task("lifting", StagedTask), 8, torch.Generator().manual_seed(1))
+    replay, cut = Replay(task), []
+    for episode in shown:
+        short = dataclasses.replace(episode, states=episode.states[:71], actions=episode.actions[:70])
+        stages = replay.readings(dataclasses.replace(short, stages=episode.stages[:71])).stage
+        reward = task.reward(stages[1:])
+        cut.append(dataclasses.replace(short, stages=stages, rewards=reward, success=bool(stages[-1] == 1)))
+    path = tmp_path / "reaching.hdf5"
+    write_demonstrations(path, task, cut)
+    return path
+
+
+def test_it_learns_to_reach_from_pixels(demos: Path):
+    config = PpoGailConfig(
+        demos=demos,
+        worlds=64,
+        control_steps=MOST_CONTROL_STEPS,
+        vary=False,
+        policy=PolicyConfig(recurrent=False),
+        ppo=PpoConfig(rollout=25, epochs=4, minibatches=4, learning_rate=1e-3, discount=0.95, kl_target=0.05),
+        imitation=ImitationConfig(learning_rate=1e-3, updates=5, batch=256, gradient_penalty=0.2),
+        curriculum=CurriculumConfig(random_starts=0.5, steps=25),
+    )
+    trainer = Trainer("reaching", config, 0)
+    successes = []
+    for row in trainer.steps():
+        if len(trainer.tally.recent) >= MANY:
+            successes.append(row["success_random"])
+            if successes[-1] >= ENOUGH:
+                break
+    assert successes[0] < 0.5  # it could not do it at first
+    assert successes[-1] >= ENOUGH, f"{successes[-1]:.0%} after {trainer.control_steps} control steps"

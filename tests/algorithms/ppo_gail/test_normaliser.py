@@ -1,0 +1,89 @@
+"""Running statistics against numpy's on all data at once."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.algorithms.ppo_gail.normaliser import RunningNormaliser, moments
+
+
+def pieces(seed, lengths, size=3):
+    random = np.random.default_rng(seed)
+    return [torch.tensor(random.normal(5, [1, 10, 0.1], (n, size)), dtype=torch.float32) for n in lengths]
+
+
+def check(normaliser, rows):
+    rows = rows.double().numpy()
+    np.testing.assert_allclose(normaliser.mean, rows.mean(0), rtol=1e-9)
+    np.testing.assert_allclose(normaliser.deviation, rows.std(0), rtol=1e-6, atol=1e-9)
+    assert normaliser.count == len(rows)
+
+
+@given(st.integers(0, 10**6), st.lists(st.integers(0, 30), min_size=1, max_size=6))
+def test_piece_by_piece_is_all_at_once(seed, lengths):
+    data = pieces(seed, [2, *lengths])
+    one = RunningNormaliser(3)
+    for piece in data:
+        one.update_from_moments(*moments(piece))
+    check(one, torch.cat(data))
+
+
+def test_any_batch_shape_and_scaled_rows():
+    (rows,) = pieces(0, [600])
+    normaliser = RunningNormaliser(3)
+    normaliser.update_from_moments(*moments(rows.view(10, 60, 3)))
+    check(normaliser, rows)
+    scaled = normaliser(rows.view(10, 60, 3))
+    assert scaled.shape == (10, 60, 3)
+    assert scaled.dtype == torch.float32
+    expected = (rows.double() - rows.double().mean(0)) / rows.double().std(0, correction=0)
+    torch.testing.assert_close(scaled.view(600, 3).double(), expected.clamp(-10, 10), rtol=1e-4, atol=1e-4)
+
+
+def test_far_from_zero_digits_are_kept():
+    rows = torch.tensor([[1e6 + 1], [1e6 - 1]], dtype=torch.float64).repeat(500, 1)
+    normaliser = RunningNormaliser(1)
+    for row in rows.split(7):
+        normaliser.update_from_moments(*moments(row))
+    assert normaliser.deviation.item() == pytest.approx(1, rel=1e-9)
+
+
+def test_before_the_first_row_nothing_changes():
+    normaliser = RunningNormaliser(2)
+    rows = torch.tensor([[1.0, -2.0]])
+    assert torch.equal(normaliser(rows), rows)
+    normaliser.update_from_moments(*moments(rows[:0]))
+    assert torch.equal(normaliser(rows), rows)
+
+
+def test_outliers_are_clipped_and_constants_are_not_blown_up():
+    normaliser = RunningNormaliser(2)
+    normaliser.update_from_moments(*moments(torch.stack([torch.linspace(-1, 1, 100), torch.ones(100)], -1)))
+    assert normaliser(torch.tensor([[100.0, 1.00001], [-100.0, 1.0]])).tolist() == [
+        [10.0, pytest.approx(0.1, abs=0.01)],
+        [-10.0, 0.0],
+    ]
+
+
+def test_bad_rows_are_refused_and_leave_no_trace():
+    normaliser = RunningNormaliser(3)
+    (rows,) = pieces(2, [10])
+    normaliser.update_from_moments(*moments(rows))
+    rows_with_hole = rows.clone()
+    rows_with_hole[4, 1] = torch.nan
+    with pytest.raises(VisuomotorError, match="diverged"):
+        normaliser.update_from_moments(*moments(rows_with_hole))
+    with pytest.raises(VisuomotorError, match="3 numbers a row, not 2"):
+        normaliser.update_from_moments(*moments(rows[:, :2]))
+    check(normaliser, rows)
+
+
+def test_moments_of_rows():
+    (rows,) = pieces(3, [20])
+    count, mean, squares = moments(rows)
+    assert count == 20
+    np.testing.assert_allclose(mean, rows.double().numpy().mean(0))
+    np.testing.assert_allclose(squares, 20 * rows.double().numpy().var(0))

@@ -1,0 +1,1 @@
+"""How policies are trained: one protocol, one training loop, one package each."""

@@ -1,0 +1,169 @@
+"""Every setting of guided policy search, and its presets."""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from visuomotor.algorithms.gps.supervised import FitConfig
+from visuomotor.runs.config import within
+
+
+@dataclass(frozen=True)
+class ImageConfig:
+    """What the policy sees."""
+
+    size: int = 64
+    """Side of the square images in pixels; the paper's robot had 240."""
+    supersampling: int = 2
+    """Rays along each side of a pixel: a wire thinner than a pixel then keeps its place."""
+    distractors: int = 6
+    """Random shapes pasted over a training image, at most, so that clutter distracts less; the paper has none."""
+    first_layer: str | None = None
+    """File of first-layer filters to begin with (see `VisionLayers.load_first_layer`); None draws them at random."""
+
+
+@dataclass(frozen=True)
+class PoseConfig:
+    """Pose regression, which initialises the vision layers."""
+
+    images: int = 2000
+    """Images of random target poses; a tenth of them is held out."""
+    epochs: int = 40
+    """Passes over the images."""
+    batch: int = 25
+    """Images in a step of the optimiser."""
+    learning_rate: float = 1e-3
+    """Adam's at the start; it falls along a cosine."""
+
+
+@dataclass(frozen=True)
+class TrajectoryConfig:
+    """Trajectory optimisation on the full state."""
+
+    iterations: int = 15
+    """Iterations with a small full-state network, before the visuomotor policy comes in."""
+    noise: float = 0.08
+    """Exploration of the first controllers: standard deviation as a fraction of each action limit."""
+    noise_width: float = 2.0
+    """Steps over which exploration noise is smoothed."""
+    start_spread: float = 0.0
+    """Deviation of the start pose in rad."""
+    kl_step: float = 1.0
+    """How far one update may go: nats a time step, times the step size that adapts to predicted improvement."""
+    smallest_step: float = 0.5
+    """Lower limit of that step size."""
+    largest_step: float = 3.0
+    """Its upper limit."""
+
+
+@dataclass(frozen=True)
+class DynamicsConfig:
+    """Fitted dynamics; the policy's linearisation uses the same prior settings."""
+
+    clusters: int = 12
+    """Gaussians in the prior, at most."""
+    prior_iterations: int = 4
+    """How many iterations' samples the prior is fitted to."""
+    prior_points: int = 8000
+    """How many of their steps at most, drawn at random. Too few for the clusters make the dynamics unstable."""
+    prior_strength: float = 1.0
+    """How many samples the prior counts for at each time step."""
+    ridge: float = 1e-6
+    """Added to the variances of states and actions in the regression."""
+
+
+@dataclass(frozen=True)
+class BadmmConfig:
+    """The alternation between policy and trajectories."""
+
+    inner_iterations: int = 4
+    """Alternations on one set of samples."""
+    multiplier_step: float = 0.1
+    """Step of the Lagrange multipliers on the expected action."""
+    initial_weight: float = 0.01
+    """Weight of the divergence between policy and trajectories at first."""
+    schedule: Literal["paper", "released"] = "paper"
+    """Which lines the weights' schedule draws, the paper's or those of the released code."""
+    weighted_loss: bool = True
+    """Whether the supervised loss carries the weights (as in the Lagrangian) or not (as the paper prints it)."""
+    reuse_iterations: int = 4
+    """Of how many iterations the samples are remembered, for the prior and for the supervised step."""
+    density_blur: float = 0.1
+    """Standard deviation (state units) by which densities are blurred before their ratio weights old samples."""
+
+
+@dataclass(frozen=True)
+class EndToEndConfig:
+    """Training of the visuomotor policy."""
+
+    iterations: int = 3
+    """Iterations of guided policy search with the visuomotor policy; the paper's hanger took 2."""
+    motor: FitConfig = field(default_factory=lambda: FitConfig(steps=2000))
+    """First the fully connected layers alone, on fixed feature points."""
+    whole: FitConfig = field(default_factory=lambda: FitConfig(steps=150, batch=50, learning_rate=3e-4))
+    """Then all layers together."""
+
+
+@dataclass(frozen=True)
+class GpsConfig:
+    """Guided policy search."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the visuomotor policy learns; `auto` takes CUDA where there is one. Physics and pixels stay on the CPU."""
+    image: ImageConfig = field(default_factory=ImageConfig)
+    pose: PoseConfig = field(default_factory=PoseConfig)
+    trajectory: TrajectoryConfig = field(default_factory=TrajectoryConfig)
+    dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
+    badmm: BadmmConfig = field(default_factory=BadmmConfig)
+    state_policy: FitConfig = field(default_factory=lambda: FitConfig(steps=500))
+    """The small full-state network's fit in each inner iteration."""
+    end_to_end: EndToEndConfig = field(default_factory=EndToEndConfig)
+
+    def __post_init__(self) -> None:
+        within("image.size", self.image.size, 24, 1024)
+        within("image.distractors", self.image.distractors, 0, 100)
+        within("image.supersampling", self.image.supersampling, 1, 8)
+        within("pose.images", self.pose.images, 10, 1_000_000)
+        within("pose.epochs", self.pose.epochs, 0, 10_000)
+        within("trajectory.iterations", self.trajectory.iterations, 1, 1000)
+        within("trajectory.noise", self.trajectory.noise, 1e-6, 1)
+        within("trajectory.kl_step", self.trajectory.kl_step, 1e-6, 100)
+        within("trajectory.smallest_step", self.trajectory.smallest_step, 1e-6, self.trajectory.largest_step)
+        within("dynamics.clusters", self.dynamics.clusters, 2, 1000)
+        within("dynamics.prior_strength", self.dynamics.prior_strength, 1e-6, 1e6)
+        within("badmm.inner_iterations", self.badmm.inner_iterations, 1, 100)
+        within("badmm.multiplier_step", self.badmm.multiplier_step, 0, 10)
+        within("badmm.initial_weight", self.badmm.initial_weight, 1e-9, 1e6)
+        within("badmm.reuse_iterations", self.badmm.reuse_iterations, 1, 100)
+        within("badmm.density_blur", self.badmm.density_blur, 1e-6, 100)
+        within("end_to_end.iterations", self.end_to_end.iterations, 0, 1000)
+        for name, fit in (
+            ("state_policy", self.state_policy),
+            ("end_to_end.motor", self.end_to_end.motor),
+            ("end_to_end.whole", self.end_to_end.whole),
+        ):
+            within(f"{name}.steps", fit.steps, 0, 10_000_000)
+            within(f"{name}.batch", fit.batch, 1, 100_000)
+            within(f"{name}.learning_rate", fit.learning_rate, 1e-8, 1)
+
+
+_LAPTOP = GpsConfig()
+PRESETS: dict[str, GpsConfig] = {
+    # two cores: small images, and shapes over them so that clutter distracts less
+    "laptop": _LAPTOP,
+    # the paper's numbers where it gives them, and nothing that it did not do
+    "paper": replace(
+        _LAPTOP,
+        image=ImageConfig(size=240, supersampling=1, distractors=0),
+        pose=PoseConfig(images=1000),
+        end_to_end=EndToEndConfig(iterations=2),
+    ),
+    # one GPU: larger images and longer lessons
+    "gpu": replace(
+        _LAPTOP,
+        image=ImageConfig(size=128),
+        pose=PoseConfig(images=4000, epochs=60),
+        end_to_end=EndToEndConfig(
+            motor=FitConfig(steps=4000), whole=FitConfig(steps=1000, batch=100, learning_rate=3e-4)
+        ),
+    ),
+}

@@ -1,0 +1,100 @@
+"""The two policies as BADMM sees them: a small one on the state, and the visuomotor one on pixels."""
+
+import torch
+from torch import Tensor
+
+from visuomotor.algorithms.gps.config import EndToEndConfig
+from visuomotor.algorithms.gps.supervised import FitConfig, Lesson, fit
+from visuomotor.policies import StatePolicy, VisuomotorPolicy, paste_shapes
+from visuomotor.tasks.rollout import Actor, Observation, Samples
+
+_CHUNK = 256  # images at once where no gradient is needed
+_SMALLEST_SCALE = 1e-3
+
+
+class StateLearner:
+    """The full-state network that stands in for the policy while trajectories are trained first."""
+
+    def __init__(self, policy: StatePolicy, config: FitConfig, generator: torch.Generator):
+        self.policy, self._config, self._generator = policy, config, generator
+
+    def teach(self, samples: list[Samples], taught: Lesson, covariance: Tensor) -> float:
+        states = torch.cat([s.states.flatten(0, 1) for s in samples])
+        policy = self.policy
+        _scale_once(policy.state_mean, policy.state_scale, policy.action_scale, states, taught.target)
+        policy.covariance.copy_(covariance)
+        return fit(policy, list(policy.parameters()), [states.float()], taught, self._config, self._generator)
+
+    @torch.inference_mode()
+    def mean_actions(self, samples: Samples) -> Tensor:
+        return self.policy(samples.states).double().clone()
+
+
+class VisuomotorLearner:
+    """The visuomotor policy: taught its motor layers first, on fixed feature points, then as a whole."""
+
+    def __init__(self, policy: VisuomotorPolicy, config: EndToEndConfig, distractors: int, generator: torch.Generator):
+        self.policy, self._config, self._distractors, self._generator = policy, config, distractors, generator
+
+    def teach(self, samples: list[Samples], taught: Lesson, covariance: Tensor) -> float:
+        policy = self.policy
+        device = policy.action_scale.device
+        images = torch.cat([_images(s) for s in samples]).to(device)
+        readings = torch.cat([s.proprioception.flatten(0, 1) for s in samples]).float().to(device)
+        _scale_once(
+            policy.proprioception_mean, policy.proprioception_scale, policy.action_scale, readings, taught.target
+        )
+        policy.covariance.copy_(covariance)
+        # feature points of each image as it is and, since they will shift a little among clutter, with shapes on it
+        with torch.no_grad():
+            points = [policy.vision(chunk) for chunk in images.split(_CHUNK)]
+            if self._distractors:
+                points += [policy.vision(self._distract(chunk)) for chunk in images.split(_CHUNK)]
+        copies = 2 if self._distractors else 1
+        repeated = Lesson(taught.target.repeat(copies, 1), taught.precision.repeat(copies, 1, 1))
+        inputs = [torch.cat(points), readings.repeat(copies, 1)]
+        motor = list(policy.motor.parameters())
+        loss = fit(policy.from_points, motor, inputs, repeated, self._config.motor, self._generator)
+
+        def distracted(images: Tensor, readings: Tensor) -> Tensor:
+            return policy(self._distract(images), readings)
+
+        whole = list(policy.parameters())
+        return fit(distracted, whole, [images, readings], taught, self._config.whole, self._generator) or loss
+
+    def _distract(self, images: Tensor) -> Tensor:
+        return paste_shapes(images, self._distractors, self._generator)
+
+    @torch.inference_mode()
+    def mean_actions(self, samples: Samples) -> Tensor:
+        device = self.policy.action_scale.device
+        pairs = zip(_images(samples).split(_CHUNK), samples.proprioception.flatten(0, 1).split(_CHUNK), strict=True)
+        actions = torch.cat([self.policy(i.to(device), p.to(device)) for i, p in pairs])
+        return actions.cpu().double().view(*samples.actions.shape).clone()
+
+
+def policy_actor(policy: VisuomotorPolicy) -> Actor:
+    """The policy's mean action at every step, from images and readings alone."""
+    device = policy.action_scale.device
+
+    @torch.inference_mode()
+    def act(observation: Observation) -> Tensor:
+        assert observation.images is not None
+        action = policy(observation.images.to(device), observation.proprioception.to(device))
+        return action.cpu().double()
+
+    return act
+
+
+def _images(samples: Samples) -> Tensor:
+    assert samples.images is not None
+    return samples.images.flatten(0, 1)
+
+
+def _scale_once(mean: Tensor, scale: Tensor, action_scale: Tensor, inputs: Tensor, targets: Tensor) -> None:
+    """Set the frozen normalisers from the first data that a policy sees."""
+    if bool((scale != 1).any()):
+        return
+    mean.copy_(inputs.mean(0))
+    scale.copy_(inputs.std(0).clamp(min=_SMALLEST_SCALE))
+    action_scale.copy_(targets.std(0).clamp(min=_SMALLEST_SCALE))

@@ -1,0 +1,30 @@
+"""The policy as a time-varying linear-Gaussian function of the full state, near the sampled trajectories."""
+
+import torch
+from torch import Tensor
+
+from visuomotor.algorithms.gps.linear_gaussian import Controller
+from visuomotor.algorithms.gps.local_fit import fit_locally
+from visuomotor.algorithms.gps.mixture import GaussianMixture
+
+
+def linearize(
+    states: Tensor, actions: Tensor, covariance: Tensor, prior: GaussianMixture, strength: float = 1.0
+) -> Controller:
+    """pi(u | x) near the samples, from the policy's mean actions at their observations (Levine et al. 2015, IV-B).
+
+    The observation is a function of the state, so a regression of mean actions on states recovers the policy without
+    its derivative, and without a model of the camera. The gain is fitted to all conditions at once, as the dynamics
+    are; the offset is each condition's own, so that the result is exact at its sample.
+
+    Args:
+        states: `(N, T, X)` sampled states.
+        actions: `(N, T, U)` the policy's mean actions at the same steps.
+        covariance: `(U, U)` of the policy.
+        prior: mixture over (x, u) from recent iterations.
+    """
+    size = states.shape[-1]
+    fit = fit_locally(torch.cat([states, actions], dim=-1), size, prior, strength, ridge=1e-6)
+    gain = fit.gain.expand(len(states), *fit.gain.shape)
+    offset = actions - (gain @ states[..., None])[..., 0]
+    return Controller(gain, offset, (fit.covariance + covariance).expand(len(states), *fit.covariance.shape))

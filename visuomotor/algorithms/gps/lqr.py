@@ -1,0 +1,126 @@
+"""Linear-quadratic control with an entropy term."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from visuomotor.algorithms.gps import lqr_kernel
+from visuomotor.algorithms.gps.linalg import one_thread
+from visuomotor.algorithms.gps.linear_gaussian import Controller, Dynamics, Marginals
+
+
+@dataclass(frozen=True)
+class QuadraticCost:
+    """c_t(z) = 1/2 z' H_t z + g_t' z + c_t with z = [x; u].
+
+    hessian `(N, T, Z, Z)` symmetric, gradient `(N, T, Z)`, constant `(N, T)`.
+    """
+
+    hessian: Tensor
+    gradient: Tensor
+    constant: Tensor
+
+    @one_thread
+    def expected(self, marginals: Marginals) -> Tensor:
+        """E[c_t(z_t)] under Gaussian marginals, `(N, T)`."""
+        trace = torch.einsum("ntij,ntij->nt", self.hessian, marginals.covariance)
+        bent = (self.hessian @ marginals.mean[..., None])[..., 0]
+        return (
+            0.5 * (trace + (bent * marginals.mean).sum(-1)) + (self.gradient * marginals.mean).sum(-1) + self.constant
+        )
+
+
+def backward_pass(cost: QuadraticCost, dynamics: Dynamics, entropy_weight: Tensor) -> tuple[Controller, Tensor]:
+    """The controller that minimises  sum_t E[c_t(x_t, u_t)] - w_t H(p(u_t | x_t))  under linear-Gaussian dynamics.
+
+    With Q_t = c_t + E[V_{t+1}], the optimum is p(u|x) = N(-Q_uu^-1 (Q_ux x + q_u), w_t Q_uu^-1): Levine et al. 2015,
+    appendix A.3, where the costs are divided by the weight instead.
+
+    Args:
+        entropy_weight: w_t > 0, `(N, T)`.
+
+    Returns:
+        The controller, and `(N,)` bool: conditions in which every Q_uu was positive definite. The controller of the
+        others is meaningless.
+    """
+    conditions, steps, size = cost.gradient.shape
+    states = dynamics.initial_mean.shape[-1]
+    nothing = cost.gradient.new_zeros(conditions, steps, size - states, states)
+    eye = torch.eye(size - states, dtype=torch.float64).expand(conditions, steps, -1, -1)
+    passes = Passes(cost, dynamics, entropy_weight, Controller(nothing, nothing[..., 0], eye))
+    laws = [passes.backward(condition, eta=0.0) for condition in range(conditions)]
+    return stack_laws(laws), torch.tensor([law.definite for law in laws])
+
+
+class Law(NamedTuple):
+    """One condition's controller: gain `(T, U, X)`, offset `(T, U)`, covariance `(T, U, U)`.
+
+    `definite`: whether every Q_uu was positive definite; if not, the rest is meaningless.
+    """
+
+    gain: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    definite: bool
+
+
+def stack_laws(laws: Sequence[Law]) -> Controller:
+    """One controller of all conditions."""
+    return Controller(
+        torch.as_tensor(np.stack([law.gain for law in laws])),
+        torch.as_tensor(np.stack([law.offset for law in laws])),
+        torch.as_tensor(np.stack([law.covariance for law in laws])),
+    )
+
+
+class Passes:
+    """The passes behind a trajectory update, one condition at a time, safe to call from several threads.
+
+    Args:
+        entropy_weight: nu_t >= 0, `(N, T)`.
+        previous: the controller that eta holds on to.
+    """
+
+    def __init__(self, cost: QuadraticCost, dynamics: Dynamics, entropy_weight: Tensor, previous: Controller) -> None:
+        self._cost = list(zip(_rows(cost.hessian), _rows(cost.gradient), strict=True))
+        self._motion = list(zip(_rows(dynamics.transition), _rows(dynamics.offset), strict=True))
+        self._spread = list(
+            zip(
+                _rows(dynamics.noise),
+                _rows(dynamics.initial_mean),
+                _rows(dynamics.initial_covariance),
+                strict=True,
+            )
+        )
+        self._previous = list(zip(_rows(previous.gain), _rows(previous.offset), _rows(previous.precision), strict=True))
+        self._covariance, self._weight = _rows(previous.covariance), _rows(entropy_weight)
+
+    def previous(self, condition: int) -> Law:
+        """The controller that eta holds on to."""
+        gain, offset, _ = self._previous[condition]
+        return Law(gain, offset, self._covariance[condition], True)
+
+    def backward(self, condition: int, eta: float) -> Law:
+        """The optimum of  sum_t E[c_t] - eta E[log previous(u | x)] - (nu_t + eta) H(p(u | x))."""
+        gain, offset, precision = self._previous[condition]
+        law = np.zeros_like(gain), np.zeros_like(offset), np.zeros_like(precision)
+        problem = *self._cost[condition], *self._motion[condition], self._weight[condition] + eta
+        definite = lqr_kernel.backward(*problem, gain, offset, precision, eta, *law)
+        return Law(*law, definite)
+
+    def divergence(self, condition: int, law: Law) -> float:
+        """sum_t E[KL(law || previous)] under the states that the law visits; infinite where there is no law."""
+        if not law.definite:
+            return np.inf
+        dynamics = *self._motion[condition], *self._spread[condition]
+        return lqr_kernel.divergence(law.gain, law.offset, law.covariance, *self._previous[condition], *dynamics)
+
+
+def _rows(tensor: Tensor) -> list[NDArray[np.float64]]:
+    """Each condition's part, contiguous; copied only where it is not."""
+    return [np.ascontiguousarray(row.numpy(), np.float64) for row in tensor.detach().cpu()]

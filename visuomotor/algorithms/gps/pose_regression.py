@@ -1,0 +1,89 @@
+"""Pose regression: the vision layers learn to see the target from images of known poses."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from visuomotor.camera import Camera
+from visuomotor.errors import VisuomotorError
+from visuomotor.algorithms.gps.config import ImageConfig, PoseConfig
+from visuomotor.policies import PoseNetwork, paste_shapes
+from visuomotor.tasks.conditioned_task import ConditionedTask
+
+_WORLDS = 50
+_LAST_RATE = 0.02  # the learning rate's floor, as a fraction of its start
+
+
+@dataclass(frozen=True)
+class PoseData:
+    """images `(n, h, w, rgb)` uint8; points `(n, 9)` m, float32; the last `held_out` rows are for testing."""
+
+    images: Tensor
+    points: Tensor
+    held_out: int
+
+
+def record_poses(task: ConditionedTask, count: int, image: ImageConfig, generator: torch.Generator) -> PoseData:
+    """Images of the target at random places, the robot's own arm anywhere between its start and the target."""
+    engine = task.make_engine(min(_WORLDS, count))
+    camera = Camera(engine, task.camera, image.size, image.size, image.supersampling)
+    images: list[Tensor] = []
+    points: list[Tensor] = []
+    while len(images) * engine.worlds < count:
+        conditions = task.random_conditions(engine.worlds, generator)
+        task.scatter(engine, conditions, generator)
+        images.append(camera.rgb().clone())
+        points.append(task.target_points(conditions))
+    return PoseData(torch.cat(images)[:count], torch.cat(points)[:count].float(), held_out=count // 10)
+
+
+class PoseTraining:
+    """Adam on the mean squared distance, an epoch at a time; its state can be saved between epochs."""
+
+    def __init__(self, network: PoseNetwork, data: PoseData, config: PoseConfig, distractors: int):
+        self.network, self._data, self._config, self._distractors = network, data, config, distractors
+        train = len(data.images) - data.held_out
+        with torch.no_grad():
+            network.vision.pixel_mean.copy_(data.images[:train].float().mean((0, 1, 2)) / 255)
+            network.set_target_statistics(data.points[:train])
+        self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
+        self.epoch = 0
+
+    @property
+    def done(self) -> bool:
+        return self.epoch >= self._config.epochs
+
+    def run_epoch(self, generator: torch.Generator) -> dict[str, float]:
+        """One pass over the training images; returns losses and the mean error in metres, on held-out images too."""
+        data, config, network = self._data, self._config, self.network
+        device = next(network.parameters()).device
+        train = len(data.images) - data.held_out
+        cosine = 0.5 * (1 + math.cos(math.pi * self.epoch / config.epochs))
+        for group in self.optimiser.param_groups:
+            group["lr"] = config.learning_rate * max(_LAST_RATE, cosine)
+        total = 0.0
+        for rows in torch.randperm(train, generator=generator).split(config.batch):
+            images = paste_shapes(data.images[rows], self._distractors, generator)
+            predicted = network(images.to(device))
+            gap = (predicted - data.points[rows].to(device)) / network.scale
+            loss = gap.square().mean()
+            self.optimiser.zero_grad()
+            loss.backward()
+            self.optimiser.step()
+            total += loss.item() * len(rows)
+        self.epoch += 1
+        if not total < float("inf"):
+            raise VisuomotorError("the pose network's loss is no longer finite; lower pose.learning-rate")
+        return {"pose_loss": total / train, "pose_error_m": self.error(train, len(data.images))}
+
+    @torch.inference_mode()
+    def error(self, first: int, last: int) -> float:
+        """Mean distance (m) between predicted and true points over images first..last."""
+        device = next(self.network.parameters()).device
+        gaps: list[Tensor] = []
+        for rows in torch.arange(first, last).split(256):
+            gap = self.network(self._data.images[rows].to(device)).cpu() - self._data.points[rows]
+            gaps.append(gap.unflatten(-1, (-1, 3)).norm(dim=-1))
+        return torch.cat(gaps).mean().item()

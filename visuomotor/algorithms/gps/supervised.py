@@ -1,0 +1,137 @@
+"""The supervised half of guided policy search: what the policy is taught, and how it learns it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.algorithms.gps.linalg import cholesky
+from visuomotor.algorithms.gps.linear_gaussian import Controller, Marginals
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Weighted regression, one row a sample and step: minimise sum_i (mean_i - target_i)' P_i (mean_i - target_i).
+
+    target `(B, U)`; precision `(B, U, U)`. Float64.
+    """
+
+    target: Tensor
+    precision: Tensor
+
+
+def lesson(
+    controller: Controller,
+    states: Tensor,
+    multiplier: Tensor,
+    weight: Tensor,
+    importance: Tensor,
+    weighted: bool = True,
+) -> Lesson:
+    """The part of the augmented Lagrangian that depends on the policy's mean, as weighted regression.
+
+        nu_t/2 (mu - m)' C^-1 (mu - m) + lambda_t' mu    with m = K x + k
+
+    Completing the square, the target is  m - C lambda / nu  and the precision  nu C^-1  (Levine et al. 2015, IV-C). The
+    precision is the curvature of the cost-to-go: it says which mistakes matter.
+
+    Args:
+        controller: the current local controllers, `(N, T, ...)`.
+        states: `(N, T, X)` visited by these or by earlier controllers; they are labelled by the current ones.
+        multiplier: lambda `(N, T, U)`. weight: nu `(N, T)`. importance: `(N, T)`, 1 for the current samples.
+        weighted: False leaves nu out of the precision, as the paper prints the loss.
+    """
+    label = controller.mean_action(states) - (controller.covariance @ multiplier[..., None])[..., 0] / weight[..., None]
+    scale = importance * weight if weighted else importance
+    precision = controller.precision * scale[..., None, None]
+    return Lesson(label.flatten(0, 1), precision.flatten(0, 1))
+
+
+def policy_covariance(controller: Controller) -> Tensor:
+    """The covariance of a policy that is the same everywhere, `(U, U)`:  [ 1/(N T) sum C_ti^-1 ]^-1  (appendix A.2)."""
+    mean = controller.precision.flatten(0, 1).mean(0)
+    covariance = torch.linalg.inv(mean)
+    return (covariance + covariance.T) / 2
+
+
+def importance_weights(states: Tensor, now: Marginals, then: Marginals, floor: float) -> Tensor:
+    """min(1, p_now(x_t) / p_then(x_t)) for states `(N, T, X)` drawn from the earlier marginals, `(N, T)`.
+
+    The state holds points that follow from the joint angles, so its covariance is singular: both densities are blurred
+    by `floor` (standard deviation, state units). Ratios above one are cut: few samples would outweigh all others.
+    """
+    log_ratio = _log_density(states, now, floor) - _log_density(states, then, floor)
+    return log_ratio.clamp(max=0.0).exp()
+
+
+def _log_density(states: Tensor, marginals: Marginals, floor: float) -> Tensor:
+    """log N(x; mean, covariance + floor^2 I) without its constant."""
+    eye = torch.eye(states.shape[-1], dtype=states.dtype, device=states.device)
+    factor = torch.linalg.cholesky(marginals.state_covariance + floor**2 * eye)
+    white = torch.linalg.solve_triangular(factor, (states - marginals.state_mean)[..., None], upper=False)[..., 0]
+    return -0.5 * white.square().sum(-1) - factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How a network is fitted."""
+
+    steps: int
+    """Steps of the optimiser."""
+    batch: int = 100
+    """Samples in a step."""
+    learning_rate: float = 1e-3
+    """Adam's at the start; it falls to a tenth along a cosine."""
+    weight_decay: float = 1e-4
+    """Decoupled (AdamW), on weights only."""
+
+
+def fit(
+    mean: Callable[..., Tensor],
+    parameters: Sequence[nn.Parameter],
+    inputs: Sequence[Tensor],
+    taught: Lesson,
+    config: FitConfig,
+    generator: torch.Generator,
+) -> float:
+    """Fit a mean function to a lesson by AdamW on random batches; returns the mean loss of the last tenth of the steps.
+
+    Precisions are scaled to a mean diagonal of one, so that the learning rate does not depend on the units of actions.
+
+    Args:
+        mean: maps batches of the inputs to mean actions `(b, U)`.
+        parameters: what to train.
+        inputs: tensors whose first axis is the lesson's.
+
+    Raises:
+        VisuomotorError: the loss is no longer finite.
+    """
+    if config.steps == 0:
+        return 0.0
+    device = parameters[0].device
+    scale = taught.precision.diagonal(dim1=-2, dim2=-1).mean()
+    # L L' = precision: the loss is the squared length of L'(mean - target), stable in float32
+    root = cholesky(taught.precision / scale + 1e-9 * torch.eye(taught.target.shape[-1])).float().to(device)
+    target = taught.target.float().to(device)
+    decayed = [p for p in parameters if p.ndim > 1]
+    kept = [p for p in parameters if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": kept, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.steps, config.learning_rate / 10)
+    last: list[float] = []
+    for step in range(config.steps):
+        rows = torch.randint(len(target), (config.batch,), generator=generator)
+        error = mean(*(tensor[rows] for tensor in inputs)) - target[rows]
+        loss = 0.5 * (root[rows].mT @ error[..., None]).square().sum((-2, -1)).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        if step >= config.steps * 0.9:
+            last.append(loss.item())
+    result = sum(last) / max(1, len(last))
+    if not result < float("inf"):
+        raise VisuomotorError("the policy's loss is no longer finite; lower the learning rate")
+    return result

@@ -1,0 +1,174 @@
+"""The KL-constrained update of the local controllers."""
+
+from dataclasses import dataclass, replace
+from math import exp, inf, isfinite, log
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from visuomotor.engine.workers import available_cores, share_work
+from visuomotor.algorithms.gps.linalg import one_thread
+from visuomotor.algorithms.gps.linear_gaussian import Controller, Dynamics, Marginals, marginals
+from visuomotor.algorithms.gps.lqr import Law, Passes, QuadraticCost, stack_laws
+
+_LOG_SMALLEST, _LOG_LARGEST = log(1e-8), log(1e16)  # of eta
+_LARGEST_MOVE = log(30.0)
+_USUAL_SLOPE = 0.7  # of -log KL over log eta, before two points are known
+_SECANT_PASSES = 12  # after so many, halve the bracket
+
+
+@dataclass(frozen=True)
+class PolicyAgreement:
+    """What ties the trajectories to the policy: the augmented Lagrangian's terms of BADMM.
+
+    policy: the linearised policy pi(u|x); multiplier lambda_t `(N, T, U)` on the expected action; weight nu_t `(N, T)`
+    on KL(p || pi).
+    """
+
+    policy: Controller
+    multiplier: Tensor
+    weight: Tensor
+
+    def add_to(self, cost: QuadraticCost) -> QuadraticCost:
+        """l - u' lambda - nu log pi(u|x), without pi's normalising constant."""
+        cost = add_log_density(cost, self.policy, self.weight)
+        states = self.policy.gain.shape[-1]
+        gradient = cost.gradient.clone()
+        gradient[..., states:] -= self.multiplier
+        return replace(cost, gradient=gradient)
+
+
+@dataclass(frozen=True)
+class TrajectoryUpdate:
+    """The new controllers and what the search found; all `(N,)` but the controller and marginals."""
+
+    controller: Controller
+    marginals: Marginals
+    eta: Tensor
+    kl: Tensor
+    converged: Tensor
+    passes: int
+
+
+def add_log_density(cost: QuadraticCost, controller: Controller, weight: Tensor) -> QuadraticCost:
+    """c_t(z) - w_t log p(u | x) for a linear-Gaussian p and w `(N, T)`, without log p's normalising constant."""
+    precision = weight[..., None, None] * controller.precision
+    actions = controller.offset.shape[-1]
+    eye = torch.eye(actions, dtype=precision.dtype, device=precision.device)
+    residual = torch.cat([-controller.gain, eye.expand(*controller.gain.shape[:2], actions, actions)], dim=-1)
+    pulled = residual.mT @ precision  # (N, T, Z, U)
+    hessian = torch.baddbmm(cost.hessian.flatten(0, 1), pulled.flatten(0, 1), residual.flatten(0, 1))
+    return QuadraticCost(
+        hessian.view_as(cost.hessian),
+        cost.gradient - (pulled @ controller.offset[..., None])[..., 0],
+        cost.constant + 0.5 * ((precision @ controller.offset[..., None])[..., 0] * controller.offset).sum(-1),
+    )
+
+
+@one_thread
+def update_controllers(
+    cost: QuadraticCost,
+    dynamics: Dynamics,
+    previous: Controller,
+    kl_bound: Tensor,
+    agreement: PolicyAgreement | None = None,
+    eta: Tensor | None = None,
+    tolerance: float = 0.1,
+    passes: int = 30,
+) -> TrajectoryUpdate:
+    """Minimise the augmented Lagrangian over controllers within a KL ball around the previous ones.
+
+        min_p  E_p[sum_t l - u' lambda_t] + sum_t nu_t E[KL(p || pi)]    s.t.  sum_t E_x[KL(p || previous)] <= bound
+
+    For a multiplier eta on the bound, the optimum is one backward pass with entropy weight nu_t + eta. The divergence
+    falls with eta, so each condition's eta is found by a search on log eta and log KL. A condition whose optimum lies
+    inside the ball keeps the smallest eta; one without any optimum inside the ball keeps its previous controller.
+
+    Args:
+        cost: quadratic expansion of l about zero.
+        kl_bound: `(N,)` nats over the whole trajectory.
+        agreement: BADMM's terms, None for plain trajectory optimisation.
+        eta: `(N,)` where to start, such as the last iteration's.
+        tolerance: a divergence within this fraction of the bound is good enough.
+        passes: at most so many backward and forward passes a condition.
+    """
+    if agreement is not None:
+        cost = agreement.add_to(cost)
+    conditions, steps = cost.gradient.shape[:2]
+    weight = agreement.weight if agreement is not None else cost.gradient.new_zeros(conditions, steps)
+    search = Passes(cost, dynamics, weight, previous)
+    starts = torch.ones_like(kl_bound) if eta is None else eta
+    found = [_Found()] * conditions
+
+    def find(condition: int) -> None:
+        bound, start = kl_bound[condition].item(), starts[condition].item()
+        found[condition] = _find(search, condition, bound, start, tolerance, passes)
+
+    share_work(find, conditions, available_cores())
+    controller = stack_laws([one.law or search.previous(i) for i, one in enumerate(found)])
+    return TrajectoryUpdate(
+        controller,
+        marginals(controller, dynamics),
+        eta=kl_bound.new_tensor([one.eta for one in found]),
+        kl=kl_bound.new_tensor([one.kl for one in found]),
+        converged=torch.tensor([one.converged for one in found]),
+        passes=max(one.passes for one in found),
+    )
+
+
+class _Found(NamedTuple):
+    """The best of one condition so far: the largest divergence inside the ball. No law: stay at the previous one."""
+
+    law: Law | None = None
+    eta: float = 1.0
+    kl: float = 0.0
+    converged: bool = False
+    passes: int = 0
+
+
+def _find(search: Passes, condition: int, bound: float, eta: float, tolerance: float, passes: int) -> _Found:
+    """Search the eta of one condition."""
+    best = _Found(eta=eta)
+    low, high = -inf, inf  # log eta: the largest outside the ball, the smallest inside
+    trail: list[tuple[float, float]] = []  # log eta and log(KL / bound)
+    x = min(max(log(max(eta, 1e-300)), _LOG_SMALLEST), _LOG_LARGEST)
+    used = 0
+    while used < passes:
+        used += 1
+        law = search.backward(condition, exp(x))
+        kl = max(search.divergence(condition, law), 0.0)  # rounding may take it below
+        if kl <= bound * (1 + tolerance) and kl >= best.kl:
+            converged = kl >= bound * (1 - tolerance) or x <= _LOG_SMALLEST
+            best = _Found(law, exp(x), kl, converged)
+        if best.converged or x >= _LOG_LARGEST:
+            break
+        trail.append((x, log(max(kl, 1e-300) / bound)))
+        low, high = (max(low, x), high) if kl > bound else (low, min(high, x))
+        x = _next_log_eta(trail, low, high)
+    return best._replace(passes=used)
+
+
+def _next_log_eta(trail: list[tuple[float, float]], low: float, high: float) -> float:
+    """Where log(KL / bound) should be zero: the secant through the last two points, kept inside the bracket."""
+    x, y = trail[-1]
+    bracketed = isfinite(low) and isfinite(high)
+    if bracketed and (len(trail) > _SECANT_PASSES or not isfinite(y)):
+        return (low + high) / 2
+    slope = _USUAL_SLOPE
+    if len(trail) > 1 and isfinite(y + trail[-2][1]) and x != trail[-2][0]:
+        slope = (y - trail[-2][1]) / (trail[-2][0] - x)
+        slope = min(max(slope, _USUAL_SLOPE / 4), _USUAL_SLOPE * 4)
+    step = min(max(y / slope, -_LARGEST_MOVE), _LARGEST_MOVE)
+    guess = min(max(x + step, _LOG_SMALLEST), _LOG_LARGEST)
+    return guess if low < guess < high else (low + high) / 2
+
+
+def next_step_size(step_size: Tensor, predicted: Tensor, actual: Tensor, smallest: float, largest: float) -> Tensor:
+    """How far the next update may go, from how the last one turned out, all `(N,)`.
+
+    Improvement as a function of the divergence is modelled as  predicted KL - penalty KL^2; the measured point gives
+    the penalty, and the best multiplier is  predicted / (2 (predicted - actual)), within [0.1, 5] of the last.
+    """
+    factor = (predicted / (2 * (predicted - actual).clamp(min=1e-4))).clamp(0.1, 5.0)
+    return (factor * step_size).clamp(smallest, largest)

@@ -1,0 +1,30 @@
+"""The value function on the simulator's state."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from visuomotor.policies.perceptron import perceptron
+from visuomotor.algorithms.ppo_gail.normaliser import RunningNormaliser
+
+
+class Critic(nn.Module):
+    """V(s): tanh layers on normalised privileged state, and an output in units of the returns' own deviation.
+
+    Both normalisers are buffers, so they are saved with the weights (Zhu et al. 2018, III-B2: values from states).
+    """
+
+    def __init__(self, state_size: int, hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.inputs = RunningNormaliser(state_size)
+        self.returns = RunningNormaliser(1)
+        self.layers = perceptron((state_size, *hidden, 1))
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Values `(...)` of privileged states `(..., P)`, in units of reward."""
+        scaled = self.layers(self.inputs(states))[..., 0]
+        return scaled * self.returns.deviation[0].float() + self.returns.mean[0].float()
+
+    def loss(self, states: Tensor, returns: Tensor) -> Tensor:
+        """Squared errors `(...)` in units of the returns' variance."""
+        return ((self(states) - returns) / self.returns.deviation[0].float()).square()

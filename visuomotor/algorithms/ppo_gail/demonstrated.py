@@ -1,0 +1,77 @@
+"""What training reads of demonstrations."""
+
+import hashlib
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from visuomotor.demos import Episode, read_demonstrations
+from visuomotor.demos.checks import wrong_stages
+from visuomotor.demos.facts import script_command
+from visuomotor.demos.replay import Replay
+from visuomotor.errors import VisuomotorError
+from visuomotor.algorithms.ppo_gail.config import PpoGailConfig
+from visuomotor.tasks import StagedTask
+
+_WRONG_STAGES = 0.01  # share of states
+
+
+def demonstrations(task: StagedTask, config: PpoGailConfig) -> list[Episode]:
+    """Those of the config's file that succeed; none where nothing needs them.
+
+    Raises:
+        VisuomotorError: they are needed, and there is no file, none of its episodes succeeds, or their stages are no
+            longer the task's.
+    """
+    if not config.needs_demonstrations:
+        return []
+    if config.demos is None:
+        raise VisuomotorError(
+            f"this needs demonstrations: make them with `visuomotor demos script {task.name}` and give --demos FILE "
+            "(or do without: --imitation.weight 0 --curriculum.random-starts 1)"
+        )
+    episodes = [episode for episode in read_demonstrations(config.demos, task).episodes if episode.success]
+    if not episodes:
+        raise VisuomotorError(
+            f"no demonstration in {config.demos} ends in success, and others are not learned from; record some that do"
+        )
+    # A file's facts do not tell where stages begin. On another machine a state or two may be on the other side.
+    replay = Replay(task)
+    wrong = sum(wrong_stages(episode, replay.readings(episode).stage) for episode in episodes)
+    if wrong > _WRONG_STAGES * sum(len(episode.stages) for episode in episodes):
+        raise VisuomotorError(
+            f"{wrong} states of {config.demos} are in other stages of {task.name!r} today than they were then; "
+            f"record it anew: {script_command(task.name, config.demos)}"
+        )
+    return episodes
+
+
+def fingerprint(shown: Sequence[Episode]) -> str | None:
+    """16 hex digits that tell demonstrations from others; None where there are none."""
+    digest = hashlib.sha256()
+    for episode in shown:
+        digest.update(episode.states.numpy().tobytes())
+    return digest.hexdigest()[:16] if shown else None
+
+
+def demonstrated_features(task: StagedTask, episodes: Sequence[Episode], privileged: bool = False) -> Tensor:
+    """Features `(N, F)` of every state in which something was done; `privileged` takes the whole state instead."""
+    replay = Replay(task)
+    readings = [replay.readings(episode) for episode in episodes]
+    return torch.cat([(each.privileged if privileged else each.features)[:-1] for each in readings])
+
+
+def demonstrated_actions(episodes: Sequence[Episode]) -> list[Tensor]:
+    """Actions `(T, A)` of each episode.
+
+    Raises:
+        VisuomotorError: an episode was recorded without actions.
+    """
+    actions = [episode.actions for episode in episodes if episode.actions is not None]
+    if len(actions) < len(episodes):
+        raise VisuomotorError(
+            "these demonstrations hold no actions, only states; set imitation.actions False and cloning.updates 0, "
+            "or record demonstrations with actions"
+        )
+    return actions

@@ -1,0 +1,170 @@
+"""The discriminator: demonstration or policy?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.policies.perceptron import perceptron
+from visuomotor.algorithms.ppo_gail.normaliser import RunningNormaliser, moments
+from visuomotor.runs.ranks import Ranks
+
+Penalty = Literal["demonstrations", "interpolated"]
+
+
+@dataclass(frozen=True)
+class DiscriminatorStatistics:
+    """Means over the minibatches of an update. Mean D is the mean probability of `demonstration`."""
+
+    loss: float
+    demonstration_accuracy: float
+    policy_accuracy: float
+    demonstration_mean: float
+    policy_mean: float
+    penalty: float
+
+
+class Discriminator(nn.Module):
+    """D(s, a) = sigmoid(logit), the probability that a step is a demonstration's: tanh layers of 100 and 64.
+
+    It sees object-centric features only. The arm's state gives a policy away by details that do not matter, so the task
+    leaves it out of the features (Zhu et al. 2018, III-B).
+
+    Features are normalised by their own statistics, demonstrations and policy in equal parts, which are part of the
+    module's state. Actions are taken as they are.
+
+    Args:
+        feature_size: F. action_size: A, 0 for a discriminator of features alone. hidden: sizes of the tanh layers.
+    """
+
+    def __init__(self, feature_size: int, action_size: int = 0, hidden: Sequence[int] = (100, 64)) -> None:
+        super().__init__()
+        self.feature_size, self.action_size = feature_size, action_size
+        self.normaliser = RunningNormaliser(feature_size)
+        self.layers = perceptron((feature_size + action_size, *hidden, 1))
+
+    def forward(self, features: Tensor, actions: Tensor | None = None) -> Tensor:
+        """Logits `(...)` for features `(..., F)` and, if it was made for them, actions `(..., A)`."""
+        return self._logits(self.inputs(features, actions))
+
+    def inputs(self, features: Tensor, actions: Tensor | None = None) -> Tensor:
+        """What the first layer sees, `(..., F + A)`: normalised features, and actions."""
+        if features.shape[-1] != self.feature_size:
+            raise VisuomotorError(
+                f"this discriminator was made for {self.feature_size} features, not {features.shape[-1]}: "
+                "demonstrations and training must use the same task"
+            )
+        normalised = self.normaliser.normalise(features)
+        if self.action_size == 0:
+            if actions is not None:
+                raise VisuomotorError("this discriminator sees no actions: leave them out, or make it with action_size")
+            return normalised
+        if actions is None:
+            raise VisuomotorError(f"this discriminator also needs the {self.action_size} actions of every step")
+        if actions.shape != (*features.shape[:-1], self.action_size):
+            raise VisuomotorError(
+                f"this discriminator needs {self.action_size} actions for each row of features "
+                f"{tuple(features.shape)}, not {tuple(actions.shape)}"
+            )
+        return torch.cat([normalised, actions], dim=-1)
+
+    def update(
+        self,
+        optimiser: torch.optim.Optimizer,
+        demonstrations: Tensor,
+        rollouts: Tensor,
+        demonstration_actions: Tensor | None = None,
+        rollout_actions: Tensor | None = None,
+        *,
+        penalty: float = 0.0,
+        penalty_on: Penalty = "demonstrations",
+        label_smoothing: float = 0.0,
+        generator: torch.Generator,
+        batch: int = 256,
+        steps: int = 5,
+        ranks: Ranks | None = None,
+    ) -> DiscriminatorStatistics:
+        """A few steps of gradient descent on minibatches, half demonstrations and half policy.
+
+        Args:
+            optimiser: of this module's parameters.
+            demonstrations, rollouts: features `(..., F)`. Actions `(..., A)` if it sees actions.
+            penalty: weight of the gradient penalty. label_smoothing: see `loss`.
+            batch: rows of either kind in a minibatch, drawn with replacement.
+            ranks: other processes that learn the same discriminator, each from its own rollouts.
+        """
+        ranks = ranks or Ranks()
+        for features, kind in ((demonstrations, "demonstrations"), (rollouts, "rollouts")):
+            if features.numel() == 0 or not features.isfinite().all():
+                raise VisuomotorError(f"the discriminator needs at least one step of {kind}, all of them finite")
+        self._observe(demonstrations, rollouts, ranks)
+        demonstrated = self.inputs(demonstrations, demonstration_actions).flatten(0, -2)
+        rolled_out = self.inputs(rollouts, rollout_actions).flatten(0, -2)
+        sums = torch.zeros(6, device=demonstrated.device)
+        for _ in range(steps):
+            demonstration, policy = (
+                rows[torch.randint(len(rows), (batch,), generator=generator).to(rows.device)]
+                for rows in (demonstrated, rolled_out)
+            )
+            demonstration_logits, policy_logits = self._logits(demonstration), self._logits(policy)
+            loss = discriminator_loss(demonstration_logits, policy_logits, label_smoothing)
+            cost = torch.zeros_like(loss)
+            if penalty:
+                cost = self.gradient_penalty(demonstration, policy, generator, penalty_on)
+            optimiser.zero_grad(set_to_none=True)
+            ((loss + penalty * cost) / ranks.count).backward()
+            ranks.sum_gradients(self)
+            optimiser.step()
+            with torch.no_grad():
+                right = demonstration_logits > 0, policy_logits < 0
+                mean = demonstration_logits.sigmoid().mean(), policy_logits.sigmoid().mean()
+                sums += torch.stack([loss, *(rows.float().mean() for rows in right), *mean, cost])
+        return DiscriminatorStatistics(*(ranks.sum(sums) / ranks.count / max(steps, 1)).tolist())
+
+    def gradient_penalty(
+        self, demonstration: Tensor, policy: Tensor, generator: torch.Generator, on: Penalty = "demonstrations"
+    ) -> Tensor:
+        """How steep the logit is in its inputs, a scalar. Rows are `inputs`, as many of either kind, `(B, F + A)`.
+
+        * on `demonstrations`: E |grad logit|^2, so that D cannot keep rising where it is right (Mescheder et al. 2018).
+        * `interpolated` between pairs: E (|grad logit| - 1)^2 (Gulrajani et al. 2017).
+        """
+        rows = demonstration
+        if on == "interpolated":
+            share = torch.rand(len(rows), 1, generator=generator).to(rows.device)
+            rows = torch.lerp(policy, demonstration, share)
+        rows = rows.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(self._logits(rows).sum(), rows, create_graph=True)
+        square = gradient.square().sum(-1)
+        if on == "interpolated":
+            return ((square + 1e-12).sqrt() - 1).square().mean()  # the root of zero has no gradient
+        return square.mean()
+
+    def _logits(self, inputs: Tensor) -> Tensor:
+        return self.layers(inputs)[..., 0]
+
+    def _observe(self, demonstrations: Tensor, rollouts: Tensor, ranks: Ranks) -> None:
+        """Demonstrations count as much as all rollouts together, however few they are."""
+        seen = 0.0
+        for of_rank in ranks.everyones(moments(rollouts)):
+            self.normaliser.update_from_moments(*of_rank)
+            seen += float(of_rank[0])
+        count, mean, squares = moments(demonstrations)
+        weight = seen / float(count)
+        self.normaliser.update_from_moments(count * weight, mean, squares * weight)
+
+
+def discriminator_loss(demonstration_logits: Tensor, policy_logits: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Minus what the discriminator maximises (Zhu et al. 2018, eq. 1), as binary cross-entropy of logits `(B,)`:
+
+        -E_demonstration[log D] - E_policy[log(1 - D)]
+
+    With one-sided smoothing s demonstrations have the label 1 - s:  -E[(1 - s) log D + s log(1 - D)].
+    """
+    right = softplus(-demonstration_logits)
+    smoothed = right if label_smoothing == 0 else right + label_smoothing * demonstration_logits
+    return smoothed.mean() + softplus(policy_logits).mean()

@@ -1,0 +1,146 @@
+"""Proximal policy optimisation of a recurrent policy, and its critic's regression."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from visuomotor.policies.recurrent_policy import RecurrentPolicy, entropy, gaussian_kl, log_probability
+from visuomotor.algorithms.ppo_gail.adaptive_kl import AdaptiveKl
+from visuomotor.algorithms.ppo_gail.config import CriticConfig, PpoConfig
+from visuomotor.algorithms.ppo_gail.critic import Critic
+from visuomotor.algorithms.ppo_gail.rollout import Rollout, innovation_log_std
+from visuomotor.runs.ranks import Ranks
+
+
+@dataclass(frozen=True)
+class PolicyStatistics:
+    """Of an update's last epoch: kl, nats a step from the policy that acted; surrogate, the expected gain."""
+
+    kl: float
+    surrogate: float
+    gradient_norm: float
+    entropy: float
+
+
+def update_policy(
+    policy: RecurrentPolicy,
+    optimiser: torch.optim.Optimizer,
+    rollout: Rollout,
+    advantages: Tensor,
+    config: PpoConfig,
+    kl: AdaptiveKl,
+    ranks: Ranks,
+    generator: torch.Generator,
+) -> PolicyStatistics:
+    """A few epochs over a rollout, in minibatches of whole worlds; then the KL penalty's coefficient is adjusted.
+
+    The loss per step, over steps whose physics did not diverge:
+
+        -min(ratio A, clip(ratio, 1 - c, 1 + c) A) + penalty(KL(new || old)) - e entropy
+
+    Gradients run through all K steps of a minibatch's worlds (truncated backpropagation through time), and are summed
+    over the processes of a job, which all draw the same numbers of worlds. The vision layers learn in the last epochs
+    only; until then features are those of the rollout.
+
+    Args:
+        advantages: `(K, W)`, normalised.
+    """
+    worlds = rollout.actions.shape[1]
+    sums = torch.zeros(4, dtype=torch.float64)
+    for epoch in range(config.epochs):
+        sees = epoch >= config.epochs - config.vision_epochs
+        order = torch.randperm(worlds, generator=generator)
+        for part in order.tensor_split(config.minibatches):
+            loss, sums_of_part = policy_loss(policy, rollout, advantages, part, config, kl, ranks, sees)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            ranks.sum_gradients(policy)
+            norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), config.largest_gradient)
+            optimiser.step()
+            if epoch == config.epochs - 1:
+                sums += torch.cat([sums_of_part, norm.detach().cpu().double()[None]])
+    count, surrogate, kl_sum, norm = ranks.sum(sums).tolist()
+    kl.update(kl_sum / count)
+    return PolicyStatistics(
+        kl=kl_sum / count,
+        surrogate=surrogate / count,
+        gradient_norm=norm / config.minibatches / ranks.count,
+        entropy=float(entropy(policy.log_std.detach())),
+    )
+
+
+def policy_loss(
+    policy: RecurrentPolicy,
+    rollout: Rollout,
+    advantages: Tensor,
+    part: Tensor,
+    config: PpoConfig,
+    kl: AdaptiveKl,
+    ranks: Ranks,
+    sees: bool = True,
+) -> tuple[Tensor, Tensor]:
+    """The loss of some worlds, as this process's share of the mean over all processes' worlds.
+
+    Args:
+        sees: look at the images, with gradients for the vision layers; else take the features of the rollout.
+
+    Returns:
+        The loss, and sums over its steps, float64: how many, surrogate, KL divergence.
+    """
+    device = policy.log_std.device
+
+    def take(rows: Tensor) -> Tensor:
+        return rows[:, part].to(device)
+
+    seen = policy.see(take(rollout.images)) if sees else take(rollout.seen)
+    unrolled = policy.unroll(
+        seen, take(rollout.proprioception), rollout.first_state[part].to(device), take(rollout.starts)
+    )
+    actions, old_means, old_log_std = take(rollout.actions), take(rollout.means), rollout.log_std.to(device)
+    means, log_std = unrolled.mean + take(rollout.offsets), innovation_log_std(policy.log_std, config.noise_correlation)
+    valid = ~take(rollout.diverged)
+    ratio = (log_probability(means, log_std, actions) - log_probability(old_means, old_log_std, actions)).exp()
+    gain = ratio * take(advantages)
+    if config.clip is not None:
+        gain = torch.minimum(gain, ratio.clamp(1 - config.clip, 1 + config.clip) * take(advantages))
+    # Not KL(old || new): that is the smaller the wider the new policy is, and the noise would grow.
+    divergence = gaussian_kl(means, log_std, old_means, old_log_std)
+    sums = torch.stack([(valid * x).sum() for x in (torch.ones_like(gain), gain, divergence)])
+    count, _, kl_everywhere = ranks.sum(sums.double())
+    # The hinge of the penalty is a function of the mean over all processes; its slope is taken there.
+    mean_kl = sums[2] / float(count) + (float(kl_everywhere) - sums[2].item()) / float(count)
+    loss = -(valid * gain).sum() / float(count) + kl.penalty(mean_kl)
+    loss = loss - config.entropy * entropy(policy.log_std) / ranks.count
+    return loss, sums.detach().cpu().double()
+
+
+def update_critic(
+    critic: Critic,
+    optimiser: torch.optim.Optimizer,
+    states: Tensor,
+    returns: Tensor,
+    config: CriticConfig,
+    ranks: Ranks,
+    generator: torch.Generator,
+) -> float:
+    """Regression of V(s) on returns `(N,)`, states `(N, P)`; returns the last epoch's mean squared error over all
+    processes, in units of the returns' variance.
+
+    Args:
+        generator: of this process: others may have other numbers of steps.
+    """
+    total = 0.0
+    for _ in range(config.epochs):
+        total = 0.0
+        for part in torch.randperm(len(states), generator=generator).tensor_split(config.minibatches):
+            rows = part.to(states.device)
+            losses = critic.loss(states[rows], returns[rows])
+            # Where worlds blew up there may be fewer steps than minibatches; the mean of none would be NaN.
+            loss = (losses.mean() if len(rows) else losses.sum()) / ranks.count
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            ranks.sum_gradients(critic)
+            optimiser.step()
+            total += float(loss.detach()) / config.minibatches
+    return float(ranks.sum(torch.tensor(total)))

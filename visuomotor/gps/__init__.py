@@ -1,6 +1,0 @@
-"""Guided policy search with BADMM: trajectories learn from the full state, the policy from them, to see and act."""
-
-from visuomotor.gps.config import PRESETS, GpsConfig
-from visuomotor.gps.trainer import train
-
-__all__ = ["PRESETS", "GpsConfig", "train"]

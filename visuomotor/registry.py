@@ -1,0 +1,116 @@
+"""Names to classes: tasks, algorithms and robots, each imported when it is asked for."""
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, Literal, TypeVar
+
+from visuomotor.errors import VisuomotorError
+
+Kind = Literal["task", "algorithm"]
+Class = TypeVar("Class", bound=type)
+
+BUILT_IN: Final[dict[str, dict[str, str]]] = {
+    "task": {
+        "hanger": "visuomotor.tasks.pr2.hanger:Hanger",
+        "lifting": "visuomotor.tasks.jaco.lifting:Lifting",
+        "stacking": "visuomotor.tasks.jaco.stacking:Stacking",
+    },
+    "algorithm": {
+        "gps": "visuomotor.algorithms.gps:Gps",
+        "ppo-gail": "visuomotor.algorithms.ppo_gail:PpoGail",
+    },
+}
+"""Short names and where their classes are. Installed packages add theirs as entry points of `visuomotor.tasks` and
+`visuomotor.algorithms`."""
+
+
+def names(kind: Kind) -> list[str]:
+    """All short names: those of this package, then those of installed packages."""
+    return list(dict.fromkeys([*BUILT_IN[kind], *_installed(kind)]))
+
+
+def load(kind: Kind, name: str, base: type) -> type[Any]:
+    """The class of that name.
+
+    Args:
+        name: a short name, `module:Class`, or `path/to/file.py:Class`.
+        base: what the class must be a subclass of.
+
+    Raises:
+        VisuomotorError: there is no such name, module, file or class; it cannot be imported; it is no subclass of
+            `base`.
+    """
+    place = BUILT_IN[kind].get(name) or (_installed(kind)[name].value if name in _installed(kind) else name)
+    module_name, colon, class_name = place.rpartition(":")
+    if not colon:
+        raise _unknown(kind, name)
+    module = _load_file(Path(module_name)) if module_name.endswith(".py") else _import(module_name, name)
+    found = getattr(module, class_name, None)
+    if found is None:
+        classes = [n for n, value in vars(module).items() if isinstance(value, type) and issubclass(value, base)]
+        raise VisuomotorError(
+            f"{module_name} has no class {class_name!r}; its {kind} classes are: {', '.join(classes) or 'none'}"
+        )
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise VisuomotorError(f"{place} is not a {kind}: it must be a subclass of {base.__module__}.{base.__name__}")
+    return found
+
+
+def absolute_name(kind: Kind, name: str) -> str:
+    """`name` as it can be loaded from any folder: the path of a file becomes absolute."""
+    path, colon, class_name = name.rpartition(":")
+    if name in names(kind) or not (colon and path.endswith(".py")):
+        return name
+    return f"{Path(path).resolve()}:{class_name}"
+
+
+def _installed(kind: Kind) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"visuomotor.{kind}s")}
+
+
+def _unknown(kind: Kind, name: str) -> VisuomotorError:
+    hint = f"; for a class in a file write {name}:CLASS" if name.endswith(".py") else ""
+    return VisuomotorError(
+        f"there is no {kind} {name!r}{hint}; choose one of: {', '.join(sorted(names(kind)))}; or name a class of your "
+        "own as path/to/file.py:Class or module:Class"
+    )
+
+
+def _import(module: str, name: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except Exception as error:  # whatever the module of a user or of another package does on import
+        raise _broken(f"module {module!r} of {name!r}" if module != name else f"module {module!r}", error) from error
+
+
+def _load_file(path: Path) -> ModuleType:
+    """The module in a file; once for each file, under a name of its own. Its folder is importable from it."""
+    path = path.resolve()
+    if not path.is_file():
+        raise VisuomotorError(f"there is no file {path}; write path/to/file.py:Class")
+    name = f"visuomotor_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None  # the name ends in .py
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look it up
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise _broken(str(path), error) from error
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
+
+
+def _broken(what: str, error: Exception) -> VisuomotorError:
+    line = f" (line {error.lineno})" if isinstance(error, SyntaxError) else ""
+    return VisuomotorError(f"{what} cannot be imported: {type(error).__name__}{line}: {error}; mend it and try again")

@@ -1,0 +1,72 @@
+"""Models of other people: read them so that the engine takes them, and find what is in them."""
+
+from pathlib import Path
+from typing import Literal
+
+import mujoco
+
+from visuomotor.errors import VisuomotorError
+
+_JOINT_TRANSMISSION = int(mujoco.mjtTrn.mjTRN_JOINT)
+_AFFINE = int(mujoco.mjtBias.mjBIAS_AFFINE)
+
+
+def load_mjcf(path: Path | str) -> mujoco.MjSpec:
+    """An MJCF or URDF file as a spec that the engine takes: its constraint Jacobian is dense.
+
+    MuJoCo 4.0.0 solves sparse ones wrongly, and MJCF leaves the choice to MuJoCo by default.
+
+    Raises:
+        VisuomotorError: there is no such file, or it is no valid model.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise VisuomotorError(f"there is no model file {path}")
+    try:
+        spec = mujoco.MjSpec.from_file(str(path))
+        spec.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE
+        spec.compile()
+    except (ValueError, mujoco.FatalError) as error:
+        told = " ".join(str(error).split())
+        raise VisuomotorError(f"{path} is no valid MuJoCo model: {told}; correct it there") from error
+    return spec
+
+
+def named(model: mujoco.MjModel, kind: Literal["joint", "actuator", "site", "geom", "body", "camera"]) -> list[str]:
+    """The names of all joints (...) of a model that have one."""
+    get = getattr(model, kind)
+    count = {"joint": model.njnt, "actuator": model.nu, "site": model.nsite, "geom": model.ngeom}
+    count |= {"body": model.nbody, "camera": model.ncam}
+    return [name for index in range(count[kind]) if (name := str(get(index).name))]
+
+
+def actuator_of_joint(model: mujoco.MjModel, joint: str) -> str | None:
+    """The name of the first actuator that moves a joint; None without one."""
+    if joint not in named(model, "joint"):
+        return None
+    wanted = int(model.joint(joint).id)
+    for index in range(model.nu):
+        if int(model.actuator_trntype[index]) == _JOINT_TRANSMISSION and int(model.actuator_trnid[index, 0]) == wanted:
+            return str(model.actuator(index).name)
+    return None
+
+
+def control_of_actuator(model: mujoco.MjModel, actuator: str) -> Literal["torque", "velocity", "position"]:
+    """What an actuator's control is: force = gain ctrl + bias1 position + bias2 velocity."""
+    index = int(model.actuator(actuator).id)
+    if int(model.actuator_biastype[index]) != _AFFINE:
+        return "torque"
+    return "position" if model.actuator_biasprm[index, 1] != 0 else "velocity"
+
+
+def geoms_below(model: mujoco.MjModel, body: int) -> tuple[str, ...]:
+    """The names of all geoms of a body and of those that hang on it."""
+    found: list[str] = []
+    for index in range(model.ngeom):
+        at = int(model.geom_bodyid[index])
+        while at not in (0, body):
+            at = int(model.body_parentid[at])
+        name = str(model.geom(index).name)
+        if at == body and name:
+            found.append(name)
+    return tuple(found)

@@ -1,0 +1,249 @@
+"""Many worlds of a task, stepped together: physics, observations, pixels, rewards, resets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from visuomotor.camera import Camera
+from visuomotor.errors import VisuomotorError
+from visuomotor.tasks.reset_params import ResetParams
+from visuomotor.tasks.task import OBSERVATIONS, EpisodeOutcome, Task
+
+Observations = dict[str, Tensor]
+"""Groups of observations by name, `(num_envs, ...)`; see `Task`."""
+
+
+@dataclass(frozen=True)
+class Transition:
+    """What one control step led to, before any world is reset.
+
+    observations: of the states reached, the last of an episode included; reward: `(n,)`; done: `(n,)` bool, the
+    episode is over, by time or divergence; diverged: `(n,)` bool, the physics blew up: nothing may be learned from the
+    step.
+    """
+
+    observations: Observations
+    reward: Tensor
+    done: Tensor
+    diverged: Tensor
+
+
+@dataclass(frozen=True)
+class InitialStates:
+    """Given states to start episodes in.
+
+    states: `(n, state)` of the engine; dynamics: the rows of `ResetParams.dynamics` that they belong to;
+    max_episode_steps: control steps until the time limit; early_termination_steps: end the episode after this many
+    steps outside its first stage, None for no such limit; state_ids: `(n,)` int64, passed back to `record_outcomes`.
+    """
+
+    states: Tensor
+    dynamics: Mapping[str, Tensor]
+    max_episode_steps: int
+    early_termination_steps: int | None
+    state_ids: Tensor
+
+
+class InitialStateSampler(Protocol):
+    """Where episodes may start besides the task's own random starts."""
+
+    def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, InitialStates]:
+        """`(count,)` bool, which of `count` episodes start in given states, and these, in that order."""
+        ...
+
+    def record_outcomes(
+        self, state_ids: Tensor, furthest_stage: Tensor, success_fraction: Tensor, lengths: Tensor
+    ) -> None:
+        """Learn how episodes from `state_ids` `(n,)` went: the latest stage of each `(n,)` int; the fraction of its
+        steps, had it lasted to its time limit, in the task's last stage `(n,)` float; its length in steps `(n,)` int."""
+        ...
+
+
+class VecEnv:
+    """`num_envs` worlds of a task.
+
+    Call `step` with actions, `reset` with the worlds whose episodes are done, `render` for images.
+
+    Args:
+        task: what is to be done.
+        num_envs: how many worlds.
+        generator: of all randomness: starts, dynamics, appearance.
+        observations: which groups to compute, see `OBSERVATIONS`. "stage" is always among them.
+        image_size, supersampling: of the task's camera.
+        split: of the task's starts.
+        randomize: whether worlds differ in dynamics and appearance.
+        initial_states: other states to start in; None for the task's starts only.
+        init_at_random_ep_len: begin the first episodes at random lengths, so that they do not all end at once.
+        threads: of engine and camera; 0 for all cores.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        num_envs: int,
+        generator: torch.Generator,
+        *,
+        observations: Sequence[str] = OBSERVATIONS,
+        image_size: int = 64,
+        supersampling: int = 1,
+        split: str = "random",
+        randomize: bool = True,
+        initial_states: InitialStateSampler | None = None,
+        init_at_random_ep_len: bool = False,
+        threads: int = 0,
+    ):
+        self.task, self.num_envs, self.generator = task, num_envs, generator
+        self.engine = task.make_engine(num_envs, threads)
+        self._groups = tuple(dict.fromkeys((*observations, "stage")))
+        self._split, self._randomize, self._initial_states = split, randomize, initial_states
+        everyone = torch.arange(num_envs)
+        # A throw-away draw shows which fields differ between worlds; the camera is told before it is made.
+        self.params = task.sample_reset(num_envs, torch.Generator().manual_seed(0), split, randomize=False)
+        task.apply_randomization(self.engine, everyone, self.params)
+        self._camera = Camera(self.engine, task.camera, image_size, image_size, supersampling, threads)
+        self.episode_length = torch.zeros(num_envs, dtype=torch.int64)
+        """`(num_envs,)`: control steps of the episode under way; the time limit counts it."""
+        self.initial_state_id = torch.full((num_envs,), -1)
+        """`(num_envs,)`: the id of the given state at which the episode began; -1 for a start of the task's own."""
+        # Of the episodes under way: steps made, the latest stage, steps in the last stage; the first stage, steps in
+        # others, and how many of these there may be.
+        self._steps, self._furthest, self._successes = (torch.zeros_like(self.episode_length) for _ in range(3))
+        self._first, self._outside, self._outside_limit = (torch.zeros_like(self.episode_length) for _ in range(3))
+        self.reset()
+        if init_at_random_ep_len:
+            self.episode_length = torch.randint(task.max_episode_steps, (num_envs,), generator=generator)
+
+    @property
+    def random_start(self) -> Tensor:
+        """`(num_envs,)` bool: whether the episode under way began at a start of the task's own."""
+        return self.initial_state_id < 0
+
+    def render(self, env_ids: Tensor | None = None) -> Tensor:
+        """`(n, height, width, 3)` uint8, fresh; `env_ids` is `(n,)` int, None for all."""
+        return self._camera.rgb(env_ids)
+
+    def render_rerandomized(self) -> Tensor:
+        """`(num_envs, height, width, 3)` uint8: the same states, with an appearance drawn for these images alone."""
+        if not self._randomize:
+            return self.render()
+        self._set_appearance(self.task.sample_reset(self.num_envs, self.generator, self._split).appearance)
+        images = self.render()
+        self._set_appearance(self.params.appearance)
+        return images
+
+    def _set_appearance(self, appearance: dict[str, Tensor]) -> None:
+        self.task.apply_appearance(self.engine, torch.arange(self.num_envs), appearance)
+        self.engine.forward()  # else cameras and lights stay where they are
+
+    def observe(self) -> Observations:
+        """The groups of observations of all worlds, fresh."""
+        return {group: getattr(self.task, group)(self.engine) for group in self._groups}
+
+    def step(self, actions: Tensor) -> Transition:
+        """One control period. actions: `(num_envs, A)` in [-1, 1], the fraction of each limit; clipped to it.
+
+        Raises:
+            VisuomotorError: an action is not finite.
+        """
+        if not actions.isfinite().all():
+            worlds = (~actions.isfinite().all(-1)).nonzero()[:, 0].tolist()
+            raise VisuomotorError(f"actions of worlds {worlds[:8]} are not finite; the policy has diverged")
+        task = self.task
+        task.step(self.engine, actions)
+        diverged = self.engine.diverged.clone()
+        observations = self.observe()
+        stage = observations["stage"]
+        self.episode_length += 1
+        self._steps += 1
+        self._furthest = torch.maximum(self._furthest, stage)
+        self._successes += task.success(stage)
+        self._outside += stage != self._first
+        reward = task.reward(self.engine)
+        reward[diverged] = 0.0
+        done = (self.episode_length >= task.max_episode_steps) | (self._outside >= self._outside_limit) | diverged
+        return Transition(observations, reward, done, diverged)
+
+    def reset(self, env_ids: Tensor | None = None, params: ResetParams | None = None) -> None:
+        """Start new episodes.
+
+        Args:
+            env_ids: `(n,)` int, ascending; None for all worlds.
+            params: their starts; None draws them, or takes given states where there are some.
+        """
+        env_ids = torch.arange(self.num_envs) if env_ids is None else env_ids
+        if not len(env_ids):
+            return
+        task, given = self.task, None
+        if self._initial_states is not None:
+            self._record_outcomes(env_ids)
+        for counter in (self.episode_length, self._furthest, self._successes, self._steps, self._outside):
+            counter[env_ids] = 0
+        self._outside_limit[env_ids] = task.max_episode_steps
+        self.initial_state_id[env_ids] = -1
+        chosen = torch.zeros(len(env_ids), dtype=torch.bool)
+        if params is None:
+            if self._initial_states is not None:
+                chosen, given = self._initial_states.sample(len(env_ids), self.generator)
+            params = task.sample_reset(len(env_ids), self.generator, self._split, self._randomize)
+            if given is not None:
+                for name, value in given.dynamics.items():
+                    params.dynamics[name][chosen] = value
+        self.params.assign(env_ids, params)
+        task.reset(self.engine, env_ids, params)
+        if given is not None and chosen.any():
+            self._put_into(env_ids[chosen], given)
+        self._first[env_ids] = task.stage(self.engine)[env_ids]
+
+    def _put_into(self, env_ids: Tensor, given: InitialStates) -> None:
+        self.engine.set_state(given.states, env_ids)
+        self.episode_length[env_ids] = max(0, self.task.max_episode_steps - given.max_episode_steps)
+        if given.early_termination_steps is not None:
+            self._outside_limit[env_ids] = given.early_termination_steps
+        self.initial_state_id[env_ids] = given.state_ids
+
+    def _record_outcomes(self, env_ids: Tensor) -> None:
+        """Tell the sampler about the episodes that end here, but for those whose physics blew up."""
+        assert self._initial_states is not None
+        known = env_ids[(self.initial_state_id[env_ids] >= 0) & ~self.engine.diverged[env_ids]]
+        whole = self._steps + self.task.max_episode_steps - self.episode_length
+        self._initial_states.record_outcomes(
+            self.initial_state_id[known],
+            self._furthest[known],
+            (self._successes / whole)[known],
+            self._steps[known],
+        )
+
+    def finish_episodes(self, callback: Any = None) -> EpisodeOutcome:
+        """See `Task.finish_episode`; worlds that have blown up since their reset have failed."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the episodes' future depends on but the generator, in plain containers."""
+        params = self.params.clone()
+        return {
+            "state": self.engine.state(),
+            "params": vars(params),
+            "episode_length": self.episode_length.clone(),
+            "initial_state_id": self.initial_state_id.clone(),
+            "episodes": torch.stack(
+                [self._steps, self._furthest, self._successes, self._first, self._outside, self._outside_limit]
+            ),
+        }
+
+    def load_state_dict(self, content: dict[str, Any]) -> None:
+        """Go back to where `state_dict` was taken."""
+        if len(content["episode_length"]) != self.num_envs:
+            raise VisuomotorError(
+                f"the checkpoint holds {len(content['episode_length'])} worlds, not {self.num_envs}; "
+                "resume with as many"
+            )
+        self.params = ResetParams(**content["params"]).clone()  # resets write into it
+        self.task.apply_randomization(self.engine, torch.arange(self.num_envs), self.params)
+        self.engine.set_state(content["state"])
+        self.episode_length = content["episode_length"].clone()
+        self.initial_state_id = content["initial_state_id"].clone()
+        counters = content["episodes"].clone()
+        self._steps, self._furthest, self._successes, self._first, self._outside, self._outside_limit = counters

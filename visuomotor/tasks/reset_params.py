@@ -1,0 +1,52 @@
+"""What is drawn when an episode starts."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+Rows = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class ResetParams:
+    """How n worlds start, one row each, by name, float64 `(n, ...)`.
+
+    placement: where robot and objects are at first; it follows from the state afterwards.
+    dynamics: what motion depends on beside the state (sizes, masses, friction, drives). A state means little without
+    it: demonstrations store it.
+    appearance: colours, lights, the camera's pose, clutter that nothing touches. It can be drawn anew for any state.
+    """
+
+    placement: Rows = field(default_factory=dict[str, Tensor])
+    dynamics: Rows = field(default_factory=dict[str, Tensor])
+    appearance: Rows = field(default_factory=dict[str, Tensor])
+
+    def __len__(self) -> int:
+        for rows in (self.placement, self.dynamics, self.appearance):
+            for value in rows.values():
+                return len(value)
+        return 0
+
+    def __getitem__(self, index: Tensor) -> "ResetParams":
+        """The rows `index`, copied."""
+        return self._map(lambda value: value[index])
+
+    def clone(self) -> "ResetParams":
+        """A copy that shares no memory."""
+        return self._map(torch.clone)
+
+    def assign(self, env_ids: Tensor, other: "ResetParams") -> None:
+        """Overwrite the rows `env_ids` (int) with those of `other`."""
+        for mine, theirs in (
+            (self.placement, other.placement),
+            (self.dynamics, other.dynamics),
+            (self.appearance, other.appearance),
+        ):
+            for name, value in theirs.items():
+                mine[name][env_ids] = value
+
+    def _map(self, change: "Callable[[Tensor], Tensor]") -> "ResetParams":
+        return ResetParams(
+            *({name: change(value) for name, value in rows.items()} for rows in vars(self).values())
+        )
