@@ -7,7 +7,7 @@ from torch.nn.functional import conv2d
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.policies.perceptron import perceptron
-from visuomotor.policies.recurrent_policy import RecurrentPolicy, entropy, gaussian_kl, log_probability
+from visuomotor.policies.recurrent_policy import RecurrentPolicy
 
 READINGS, ACTIONS, OBJECTS = 24, 9, 2
 
@@ -49,7 +49,6 @@ def test_parameters_are_those_of_the_layers_in_the_docs():
         "mean_layer": 101 * 9,
         "auxiliary": 129 * 6,
     }
-    assert policy.log_std.tolist() == [-1.0] * ACTIONS
     hidden = RecurrentPolicy(READINGS, ACTIONS, OBJECTS, auxiliary_hidden=(200, 100)).auxiliary
     assert [layer.out_features for layer in hidden if isinstance(layer, nn.Linear)] == [200, 100, 6]
 
@@ -118,8 +117,7 @@ def test_gradients_reach_every_parameter():
     images, readings, starts = rollout(4, 3)
     features = policy.see(images)
     unrolled = policy.unroll(features, readings, policy.initial_state(3), starts)
-    likelihood = log_probability(unrolled.mean, policy.log_std, torch.randn(4, 3, ACTIONS))
-    (likelihood.sum() + policy.locate(features).square().sum()).backward()
+    (unrolled.mean.square().sum() + policy.locate(features).square().sum()).backward()
     for name, parameter in policy.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
@@ -158,20 +156,6 @@ def test_bad_observations_are_refused():
         readings[0, 1, 3] = bad
         with pytest.raises(VisuomotorError, match="not finite"):
             policy.unroll(policy.see(images), readings, state, starts)
-
-
-def test_gaussians_are_those_of_torch():
-    mean_p, mean_q, action = torch.randn(3, 5, 4, ACTIONS)
-    log_std_p, log_std_q = torch.randn(2, ACTIONS)
-    p, q = (
-        torch.distributions.Normal(mean, log_std.exp()) for mean, log_std in ((mean_p, log_std_p), (mean_q, log_std_q))
-    )
-    close = {"rtol": 1e-4, "atol": 1e-4}
-    torch.testing.assert_close(log_probability(mean_p, log_std_p, action), p.log_prob(action).sum(-1), **close)
-    expected = torch.distributions.kl_divergence(p, q).sum(-1)
-    torch.testing.assert_close(gaussian_kl(mean_p, log_std_p, mean_q, log_std_q), expected, **close)
-    assert gaussian_kl(mean_p, log_std_p, mean_p, log_std_p).abs().max() == 0
-    torch.testing.assert_close(entropy(log_std_p), p.entropy()[0, 0].sum(), **close)
 
 
 def test_a_perceptron_starts_orthogonal():

@@ -62,7 +62,7 @@ def _pixels(images: Tensor) -> Tensor:
 
 
 class RecurrentPolicy(nn.Module):
-    """pi(a | images and readings so far) = N(mean, exp(log_std)^2), the deviation the same everywhere.
+    """The mean action, from images and readings so far.
 
     16 filters of 8x8 at stride 4, 32 of 4x4 at stride 2, 128 features, all rectified; 64 tanh features of the robot's
     readings; both into an LSTM of 100, and from there to the mean. An auxiliary head reads the objects' positions off
@@ -72,7 +72,6 @@ class RecurrentPolicy(nn.Module):
         proprioception_size: P. action_size: A. objects: K, how many 3-D positions the auxiliary head predicts.
         image_size: side of the square images, a multiple of 4.
         recurrent: False puts a tanh layer of 100 in the LSTM's place; the state then has no width.
-        initial_log_std: of every action.
         auxiliary_hidden: sizes of tanh layers in the auxiliary head; none makes it linear.
     """
 
@@ -83,7 +82,6 @@ class RecurrentPolicy(nn.Module):
         objects: int,
         image_size: int = 64,
         recurrent: bool = True,
-        initial_log_std: float = -1.0,
         auxiliary_hidden: Sequence[int] = (),
     ) -> None:
         super().__init__()
@@ -101,12 +99,11 @@ class RecurrentPolicy(nn.Module):
         self.lstm = nn.LSTM(joined, _HIDDEN) if recurrent else None
         self.layer = None if recurrent else perceptron((joined, _HIDDEN), math.sqrt(2))
         self.mean_layer = perceptron((_HIDDEN, action_size), 0.01)
-        self.log_std = nn.Parameter(torch.full((action_size,), initial_log_std))
         self.auxiliary = perceptron((_IMAGE_FEATURES, *auxiliary_hidden, 3 * objects))
 
     def initial_state(self, worlds: int) -> Tensor:
         """Zeros `(worlds, S)`: what the LSTM puts out, then what it remembers; S is 0 without recurrence."""
-        return torch.zeros(worlds, 2 * _HIDDEN if self.lstm else 0, device=self.log_std.device)
+        return torch.zeros(worlds, 2 * _HIDDEN if self.lstm else 0, device=self.device)
 
     def see(self, images: Tensor) -> Tensor:
         """Image features `(..., 128)` of images `(..., height, width, rgb)` uint8."""
@@ -150,6 +147,11 @@ class RecurrentPolicy(nn.Module):
         return Unrolled(self.mean_layer(hidden), state)
 
     @property
+    def device(self) -> torch.device:
+        """Where the network lives."""
+        return self.conv1.weight.device
+
+    @property
     def vision(self) -> list[nn.Parameter]:
         """The parameters of `see`."""
         return [p for layer in (self.conv1, self.conv2, self.image_layer) for p in layer.parameters()]
@@ -185,23 +187,3 @@ class RecurrentPolicy(nn.Module):
             output, memory = self.lstm(inputs, memory)
             outputs.append(output)
         return torch.cat(outputs), torch.cat(memory, dim=-1)[0]
-
-
-def log_probability(mean: Tensor, log_std: Tensor, action: Tensor) -> Tensor:
-    """log N(action; mean, exp(log_std)^2), summed over the last axis."""
-    return -(((action - mean) / log_std.exp()).square() / 2 + log_std + math.log(2 * math.pi) / 2).sum(-1)
-
-
-def gaussian_kl(mean_p: Tensor, log_std_p: Tensor, mean_q: Tensor, log_std_q: Tensor) -> Tensor:
-    """KL(p || q) of diagonal Gaussians, summed over the last axis.
-
-    sum  log s_q - log s_p + (s_p^2 + (m_p - m_q)^2) / (2 s_q^2) - 1/2
-    """
-    ratio = (2 * (log_std_p - log_std_q)).exp()
-    distance = ((mean_p - mean_q) / log_std_q.exp()).square()
-    return (log_std_q - log_std_p + (ratio + distance - 1) / 2).sum(-1)
-
-
-def entropy(log_std: Tensor) -> Tensor:
-    """Of a diagonal Gaussian, summed over the last axis:  sum log s + (1 + log 2 pi) / 2."""
-    return (log_std + (1 + math.log(2 * math.pi)) / 2).sum(-1)

@@ -20,19 +20,20 @@ def made_up_rollout(worlds: torch.Tensor) -> tuple[Rollout, torch.Tensor]:
         "proprioception": normal(READINGS),
         "objects": normal(1, 3),
         "actions": normal(ACTIONS),
-        "offsets": normal(ACTIONS) / 20,
+        "carried": normal(ACTIONS) / 20,
         "means": normal(ACTIONS) / 10,
         "starts": normal() > 1,
         "diverged": normal() > 1.2,
     }
     unread = ("privileged", "features", "stage", "task_reward", "reached_privileged", "reached_stage", "ended")
-    unused = dict.fromkeys((*unread, "random_starts"), normal())
+    unused = dict.fromkeys((*unread, "random_starts", "noise"), normal())
     rows = {name: value[:, worlds] for name, value in (values | unused).items()}
     advantages = normal()[:, worlds]
     rest = {
-        "log_std": torch.full((ACTIONS,), -0.9),
+        "std": torch.full((ACTIONS,), 0.4),
         "first_state": torch.zeros(len(worlds), 200),
         "last_privileged": torch.zeros(1),
+        "last_carried": torch.zeros(1),
         "other_images": None,
     }
     return Rollout(**rows, **rest), advantages  # pyright: ignore[reportArgumentType]

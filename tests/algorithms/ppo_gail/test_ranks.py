@@ -16,7 +16,15 @@ from visuomotor.demos import write_demonstrations
 from visuomotor.demos.demonstrator import demonstrate
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.algorithms.ppo_gail.adaptive_kl import AdaptiveKl
-from visuomotor.algorithms.ppo_gail.config import CloningConfig, ImitationConfig, PpoConfig, PpoGailConfig, SightConfig
+from visuomotor.algorithms.ppo_gail.config import (
+    CloningConfig,
+    ExplorationConfig,
+    ImitationConfig,
+    PpoConfig,
+    PpoGailConfig,
+    SightConfig,
+)
+from visuomotor.algorithms.ppo_gail.exploration import exploration_noise
 from visuomotor.algorithms.ppo_gail.ppo import policy_loss
 from visuomotor.algorithms.ppo_gail.trainer import Trainer
 from visuomotor.runs import Run, load_checkpoint
@@ -29,12 +37,14 @@ def gradient(worlds: torch.Tensor, ranks: Ranks) -> torch.Tensor:
     policy = RecurrentPolicy(READINGS, ACTIONS, 1, image_size=20)
     rollout, advantages = made_up_rollout(worlds)
     kl = AdaptiveKl(1e-4)  # small: the penalty's hinge is at work
+    noise = exploration_noise(ACTIONS, ExplorationConfig())
     loss, _ = policy_loss(
-        policy, rollout, advantages, torch.arange(len(worlds)), PpoConfig(clip=None, entropy=0.1), kl, ranks
+        policy, noise, rollout, advantages, torch.arange(len(worlds)), PpoConfig(clip=None, entropy=0.1), kl, ranks
     )
     loss.backward()
-    ranks.sum_gradients(policy)
-    return torch.cat([parameter.grad.flatten() for parameter in policy.parameters() if parameter.grad is not None])
+    networks = torch.nn.ModuleList([policy, noise])
+    ranks.sum_gradients(networks)
+    return torch.cat([parameter.grad.flatten() for parameter in networks.parameters() if parameter.grad is not None])
 
 
 def learned(ranks: Ranks, demos: Path) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
@@ -59,7 +69,12 @@ def learned(ranks: Ranks, demos: Path) -> tuple[dict[str, torch.Tensor], list[di
 
     trainer.task.act = blow_up
     rows = [row for row in trainer.steps() if row["phase"] == "ppo"]
-    networks = {"policy": trainer.policy, "critic": trainer.critic, "discriminator": trainer.imitation.discriminator}
+    networks = {
+        "policy": trainer.policy,
+        "noise": trainer.noise,
+        "critic": trainer.critic,
+        "discriminator": trainer.imitation.discriminator,
+    }
     weights = {f"{name}.{key}": v for name, net in networks.items() for key, v in net.state_dict().items()}
     return weights | {"shared": trainer.generators["shared"].get_state()}, rows
 

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import math
 import os
 import signal
 from collections.abc import Iterator
@@ -18,13 +19,14 @@ from visuomotor.algorithms.ppo_gail.config import (
     CloningConfig,
     CriticConfig,
     CurriculumConfig,
+    ExplorationConfig,
     ImitationConfig,
     PolicyConfig,
     PpoConfig,
     PpoGailConfig,
     SightConfig,
 )
-from visuomotor.algorithms.ppo_gail.ppo import update_critic
+from visuomotor.algorithms.ppo_gail.ppo import policy_loss, update_critic
 from visuomotor.algorithms.ppo_gail.rollout import Rollout
 from visuomotor.algorithms.ppo_gail.trainer import Trainer, train
 from visuomotor.runs import Run, load_checkpoint
@@ -81,7 +83,8 @@ def assert_same(a: object, b: object, where: str = "content") -> None:
 
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(demos: Path, tmp_path: Path):
     cloning = CloningConfig(updates=3, batch=2, renderings=1)
-    config = small(demos, cloning=cloning, sight=SightConfig(lessons=3, batch=16, updates=2))
+    exploration = ExplorationConfig(critic_sees_noise=True, std_schedule="geometric")
+    config = small(demos, cloning=cloning, sight=SightConfig(lessons=3, batch=16, updates=2), exploration=exploration)
     whole = new_run(tmp_path, config, "whole")
     train("lifting", "laptop", config, whole)
     halves = new_run(tmp_path, config, "halves")
@@ -153,11 +156,16 @@ def test_every_variant_trains(demos: Path, recurrent: bool, features: str):
     assert all(value == value for row in rows for value in row.values())  # no NaN
 
 
-def test_a_rollout_is_replayed_with_the_same_probabilities(demos: Path):
-    """What minibatches compute of whole sequences is what was computed step by step while acting."""
-    trainer = Trainer("lifting", small(demos), 0)
+@pytest.mark.parametrize("form", ["white", "marginal", "exact", "biased"])
+def test_a_rollout_is_replayed_with_the_same_probabilities(demos: Path, form: str):
+    """What minibatches compute of whole sequences is what was computed step by step while acting: every ratio is 1."""
+    exploration = ExplorationConfig(noise=form, correlation=0.7)  # pyright: ignore[reportArgumentType]
+    trainer = Trainer("lifting", small(demos, exploration=exploration), 0)
+    with torch.no_grad():
+        trainer.noise.log_std += 0.1 * torch.arange(trainer.task.action_size)
     trainer.episodes.elapsed[:] = torch.arange(8) + trainer.task.steps - 7  # episodes end all along the rollout
-    trainer.collector.collect()
+    before, _ = trainer.collector.collect()
+    last = before.noise[-1].clone()
     trainer.episodes.elapsed[:4] = trainer.task.steps - 3
     rollout, _ = trainer.collector.collect()
     assert rollout.starts[1:].any()
@@ -170,22 +178,31 @@ def test_a_rollout_is_replayed_with_the_same_probabilities(demos: Path):
         rollout.starts[:, part],
     )
     torch.testing.assert_close(rollout.seen, trainer.policy.see(rollout.images), atol=1e-5, rtol=1e-4)
-    means = unrolled.mean + rollout.offsets[:, part]
-    torch.testing.assert_close(means, rollout.means[:, part], atol=1e-5, rtol=1e-4)
-    # The offsets are what is left of the step before's noise, nothing at an episode's start.
-    noise = rollout.actions - (rollout.means - rollout.offsets)
-    expected = trainer.config.ppo.noise_correlation * noise[:-1] * ~rollout.starts[1:, :, None]
-    torch.testing.assert_close(rollout.offsets[1:], expected, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(unrolled.mean, rollout.means[:, part], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(rollout.actions, rollout.means + rollout.noise)
+    # What is carried is the step before's noise, nothing at an episode's start.
+    before, carried = torch.cat([last[None], rollout.noise]), torch.cat([rollout.carried, rollout.last_carried[None]])
+    starts = torch.cat([rollout.starts, trainer.collector.starts[None]])
+    torch.testing.assert_close(carried, before * ~starts[..., None])
+    part, ranks = torch.arange(8), Ranks()
+    advantages = torch.ones(rollout.starts.shape)
+    config = dataclasses.replace(trainer.config.ppo, clip=1e-3)
+    _, sums = policy_loss(trainer.policy, trainer.noise, rollout, advantages, part, config, trainer.kl, ranks)
+    count, surrogate, divergence, clipped = sums.tolist()
+    assert surrogate / count == pytest.approx(1, abs=1e-5)
+    assert clipped == 0
+    assert divergence / count == pytest.approx(0, abs=1e-6)
 
 
 def test_exploration_noise_is_correlated_and_has_the_policys_deviation(demos: Path):
-    config = small(demos, worlds=64, ppo=PpoConfig(rollout=40, minibatches=2, noise_correlation=0.7), vary=False)
+    ppo, exploration = PpoConfig(rollout=40, minibatches=2), ExplorationConfig(correlation=0.7)
+    config = small(demos, worlds=64, ppo=ppo, exploration=exploration, vary=False)
     trainer = Trainer("lifting", config, 0)
     trainer.episodes.elapsed[:] = -1000  # no episode ends
     trainer.collector.collect()
     rollout, _ = trainer.collector.collect()
-    noise = (rollout.actions - (rollout.means - rollout.offsets)).flatten(1)
-    assert noise.std() == pytest.approx(trainer.policy.log_std.exp().mean().item(), rel=0.03)
+    noise = (rollout.actions - rollout.means).flatten(1)
+    assert noise.std() == pytest.approx(math.exp(trainer.config.exploration.initial_log_std), rel=0.03)
     for lag in (1, 2):
         found = (noise[lag:] * noise[:-lag]).mean() / noise.square().mean()
         assert found == pytest.approx(0.7**lag, abs=0.03)
@@ -233,7 +250,8 @@ def advantages_by_hand(trainer: Trainer, rollout: Rollout, reward: torch.Tensor,
 
 def test_a_rollout_is_judged_with_the_value_of_what_each_step_led_to(demos: Path):
     """Also where that is the last state of an episode, which none of the rollout's rows but its own tells."""
-    trainer = Trainer("lifting", small(demos, worlds=16), 0)
+    exploration = ExplorationConfig(critic_sees_noise=True)
+    trainer = Trainer("lifting", small(demos, worlds=16, exploration=exploration), 0)
     trainer.episodes.elapsed[::4] = trainer.task.steps - 3  # a time limit within the rollout
     rollout, _ = trainer.collector.collect()
     rollout.diverged[2, 1] = rollout.ended[2, 1] = True
@@ -242,14 +260,18 @@ def test_a_rollout_is_judged_with_the_value_of_what_each_step_led_to(demos: Path
     reward = torch.randn(rollout.task_reward.shape, generator=torch.Generator().manual_seed(0))
     ppo, ranks = trainer.config.ppo, Ranks()
     before = copy.deepcopy(trainer.critic)
-    advantages, returns, states = judge(trainer.critic, rollout, reward, ppo, ranks)
+    advantages, returns, states = judge(trainer.critic, rollout, reward, ppo, ranks, sees_noise=True)
     before.inputs.load_state_dict(trainer.critic.inputs.state_dict())  # learned before it values
     with torch.no_grad():
-        values = {"now": before(rollout.privileged), "reached": before(rollout.reached_privileged)}
+        # The noise of the step before is part of a state; only a new episode forgets it.
+        previous = torch.cat([rollout.carried[:1], rollout.noise[:-1]]) * ~rollout.starts[..., None]
+        now = torch.cat([rollout.privileged, previous], -1)
+        reached = torch.cat([rollout.reached_privileged, rollout.noise], -1)
+        values = {"now": before(now), "reached": before(reached)}
     expected = advantages_by_hand(trainer, rollout, reward, values)
     valid = ~rollout.diverged
     torch.testing.assert_close(returns, (expected + values["now"])[valid])
-    assert torch.equal(states, rollout.privileged[valid])
+    assert torch.equal(states, now[valid])
     mean, deviation = expected[valid].mean(), expected[valid].std(correction=0)
     torch.testing.assert_close(advantages[valid], ((expected - mean) / deviation)[valid], rtol=1e-4, atol=1e-5)
 
@@ -280,7 +302,7 @@ def test_worlds_that_blow_up_teach_nothing(demos: Path):
         def spoilt(collect=collect, garbage=garbage):
             rollout, seconds = collect()
             rollout.diverged[3, ::2] = True
-            rollout.ended[3, ::2] = True
+            rollout.ended[3, ::2] = rollout.starts[4, ::2] = True
             rollout.actions[3, ::2] += garbage
             rollout.reached_privileged[3, ::2] += 1e6 * garbage
             return rollout, seconds
@@ -353,13 +375,14 @@ def test_resumed_with_other_demonstrations_or_another_camera(
 
 
 def test_learning_rates_fall_to_what_is_left(demos: Path):
-    config = small(demos, ppo=PpoConfig(rollout=6, epochs=1, minibatches=2, last_learning_rate=0.2))
+    ppo = PpoConfig(rollout=6, epochs=1, minibatches=2, last_learning_rate=0.2)
+    config = small(demos, ppo=ppo, exploration=ExplorationConfig(log_std_learning_rate=3e-3))
     trainer = Trainer("lifting", config, 0)
     rates = []
     for _ in trainer.steps():
         groups = trainer.optimisers["policy"].param_groups
         rates.append([group["lr"] for group in groups] + [trainer.sight._optimiser.param_groups[0]["lr"]])
-    first = [config.ppo.learning_rate, config.ppo.vision_learning_rate, config.sight.update_learning_rate]
+    first = [config.ppo.learning_rate, config.ppo.vision_learning_rate, 3e-3, config.sight.update_learning_rate]
     for number, rate in enumerate(rates):
         assert rate == pytest.approx([0.2 ** (number / 4) * value for value in first])
     assert len(rates) == 4

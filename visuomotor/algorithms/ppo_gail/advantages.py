@@ -13,12 +13,13 @@ from visuomotor.runs.ranks import Ranks
 
 
 def judge(
-    critic: Critic, rollout: Rollout, reward: Tensor, config: PpoConfig, ranks: Ranks
+    critic: Critic, rollout: Rollout, reward: Tensor, config: PpoConfig, ranks: Ranks, sees_noise: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Also teaches the critic's normalisers the rollout's states and returns.
 
     Args:
         reward: `(K, W)`, which the critic values.
+        sees_noise: whether the critic's states are privileged states and the noise of the step before.
 
     Returns:
         Advantages `(K, W)`, normalised over all processes' steps; the critic's targets `(N,)` and their states
@@ -29,13 +30,18 @@ def judge(
     """
     device = critic.inputs.mean.device
     valid = ~rollout.diverged
-    states = rollout.privileged.to(device)
-    for merged in ranks.everyones(moments(rollout.privileged[valid])):
+
+    def state(privileged: Tensor, noise: Tensor) -> Tensor:
+        return torch.cat([privileged, noise], -1) if sees_noise else privileged
+
+    seen = state(rollout.privileged, rollout.carried)
+    states = seen.to(device)
+    for merged in ranks.everyones(moments(seen[valid])):
         critic.inputs.update_from_moments(*(part.to(device) for part in merged))
     with torch.no_grad():
         values = critic(states).cpu()
-        final = critic(rollout.reached_privileged.to(device)).cpu()
-        last = critic(rollout.last_privileged.to(device)).cpu()
+        final = critic(state(rollout.reached_privileged, rollout.noise).to(device)).cpu()
+        last = critic(state(rollout.last_privileged, rollout.last_carried).to(device)).cpu()
     arguments = (reward, values, final, rollout.ended, rollout.diverged, last, config.discount)
     if config.advantage == "gae":
         advantages, returns = gae(*arguments, config.gae_lambda)

@@ -58,7 +58,7 @@ class Cloning:
         Returns:
             The mean squared error of actions, in parts of their limits.
         """
-        device = policy.log_std.device
+        device = policy.device
         images, readings, objects, actions, valid = (part.to(device) for part in self._minibatch(generator))
         features = policy.see(images)
         starts = torch.zeros_like(valid)

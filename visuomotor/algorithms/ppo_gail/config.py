@@ -1,5 +1,6 @@
 """Every setting of reinforcement and imitation learning, and its presets."""
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -24,15 +25,12 @@ class PolicyConfig:
     """Rays along each side of a pixel."""
     recurrent: bool = True
     """Whether there is an LSTM; else a layer of its width."""
-    initial_log_std: float = -1.0
-    """Logarithm of the first standard deviation of every action, in parts of its limit."""
     auxiliary_hidden: tuple[int, ...] = ()
     """Hidden layers of the head that predicts object positions; the paper says one layer, so none are hidden."""
 
     def __post_init__(self) -> None:
         within("policy.image_size", self.image_size, 20, 1024)
         within("policy.supersampling", self.supersampling, 1, 8)
-        within("policy.initial_log_std", self.initial_log_std, -10, 2)
         for width in self.auxiliary_hidden:
             within("policy.auxiliary_hidden", width, 1, 100_000)
 
@@ -57,9 +55,6 @@ class PpoConfig:
     last_learning_rate: float = 0.05
     """What is left of the policy's learning rates at the end; they fall geometrically. The less noise a policy has,
     the farther a step of the same length moves it."""
-    noise_correlation: float = 0.8
-    """Of exploration noise from one control step to the next, 0 to below 1. A hand that trembles at 20 Hz goes nowhere;
-    noise that lasts a few steps moves it (the paper's has none)."""
     clip: float | None = 0.2
     """How far a probability ratio may go before its gradient is cut; None for the KL penalty alone, as in the paper."""
     kl_target: float = 0.05
@@ -71,7 +66,7 @@ class PpoConfig:
     gae_lambda: float = 0.95
     """Lambda of generalised advantages: 1 sums rewards, 0 trusts the critic after a step."""
     entropy: float = 0.0
-    """Weight of the policy's entropy."""
+    """Weight of the policy's entropy at first; it falls linearly to 0 at the end."""
     largest_gradient: float = 1.0
     """Norm that a gradient is cut to."""
 
@@ -83,7 +78,6 @@ class PpoConfig:
         within("ppo.vision_epochs (of ppo.epochs)", self.vision_epochs, 0, self.epochs)
         within("ppo.vision_learning_rate", self.vision_learning_rate, 0, 1)
         within("ppo.last_learning_rate", self.last_learning_rate, _TINY, 1)
-        within("ppo.noise_correlation", self.noise_correlation, 0, 0.999)
         if self.clip is not None:
             within("ppo.clip", self.clip, _TINY, 100)
         within("ppo.kl_target", self.kl_target, _TINY, 100)
@@ -91,6 +85,41 @@ class PpoConfig:
         within("ppo.gae_lambda", self.gae_lambda, 0, 1)
         within("ppo.entropy", self.entropy, 0, 100)
         within("ppo.largest_gradient", self.largest_gradient, _TINY, 1e9)
+
+
+@dataclass(frozen=True)
+class ExplorationConfig:
+    """Exploration noise."""
+
+    noise: Literal["white", "marginal", "exact", "biased"] = "exact"
+    """`white`: independent from step to step (the paper's); the correlation is not used. `marginal`: correlated in
+    time, with the density of white noise in PPO's ratio. `exact`: correlated, with its true density."""
+    correlation: float = 0.8
+    """AR(1) coefficient of the noise from one control step to the next, 0 to below 1. White noise at 20 Hz averages out
+    before the arm moves."""
+    initial_log_std: float = -1.0
+    """Logarithm of the first standard deviation of every action, in parts of its limit."""
+    std_schedule: Literal["learned", "geometric", "linear"] = "learned"
+    """Whether the standard deviation is learned, or goes from the initial to the final one whatever happens."""
+    final_log_std: float = -2.0
+    """Logarithm of the last standard deviation of a schedule."""
+    log_std_learning_rate: float = 7e-4
+    """Adam's, of a learned standard deviation; it falls as the policy's does."""
+    min_std: float = 0.0
+    """Smooth floor of the standard deviation: std = min_std + exp(log_std)."""
+    critic_sees_noise: bool = False
+    """Whether the critic gets the noise of the step before, which tells something of the next action."""
+
+    def __post_init__(self) -> None:
+        within("exploration.correlation", self.correlation, 0, 0.999)
+        within("exploration.initial_log_std", self.initial_log_std, -10, 2)
+        within("exploration.final_log_std", self.final_log_std, -10, 2)
+        within("exploration.log_std_learning_rate", self.log_std_learning_rate, 0, 1)
+        scheduled = self.std_schedule != "learned"
+        smallest = math.exp(min(self.initial_log_std, self.final_log_std) if scheduled else self.initial_log_std)
+        within(
+            "exploration.min_std (below the standard deviation that it is a floor of)", self.min_std, 0, 0.99 * smallest
+        )
 
 
 @dataclass(frozen=True)
@@ -256,6 +285,7 @@ class PpoGailConfig:
     """Iterations."""
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     ppo: PpoConfig = field(default_factory=PpoConfig)
+    exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
     critic: CriticConfig = field(default_factory=CriticConfig)
     imitation: ImitationConfig = field(default_factory=ImitationConfig)
     curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
@@ -290,13 +320,13 @@ PRESETS: dict[str, PpoGailConfig] = {
             learning_rate=1e-4,
             vision_epochs=10,
             last_learning_rate=1.0,
-            noise_correlation=0.0,
             clip=None,
             discount=0.995,
             kl_target=0.015,
             advantage="k-step",
             entropy=0.0,
         ),
+        exploration=ExplorationConfig(noise="white", correlation=0.0),
         imitation=ImitationConfig(centred=False, learning_rate=1e-4, updates=5, gradient_penalty=0.0),
         curriculum=CurriculumConfig(random_starts=0.5, choice="stages", steps=10_000, patience=None),
         sight=SightConfig(update_learning_rate=1e-4),

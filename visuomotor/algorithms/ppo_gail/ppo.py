@@ -3,28 +3,33 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from visuomotor.policies.recurrent_policy import RecurrentPolicy, entropy, gaussian_kl, log_probability
+from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.algorithms.ppo_gail.adaptive_kl import AdaptiveKl
 from visuomotor.algorithms.ppo_gail.config import CriticConfig, PpoConfig
 from visuomotor.algorithms.ppo_gail.critic import Critic
-from visuomotor.algorithms.ppo_gail.rollout import Rollout, innovation_log_std
+from visuomotor.algorithms.ppo_gail.exploration import WhiteNoise
+from visuomotor.algorithms.ppo_gail.rollout import Rollout
 from visuomotor.runs.ranks import Ranks
 
 
 @dataclass(frozen=True)
 class PolicyStatistics:
-    """Of an update's last epoch: kl, nats a step from the policy that acted; surrogate, the expected gain."""
+    """Of an update's last epoch: kl, nats a step from the policy that acted; surrogate, the expected gain;
+    clip_fraction, the share of steps whose ratio is outside the clip range; noise_std, the mean over actions."""
 
     kl: float
     surrogate: float
     gradient_norm: float
+    clip_fraction: float
     entropy: float
+    noise_std: float
 
 
 def update_policy(
     policy: RecurrentPolicy,
+    noise: WhiteNoise,
     optimiser: torch.optim.Optimizer,
     rollout: Rollout,
     advantages: Tensor,
@@ -47,31 +52,35 @@ def update_policy(
         advantages: `(K, W)`, normalised.
     """
     worlds = rollout.actions.shape[1]
-    sums = torch.zeros(4, dtype=torch.float64)
+    sums = torch.zeros(5, dtype=torch.float64)
+    networks = nn.ModuleList([policy, noise])
     for epoch in range(config.epochs):
         sees = epoch >= config.epochs - config.vision_epochs
         order = torch.randperm(worlds, generator=generator)
         for part in order.tensor_split(config.minibatches):
-            loss, sums_of_part = policy_loss(policy, rollout, advantages, part, config, kl, ranks, sees)
+            loss, sums_of_part = policy_loss(policy, noise, rollout, advantages, part, config, kl, ranks, sees)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            ranks.sum_gradients(policy)
-            norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), config.largest_gradient)
+            ranks.sum_gradients(networks)
+            norm = torch.nn.utils.clip_grad_norm_(networks.parameters(), config.largest_gradient)
             optimiser.step()
             if epoch == config.epochs - 1:
                 sums += torch.cat([sums_of_part, norm.detach().cpu().double()[None]])
-    count, surrogate, kl_sum, norm = ranks.sum(sums).tolist()
+    count, surrogate, kl_sum, clipped, norm = ranks.sum(sums).tolist()
     kl.update(kl_sum / count)
     return PolicyStatistics(
         kl=kl_sum / count,
         surrogate=surrogate / count,
         gradient_norm=norm / config.minibatches / ranks.count,
-        entropy=float(entropy(policy.log_std.detach())),
+        clip_fraction=clipped / count,
+        entropy=float(noise.entropy().detach()),
+        noise_std=float(noise.std.detach().mean()),
     )
 
 
 def policy_loss(
     policy: RecurrentPolicy,
+    noise: WhiteNoise,
     rollout: Rollout,
     advantages: Tensor,
     part: Tensor,
@@ -86,9 +95,9 @@ def policy_loss(
         sees: look at the images, with gradients for the vision layers; else take the features of the rollout.
 
     Returns:
-        The loss, and sums over its steps, float64: how many, surrogate, KL divergence.
+        The loss, and sums over its steps, float64: how many, surrogate, KL divergence, clipped.
     """
-    device = policy.log_std.device
+    device = policy.device
 
     def take(rows: Tensor) -> Tensor:
         return rows[:, part].to(device)
@@ -97,21 +106,23 @@ def policy_loss(
     unrolled = policy.unroll(
         seen, take(rollout.proprioception), rollout.first_state[part].to(device), take(rollout.starts)
     )
-    actions, old_means, old_log_std = take(rollout.actions), take(rollout.means), rollout.log_std.to(device)
-    means, log_std = unrolled.mean + take(rollout.offsets), innovation_log_std(policy.log_std, config.noise_correlation)
+    actions, starts, carried = take(rollout.actions), take(rollout.starts), take(rollout.carried)
+    means, std, old_means, old_std = unrolled.mean, noise.std, take(rollout.means), rollout.std.to(device)
     valid = ~take(rollout.diverged)
-    ratio = (log_probability(means, log_std, actions) - log_probability(old_means, old_log_std, actions)).exp()
-    gain = ratio * take(advantages)
+    log_prob = noise.log_prob(actions, means, std, starts, carried)
+    ratio = (log_prob - noise.log_prob(actions, old_means, old_std, starts, carried)).exp()
+    gain, clipped = ratio * take(advantages), torch.zeros_like(valid)
     if config.clip is not None:
         gain = torch.minimum(gain, ratio.clamp(1 - config.clip, 1 + config.clip) * take(advantages))
+        clipped = (ratio - 1).abs() > config.clip
     # Not KL(old || new): that is the smaller the wider the new policy is, and the noise would grow.
-    divergence = gaussian_kl(means, log_std, old_means, old_log_std)
-    sums = torch.stack([(valid * x).sum() for x in (torch.ones_like(gain), gain, divergence)])
-    count, _, kl_everywhere = ranks.sum(sums.double())
+    divergence = noise.kl(means, std, old_means, old_std)
+    sums = torch.stack([(valid * x).sum() for x in (torch.ones_like(gain), gain, divergence, clipped)])
+    count, _, kl_everywhere, _ = ranks.sum(sums.double())
     # The hinge of the penalty is a function of the mean over all processes; its slope is taken there.
     mean_kl = sums[2] / float(count) + (float(kl_everywhere) - sums[2].item()) / float(count)
     loss = -(valid * gain).sum() / float(count) + kl.penalty(mean_kl)
-    loss = loss - config.entropy * entropy(policy.log_std) / ranks.count
+    loss = loss - config.entropy * noise.entropy() / ranks.count
     return loss, sums.detach().cpu().double()
 
 

@@ -1,6 +1,5 @@
 """Act in all worlds for a while, and keep what the update needs."""
 
-import math
 import time
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
+from visuomotor.algorithms.ppo_gail.exploration import WhiteNoise
 from visuomotor.tasks.episodes import Episodes, Readings
 
 
@@ -19,12 +19,12 @@ class Rollout:
     seen, the policy's features of the images; proprioception, privileged, features, objects, stage; starts: bool, the
     step is the first of an episode; random_starts: bool, that episode began at random.
 
-    What was done: actions (unclipped); offsets, what the noise of earlier steps added to the policy's means; means,
-    offsets included; log_std `(A,)`, of what was added to these.
+    What was done: actions (unclipped), means and noise, of which they are the sum; carried, the noise of the step
+    before, zero where an episode starts; std `(A,)`, of the noise.
 
     What came of it: task_reward; reached_privileged and reached_stage, of the state that the step led to, before a new
-    episode; ended, diverged: bool. first_state `(W, S)`: the policy's before the first step; last_privileged `(W, P)`:
-    what is seen after the last one.
+    episode; ended, diverged: bool. first_state `(W, S)`: the policy's before the first step; last_privileged `(W, P)`
+    and last_carried `(W, A)`: of the step after the last one.
     """
 
     images: Tensor
@@ -38,9 +38,10 @@ class Rollout:
     starts: Tensor
     random_starts: Tensor
     actions: Tensor
-    offsets: Tensor
     means: Tensor
-    log_std: Tensor
+    noise: Tensor
+    carried: Tensor
+    std: Tensor
     task_reward: Tensor
     reached_privileged: Tensor
     reached_stage: Tensor
@@ -48,6 +49,7 @@ class Rollout:
     diverged: Tensor
     first_state: Tensor
     last_privileged: Tensor
+    last_carried: Tensor
 
 
 @dataclass
@@ -59,42 +61,30 @@ class Seconds:
     policy: float = 0.0
 
 
-def innovation_log_std(log_std: Tensor, correlation: float) -> Tensor:
-    """Of what is new in each step's noise, whose stationary deviation is exp(log_std)."""
-    return log_std + math.log(1 - correlation**2) / 2
-
-
 class Collector:
-    """Runs a policy in episodes that go on from rollout to rollout.
-
-    Exploration noise is a first-order autoregression whose stationary deviation is the policy's:
-
-        a_t = mean_t + n_t,      n_t = c n_{t-1} + sqrt(1 - c^2) exp(log_std) e_t,      e_t ~ N(0, 1)
-
-    c n_{t-1} is known when a_t is drawn, so a_t is Gaussian around mean_t + c n_{t-1}, and probabilities are exact.
+    """Runs a policy with exploration noise, in episodes that go on from rollout to rollout.
 
     Args:
-        correlation: c. An episode begins without noise of earlier steps.
         other_looks: whether to render every state once more, in other looks.
 
     Attributes:
-        state: the policy's recurrent state `(W, S)`; starts: `(W,)` bool, whether a new episode has just begun.
+        state: the policy's recurrent state `(W, S)`; starts: `(W,)` bool, whether a new episode has just begun;
+            unit_noise: `(W, A)`, the last step's noise in units of its std.
     """
 
     def __init__(
         self,
         episodes: Episodes,
         policy: RecurrentPolicy,
+        noise: WhiteNoise,
         steps: int,
         generator: torch.Generator,
-        correlation: float = 0.0,
         other_looks: bool = False,
     ):
-        self.episodes, self.policy, self.steps, self.generator = episodes, policy, steps, generator
-        self.correlation = correlation
-        self.noise = torch.zeros(episodes.worlds, episodes.task.action_size)
+        self.episodes, self.policy, self.noise, self.steps, self.generator = episodes, policy, noise, steps, generator
+        self.unit_noise = torch.zeros(episodes.worlds, episodes.task.action_size)
         worlds = episodes.worlds
-        self.device = policy.log_std.device
+        self.device = policy.device
         self.state = policy.initial_state(worlds)
         self.starts = torch.ones(worlds, dtype=torch.bool)
         self._readings = episodes.read()
@@ -109,8 +99,7 @@ class Collector:
         rows: list[dict[str, Tensor]] = []
         seconds = Seconds()
         first_state = self.state.clone()
-        log_std = innovation_log_std(self.policy.log_std.detach().cpu(), self.correlation)
-        deviation = log_std.exp()
+        std = self.noise.std.cpu()
         for step in range(self.steps):
             readings = self._readings
             began = time.perf_counter()
@@ -125,9 +114,10 @@ class Collector:
                 self.state * ~self.starts[:, None].to(self.device),
             )
             self.state, mean = state, mean.cpu()
-            offsets = self.correlation * self.noise * ~self.starts[:, None]
-            self.noise = offsets + deviation * torch.randn(mean.shape, generator=self.generator)
-            actions = mean + self.noise
+            carried = std * self.unit_noise * ~self.starts[:, None]
+            self.unit_noise = self.noise.sample(self.unit_noise, self.starts, self.generator)
+            noise = std * self.unit_noise
+            actions = mean + noise
             decided = time.perf_counter()
             transition = self.episodes.advance(actions)
             rows.append(
@@ -137,8 +127,9 @@ class Collector:
                     "starts": self.starts,
                     "random_starts": self.episodes.random_start,
                     "actions": actions,
-                    "offsets": offsets,
-                    "means": mean + offsets,
+                    "means": mean,
+                    "noise": noise,
+                    "carried": carried,
                     "task_reward": transition.reward,
                     "reached_privileged": transition.readings.privileged,
                     "reached_stage": transition.readings.stage,
@@ -156,9 +147,10 @@ class Collector:
         rollout = Rollout(
             images=self._images,
             other_images=self._other_images,
-            log_std=log_std,
+            std=std,
             first_state=first_state,
             last_privileged=self._readings.privileged,
+            last_carried=std * self.unit_noise * ~self.starts[:, None],
             **stacked,
         )
         return rollout, seconds
@@ -169,7 +161,7 @@ class Collector:
             "episodes": self.episodes.content(),
             "state": self.state.cpu().clone(),
             "starts": self.starts.clone(),
-            "noise": self.noise.clone(),
+            "unit_noise": self.unit_noise.clone(),
         }
 
     def restore(self, content: dict[str, object]) -> None:
@@ -177,5 +169,5 @@ class Collector:
         self.episodes.restore(content["episodes"])  # pyright: ignore[reportArgumentType]
         tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
         self.state = tensors["state"].to(self.device)
-        self.starts, self.noise = tensors["starts"], tensors["noise"]
+        self.starts, self.unit_noise = tensors["starts"], tensors["unit_noise"]
         self._readings = self.episodes.read()

@@ -84,7 +84,7 @@ class Sight:
 
     def __init__(self, policy: RecurrentPolicy, config: SightConfig, ranks: Ranks):
         self._policy, self._config, self._ranks = policy, config, ranks
-        self._device = policy.log_std.device
+        self._device = policy.device
         self._optimiser = torch.optim.Adam(policy.parameters(), config.learning_rate, fused=True)
         self.taught = 0
 

@@ -12,7 +12,7 @@ from visuomotor.algorithms.ppo_gail.config import PolicyConfig, PpoGailConfig
 from visuomotor.runs import Run, load_checkpoint
 from visuomotor.tasks import Episodes, StagedTask, make_task
 
-CHECKPOINT: Final = {"method": "ppo-gail", "method_version": 2}
+CHECKPOINT: Final = {"method": "ppo-gail", "method_version": 3}
 """What every checkpoint of this method says; the version changes with what else is in it."""
 
 
@@ -50,7 +50,6 @@ def new_policy(task: StagedTask, settings: PolicyConfig) -> RecurrentPolicy:
         len(task.objects),
         settings.image_size,
         settings.recurrent,
-        settings.initial_log_std,
         settings.auxiliary_hidden,
     )
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from visuomotor.algorithms.ppo_gail.config import PpoGailConfig
 from visuomotor.algorithms.ppo_gail.critic import Critic
 from visuomotor.algorithms.ppo_gail.curriculum import Curriculum
 from visuomotor.algorithms.ppo_gail.demonstrated import demonstrations, fingerprint
+from visuomotor.algorithms.ppo_gail.exploration import exploration_noise
 from visuomotor.algorithms.ppo_gail.imitation import Imitation
 from visuomotor.algorithms.ppo_gail.ppo import update_critic, update_policy
 from visuomotor.algorithms.ppo_gail.rollout import Collector
@@ -82,12 +84,16 @@ class Trainer:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.policy = new_policy(task, config.policy).to(self.device)
-            self.critic = Critic(task.privileged_size, config.critic.hidden).to(self.device)
+            self.noise = exploration_noise(task.action_size, config.exploration).to(self.device)
+            noise_seen = task.action_size if config.exploration.critic_sees_noise else 0
+            self.critic = Critic(task.privileged_size + noise_seen, config.critic.hidden).to(self.device)
             self.imitation = Imitation(task, shown, config.imitation, self.ranks)
         vision = self.policy.vision
         rest = [parameter for parameter in self.policy.parameters() if all(parameter is not seen for seen in vision)]
         self.optimisers = {
-            "policy": torch.optim.Adam([{"params": rest}, {"params": vision}], eps=1e-5, fused=True),
+            "policy": torch.optim.Adam(
+                [{"params": rest}, {"params": vision}, {"params": list(self.noise.parameters())}], eps=1e-5, fused=True
+            ),
             "critic": torch.optim.Adam(self.critic.parameters(), config.critic.learning_rate, eps=1e-5, fused=True),
             "cloning": torch.optim.Adam(self.policy.parameters(), config.cloning.learning_rate, fused=True),
         }
@@ -114,9 +120,9 @@ class Trainer:
         self.collector = Collector(
             self.episodes,
             self.policy,
+            self.noise,
             config.ppo.rollout,
             self.generators["own"],
-            config.ppo.noise_correlation,
             other_looks=config.sight.updates > 0,
         )
         self.cloned, self.iteration, self.control_steps, self.elapsed, self.logged = 0, 0, 0, 0.0, 0
@@ -133,9 +139,14 @@ class Trainer:
         return self.sight.taught // _LESSONS_ROW + self.cloned // _ROW + self.iteration
 
     @property
+    def _fraction(self) -> float:
+        """Of the budget of control steps, spent."""
+        return min(1.0, self.control_steps / self.config.control_steps)
+
+    @property
     def _left(self) -> float:
         """Of the learning rates."""
-        return self.config.ppo.last_learning_rate ** (self.control_steps / self.config.control_steps)
+        return self.config.ppo.last_learning_rate**self._fraction
 
     def steps(self) -> Iterator[dict[str, Any]]:
         """Go on until the budget of control steps is spent; yields a row of metrics after every iteration."""
@@ -153,7 +164,7 @@ class Trainer:
                 "phase": "ppo",
                 "iteration": self.iteration,
                 "control_steps": self.control_steps,
-                "fraction": min(1.0, self.control_steps / self.config.control_steps),
+                "fraction": self._fraction,
                 "steps_per_second": taken / spent,
                 **row,
                 "elapsed_seconds": self.elapsed,
@@ -209,19 +220,31 @@ class Trainer:
             }
 
     def _iterate(self) -> dict[str, Any]:
+        ppo, exploration = self.config.ppo, self.config.exploration
+        shared, own = self.generators["shared"], self.generators["own"]
+        self.noise.schedule(self._fraction)
         rollout, seconds = self.collector.collect()
         began = time.perf_counter()
-        ppo, shared, own = self.config.ppo, self.generators["shared"], self.generators["own"]
         reward, imitation, judged = self.imitation.reward(rollout, own)
-        advantages, returns, states = judge(self.critic, rollout, reward, ppo, self.ranks)
+        advantages, returns, states = judge(
+            self.critic, rollout, reward, ppo, self.ranks, exploration.critic_sees_noise
+        )
         value_loss = update_critic(
             self.critic, self.optimisers["critic"], states, returns, self.config.critic, self.ranks, own
         )
-        rates = (ppo.learning_rate * self._left, ppo.vision_learning_rate * self._left)
+        rates = ppo.learning_rate, ppo.vision_learning_rate, exploration.log_std_learning_rate
         for group, rate in zip(self.optimisers["policy"].param_groups, rates, strict=True):
-            group["lr"] = rate
+            group["lr"] = rate * self._left
         statistics = update_policy(
-            self.policy, self.optimisers["policy"], rollout, advantages, ppo, self.kl, self.ranks, shared
+            self.policy,
+            self.noise,
+            self.optimisers["policy"],
+            rollout,
+            advantages,
+            replace(ppo, entropy=ppo.entropy * (1 - self._fraction)),
+            self.kl,
+            self.ranks,
+            shared,
         )
         distance = self.sight.look_again(rollout, self.config.sight.update_learning_rate * self._left, shared)
         return {
@@ -267,6 +290,7 @@ class Trainer:
             "elapsed": self.elapsed,
             "logged": self.logged,
             "policy": dict(self.policy.state_dict()),
+            "noise": dict(self.noise.state_dict()),
             "critic": dict(self.critic.state_dict()),
             "imitation": self.imitation.content(),
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
@@ -297,6 +321,7 @@ class Trainer:
         self.control_steps = content["control_steps"]
         self.elapsed, self.logged = content["elapsed"], content["logged"]
         self.policy.load_state_dict(content["policy"])
+        self.noise.load_state_dict(content["noise"])
         self.critic.load_state_dict(content["critic"])
         self.imitation.restore(content["imitation"])
         for name, optimiser in self.optimisers.items():
