@@ -31,9 +31,9 @@ def asked(monkeypatch, tmp_path) -> list:
     module = types.ModuleType("visuomotor.evaluation.evaluate")
     module.evaluate = evaluate  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "visuomotor.evaluation.evaluate", module)
-    pictures = types.ModuleType("visuomotor.evaluation.feature_pictures")
+    pictures = types.ModuleType("visuomotor.evaluation.feature_point_figures")
     pictures.draw_feature_pictures = lambda run: found.append((run.name, "pictures"))  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "visuomotor.evaluation.feature_pictures", pictures)
+    monkeypatch.setitem(sys.modules, "visuomotor.evaluation.feature_point_figures", pictures)
     monkeypatch.chdir(tmp_path)
     Run.create(method="gps", task="hanger", preset="laptop", seed=4, config=Config(), name="mine")
     return found

@@ -8,8 +8,8 @@ import torch
 from numpy.testing import assert_array_equal
 
 from visuomotor.demos import Episode, mean_return, read_demonstrations, write_demonstrations
-from visuomotor.demos.facts import script_command
-from visuomotor.demos.scene import scene_hash
+from visuomotor.demos.metadata import script_command
+from visuomotor.demos.model_hash import model_hash
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks.jaco.lifting import Lifting
 
@@ -97,14 +97,14 @@ def test_returns_follow_the_task_of_today(path, lifting, episodes, monkeypatch):
 
 def test_the_hash_knows_physics_from_looks():
     one, other = Lifting().model, Lifting().model
-    same = scene_hash(one)
+    same = model_hash(one)
     other.geom_rgba[:] = 0.5
     other.cam_pos[:] += 1
-    assert scene_hash(other) == same
+    assert model_hash(other) == same
     other.dof_frictionloss[2] *= 1 + 1e-12
-    assert scene_hash(other) == same
+    assert model_hash(other) == same
     other.dof_frictionloss[2] *= 1.001
-    assert scene_hash(other) != same
+    assert model_hash(other) != same
 
 
 def test_files_that_are_none(tmp_path, path):

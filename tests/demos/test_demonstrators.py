@@ -6,9 +6,9 @@ import torch
 
 from visuomotor.demos import Demonstrations
 from visuomotor.demos import demonstrator as demonstrators
-from visuomotor.demos.checks import check
-from visuomotor.demos.demonstrator import demonstrate, record
-from visuomotor.demos.hand import Habits, Hand
+from visuomotor.demos.verify import check
+from visuomotor.demos.generate import demonstrate, record
+from visuomotor.demos.expert import ExpertNoise, ScriptedExpert
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks.jaco.lifting import Lifting
 from visuomotor.tasks.jaco.stacking import Stacking
@@ -55,7 +55,7 @@ def test_the_hand_is_away_when_stacking_ends(stacks):
     task = Stacking()
     engine = task.make_engine(len(stacks))
     engine.set_state(torch.stack([episode.states[-1] for episode in stacks]))
-    assert (task.object_positions(engine)[:, 0] - task.pinch_position(engine)).norm(dim=-1).min() > 0.08
+    assert (task.keypoints(engine)[:, 0] - task.pinch_position(engine)).norm(dim=-1).min() > 0.08
 
 
 def test_people_differ_but_a_seed_is_a_seed(lifting, lifts):
@@ -67,8 +67,8 @@ def test_people_differ_but_a_seed_is_a_seed(lifting, lifts):
 
 
 def test_a_person_who_misses_tries_again(lifting):
-    clumsy = demonstrate(lifting, 4, seeded(1), Habits(first_miss_chance=1.0))
-    sure = demonstrate(lifting, 4, seeded(1), Habits(first_miss_chance=0.0))
+    clumsy = demonstrate(lifting, 4, seeded(1), ExpertNoise(first_miss_chance=1.0))
+    sure = demonstrate(lifting, 4, seeded(1), ExpertNoise(first_miss_chance=0.0))
     for episode, grasps in [(it, 2) for it in clumsy] + [(it, 1) for it in sure]:
         closing = (episode.actions[:, -1] == 1).long()
         assert (closing.diff() == 1).sum() >= grasps
@@ -79,7 +79,7 @@ def test_a_person_who_misses_tries_again(lifting):
 def test_the_wobble_is_smooth_and_of_the_size_asked_for(lifting):
     engine = lifting.make_engine(1)
     lifting.exhibit(engine)
-    hand = Hand(lifting, engine, 0, seeded(0), Habits(wobble=0.01))
+    hand = ScriptedExpert(lifting, engine, 0, seeded(0), ExpertNoise(tremor=0.01))
     wobbles = []
     for _ in range(20_000):
         hand._shake()

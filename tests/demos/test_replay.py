@@ -4,15 +4,15 @@ import pytest
 import torch
 
 from visuomotor.demos import Demonstrations
-from visuomotor.demos.checks import check
-from visuomotor.demos.replay import Replay
+from visuomotor.demos.verify import check
+from visuomotor.demos.replay import StateReplay
 from visuomotor.errors import VisuomotorError
 
 
 def test_observations_are_those_of_the_states(lifting, episodes):
     """Against one world that is put into one state."""
     episode = episodes[1]
-    replay = Replay(lifting, image_size=24)
+    replay = StateReplay(lifting, image_size=24)
     images, readings = replay.images(episode), replay.readings(episode)
     engine, world = lifting.make_engine(1), torch.zeros(1, dtype=torch.int64)
     lifting.vary(engine, world, episode.variation(lifting))
@@ -23,7 +23,7 @@ def test_observations_are_those_of_the_states(lifting, episodes):
 
 
 def test_looks_can_be_others_and_differ_from_state_to_state(lifting, episodes):
-    episode, replay = episodes[0], Replay(lifting, 24)
+    episode, replay = episodes[0], StateReplay(lifting, 24)
     recorded = replay.images(episode)
     assert torch.equal(recorded, replay.images(episode))
     generator = torch.Generator().manual_seed(1)
@@ -37,7 +37,7 @@ def test_looks_can_be_others_and_differ_from_state_to_state(lifting, episodes):
 
 
 def test_looks_of_another_version_do_not_matter_but_to_the_eye(lifting, episodes):
-    episode, replay = episodes[0], Replay(lifting, 24)
+    episode, replay = episodes[0], StateReplay(lifting, 24)
     for looks in ({**episode.looks, "sunset": torch.ones(3)}, dict(list(episode.looks.items())[1:])):
         old = dataclasses.replace(episode, looks=looks)
         assert torch.equal(replay.readings(old).features, replay.readings(episode).features)
@@ -48,7 +48,7 @@ def test_looks_of_another_version_do_not_matter_but_to_the_eye(lifting, episodes
 
 def test_long_episodes_are_read_in_parts(lifting, episodes):
     long = dataclasses.replace(episodes[0], states=episodes[0].states[:1].expand(150, -1))
-    readings = Replay(lifting, 8).readings(long)
+    readings = StateReplay(lifting, 8).readings(long)
     assert readings.proprioception.shape == (150, lifting.proprioception_size)
     assert torch.equal(readings.features[0], readings.features[-1])
 
@@ -66,7 +66,7 @@ def test_without_actions_only_stages_are_compared(lifting, episodes):
     assert result.passed
     assert "no actions" in str(result)
     with pytest.raises(VisuomotorError, match="without actions"):
-        Replay(lifting, 8).successors(bare)
+        StateReplay(lifting, 8).next_states(bare)
 
 
 def tampered(episode, **changes):

@@ -1,17 +1,17 @@
 import pytest
 
-from visuomotor.engine.workers import share_work
+from visuomotor.engine.thread_pool import parallel_for
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_every_task_runs_once(threads: int) -> None:
     done: list[int] = []
-    share_work(done.append, 50, threads)
+    parallel_for(done.append, 50, threads)
     assert sorted(done) == list(range(50))
 
 
 def test_no_tasks() -> None:
-    share_work(pytest.fail, 0, 4)
+    parallel_for(pytest.fail, 0, 4)
 
 
 def test_a_failure_reaches_the_caller() -> None:
@@ -20,4 +20,4 @@ def test_a_failure_reaches_the_caller() -> None:
             raise KeyError(number)
 
     with pytest.raises(KeyError):
-        share_work(fail, 20, 2)
+        parallel_for(fail, 20, 2)

@@ -1,4 +1,4 @@
-"""Trials under the conditions of a split: which condition each trial had."""
+"""TrialResults under the conditions of a split: which condition each trial had."""
 
 from dataclasses import dataclass
 
@@ -6,15 +6,15 @@ import pytest
 import torch
 
 from visuomotor.evaluation import conditioned_trials
-from visuomotor.tasks import Outcome
+from visuomotor.tasks import EpisodeOutcome
 from visuomotor.tasks.pr2.hanger import Hanger
 
 
 class Scripted(Hanger):
     """Fails with the far racks in the second grasp."""
 
-    def judge(self, engine, conditions, watch=None) -> Outcome:
-        return Outcome((conditions.target[:, 0] < 0.7) | (conditions.grasp == 0), conditions.target[:, 2])
+    def judge(self, engine, conditions, watch=None) -> EpisodeOutcome:
+        return EpisodeOutcome((conditions.target[:, 0] < 0.7) | (conditions.grasp == 0), conditions.target[:, 2])
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Trained:
 @pytest.mark.parametrize(("trials", "counts"), [(24, [1] * 24), (30, [2] * 6 + [1] * 18), (5, [1] * 5)])
 def test_every_trial_is_kept_with_its_condition(monkeypatch, trials, counts):
     monkeypatch.setattr(conditioned_trials, "load_trained", lambda run: Trained(Scripted()))
-    monkeypatch.setattr(conditioned_trials, "policy_actor", lambda policy: None)
+    monkeypatch.setattr(conditioned_trials, "policy_fn", lambda policy: None)
     monkeypatch.setattr(conditioned_trials, "rollout", lambda *arguments: None)
     done = conditioned_trials.conditioned_trials(None, "spatial", trials, torch.Generator(), False)  # type: ignore[arg-type]
     outcomes = done.outcomes

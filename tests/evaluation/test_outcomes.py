@@ -7,7 +7,7 @@ TARGETS = tuple((0.58 + 0.1 * i, -0.2, 1.0) for i in range(5))
 
 
 def outcomes(failures: list[int], trials: int = 20) -> Outcomes:
-    """Trials of five conditions in turn, of which those numbered in `failures` fail."""
+    """TrialResults of five conditions in turn, of which those numbered in `failures` fail."""
     success = tuple(trial not in failures for trial in range(trials))
     return Outcomes(success, tuple(trial % 5 for trial in range(trials)), TARGETS, (0, 1, 0, 1, 0))
 

@@ -1,4 +1,4 @@
-"""Trials of a recurrent policy: success at the end, stages on the way, returns; and the whole of it on a real run."""
+"""TrialResults of a recurrent policy: success at the end, stages on the way, returns; and the whole of it on a real run."""
 
 import re
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
-from visuomotor.camera import describe_view
+from visuomotor.camera import camera_spec
 from visuomotor.cli import main
 from visuomotor.errors import VisuomotorError
 from visuomotor.evaluation import Outcomes, read_results, staged_trials
@@ -17,7 +17,7 @@ from visuomotor.algorithms.ppo_gail.config import PRESETS
 from visuomotor.algorithms.ppo_gail.trained import CHECKPOINT
 from visuomotor.props import table
 from visuomotor.runs import Run, save_checkpoint
-from visuomotor.tasks import Episodes
+from visuomotor.tasks import VecEnv
 from visuomotor.tasks.jaco.lifting import Lifting
 
 # Stages by world, after each of five steps.
@@ -34,12 +34,12 @@ class Scripted(Lifting):
     """The row of a world whose physics does so at step 3."""
 
     def stage(self, engine) -> torch.Tensor:
-        step = round(float(engine.field("time").max()) / self.control_period)
+        step = round(float(engine.field("time").max()) / self.control_dt)
         rows = torch.arange(engine.worlds) + self.begun
         return SCRIPT[rows, step - 1] if step else torch.zeros(engine.worlds, dtype=torch.int64)
 
     def act(self, engine, actions) -> None:
-        step = round(float(engine.field("time").max()) / self.control_period)
+        step = round(float(engine.field("time").max()) / self.control_dt)
         if step == 2 and self.blows_up is not None:
             engine.field("qvel")[self.blows_up - self.begun] = 1e12
         super().act(engine, actions)
@@ -74,9 +74,9 @@ class Trained:
     circumstances: tuple[str, ...] = ()
     started: int = 0
 
-    def episodes(self, worlds: int, generator: torch.Generator) -> Episodes:
+    def episodes(self, worlds: int, generator: torch.Generator) -> VecEnv:
         self.task.begun, self.started = self.started, self.started + worlds
-        return Episodes(self.task, worlds, generator, image_size=self.image_size)
+        return VecEnv(self.task, worlds, generator, image_size=self.image_size)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def save_policy(run: Run) -> None:
     task = Lifting()
     torch.manual_seed(0)
     policy = RecurrentPolicy(task.proprioception_size, task.action_size, len(task.objects), 20)
-    view = describe_view(task.model, task.camera, 20, 1)
+    view = camera_spec(task.model, task.camera, 20, 1)
     progress = {"cloned": 0, "control_steps": 7, "processes": [{}]}
     rest = {"task": "lifting", "view": view, "policy": dict(policy.state_dict()), **progress}
     save_checkpoint(run.latest_checkpoint, {**CHECKPOINT, **rest})

@@ -34,7 +34,7 @@ def test_stages_of_any_task_have_their_panel():
     names = ["cost", "stage_start", "curriculum_start", "stage_poured"]
     (panel,) = (panel for panel in PANELS if "stage_*" in panel.lines)
     assert panel.among(names) == {"stage_start": "start", "stage_poured": "poured"}
-    for name in ("stage_poured", "cost", "human_return"):
+    for name in ("stage_poured", "cost", "demo_return"):
         assert sum(name in panel.among([name]) for panel in PANELS) == 1
 
 

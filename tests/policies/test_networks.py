@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.policies import PoseNetwork, StatePolicy, VisionLayers, VisuomotorPolicy, spatial_softmax
+from visuomotor.policies import PoseNetwork, StatePolicy, VisionEncoder, VisuomotorPolicy, spatial_softmax
 
 
 def count(module):
@@ -24,13 +24,13 @@ def _seed():
 
 def test_as_many_parameters_as_the_paper():
     assert count(VisuomotorPolicy(32, 7)) == 92_143
-    assert count(VisionLayers()) == 86_336
+    assert count(VisionEncoder()) == 86_336
     assert count(PoseNetwork()) == 86_336 + 64 * 9 + 9
 
 
 def test_response_maps_of_a_240_pixel_image():
     with torch.inference_mode():
-        responses = VisionLayers().responses(pictures(0, 1, 240, 240))
+        responses = VisionEncoder().responses(pictures(0, 1, 240, 240))
     assert responses.shape == (1, 32, 109, 109)
     assert (responses >= 0).all()
     assert (responses > 0).any()
@@ -73,7 +73,7 @@ def test_spatial_softmax_as_a_loop():
 
 
 def test_feature_points_are_in_the_order_that_the_docs_say():
-    vision = VisionLayers()
+    vision = VisionEncoder()
     images = pictures(2, 1, 40, 40)
     with torch.inference_mode():
         expected = spatial_softmax(vision.responses(images))[0]
@@ -83,7 +83,7 @@ def test_feature_points_are_in_the_order_that_the_docs_say():
 
 
 def test_responses_are_three_rectified_convolutions_of_scaled_pixels():
-    vision = VisionLayers()
+    vision = VisionEncoder()
     vision.pixel_mean.copy_(torch.tensor([0.1, 0.5, 0.9]))
     image = pictures(3, 1, 33, 30)
     x = (image[0].double() / 255 - torch.tensor([0.1, 0.5, 0.9]).double()).permute(2, 0, 1)[None]
@@ -103,12 +103,12 @@ def test_gradients_reach_every_layer():
 def test_readings_and_actions_are_scaled():
     policy = VisuomotorPolicy(3, 2)
     points, readings = torch.randn(4, 64), torch.randn(4, 3, dtype=torch.float64)
-    plain = policy.from_points(points, readings)
+    plain = policy.act_from_feature_points(points, readings)
     policy.proprioception_mean.copy_(torch.tensor([1.0, 2.0, 3.0]))
     policy.proprioception_scale.copy_(torch.tensor([2.0, 0.5, 4.0]))
     policy.action_scale.copy_(torch.tensor([10.0, 0.1]))
     moved = readings * policy.proprioception_scale + policy.proprioception_mean
-    torch.testing.assert_close(policy.from_points(points, moved), plain * policy.action_scale, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(policy.act_from_feature_points(points, moved), plain * policy.action_scale, rtol=1e-4, atol=1e-5)
     state_policy = StatePolicy(3, 2)
     plain = state_policy(readings)
     state_policy.state_mean.copy_(policy.proprioception_mean)
@@ -136,7 +136,7 @@ def test_statistics_are_saved_but_not_trained():
 )
 def test_bad_images_are_refused(images, message):
     with pytest.raises(VisuomotorError, match=message):
-        VisionLayers()(images)
+        VisionEncoder()(images)
 
 
 def test_other_readings_are_refused():
@@ -146,7 +146,7 @@ def test_other_readings_are_refused():
 
 @pytest.mark.parametrize("with_bias", [True, False])
 def test_first_layer_filters_come_back_from_a_file(tmp_path, with_bias):
-    donor, taker = VisionLayers(), VisionLayers()
+    donor, taker = VisionEncoder(), VisionEncoder()
     with torch.no_grad():
         donor.conv1.bias.normal_()
         taker.conv1.bias.normal_()
@@ -162,7 +162,7 @@ def test_first_layer_filters_come_back_from_a_file(tmp_path, with_bias):
 
 
 def test_bad_filter_files_are_refused(tmp_path):
-    vision = VisionLayers()
+    vision = VisionEncoder()
     before = {name: value.clone() for name, value in vision.state_dict().items()}
     path = tmp_path / "filters.pt"
     with pytest.raises(VisuomotorError, match="no file"):

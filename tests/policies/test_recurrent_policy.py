@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.functional import conv2d
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.policies.perceptron import perceptron
+from visuomotor.policies.mlp import mlp
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 
 READINGS, ACTIONS, OBJECTS = 24, 9, 2
@@ -24,7 +24,7 @@ def rollout(steps, worlds, side=64, start_rate=0.2):
 
 def make(**options):
     policy = RecurrentPolicy(READINGS, ACTIONS, OBJECTS, **options)
-    nn.init.orthogonal_(policy.mean_layer[0].weight)  # the small first one would hide differences
+    nn.init.orthogonal_(policy.action_mean[0].weight)  # the small first one would hide differences
     return policy
 
 
@@ -33,7 +33,7 @@ def image_features(policy, images):
     x = (images.double() / 255 - 0.5).permute(0, 3, 1, 2)
     for layer, stride in ((policy.conv1, 4), (policy.conv2, 2)):
         x = conv2d(x, layer.weight.double(), layer.bias.double(), stride=stride).clamp(min=0)
-    layer = policy.image_layer[0]
+    layer = policy.image_proj[0]
     return (x.flatten(1) @ layer.weight.double().T + layer.bias.double()).clamp(min=0)
 
 
@@ -43,10 +43,10 @@ def test_parameters_are_those_of_the_layers_in_the_docs():
     assert count == {
         "conv1": 3_088,
         "conv2": 8_224,
-        "image_layer": 147_584,
-        "reading_layer": 25 * 64,
+        "image_proj": 147_584,
+        "proprio_proj": 25 * 64,
         "lstm": 4 * 100 * (128 + 64 + 100 + 2),
-        "mean_layer": 101 * 9,
+        "action_mean": 101 * 9,
         "auxiliary": 129 * 6,
     }
     hidden = RecurrentPolicy(READINGS, ACTIONS, OBJECTS, auxiliary_hidden=(200, 100)).auxiliary
@@ -60,21 +60,21 @@ def test_an_unrolled_rollout_is_the_same_as_its_steps(recurrent):
     starts[0, 1] = True
     first = torch.randn_like(policy.initial_state(3))
     with torch.no_grad():
-        unrolled = policy.unroll(policy.see(images), readings, first, starts)
+        sequence = policy.forward_sequence(policy.see(images), readings, first, starts)
         state = first
         for t in range(len(images)):
             state = torch.where(starts[t][:, None], policy.initial_state(3), state)
             mean, state = policy.step(policy.see(images[t]), readings[t], state)
-            torch.testing.assert_close(unrolled.mean[t], mean, rtol=0, atol=1e-5)
-    torch.testing.assert_close(unrolled.state, state, rtol=0, atol=1e-5)
-    assert unrolled.mean.shape == (7, 3, ACTIONS)
+            torch.testing.assert_close(sequence.mean[t], mean, rtol=0, atol=1e-5)
+    torch.testing.assert_close(sequence.state, state, rtol=0, atol=1e-5)
+    assert sequence.mean.shape == (7, 3, ACTIONS)
     assert state.shape == (3, 200 if recurrent else 0)
 
 
 def test_features_and_objects_are_those_of_plain_convolutions():
     policy = make()
     images, _, _ = rollout(50, 4)  # more images than go through the convolutions at a time
-    objects = policy.locate(policy.see(images))
+    objects = policy.predict_object_positions(policy.see(images))
     head = policy.auxiliary[0]
     expected = image_features(policy, images.flatten(0, 1)) @ head.weight.double().T + head.bias.double()
     torch.testing.assert_close(objects.double(), expected.view(50, 4, OBJECTS, 3), rtol=1e-4, atol=1e-5)
@@ -83,8 +83,8 @@ def test_features_and_objects_are_those_of_plain_convolutions():
 def test_gradients_of_the_vision_layers_are_those_of_plain_convolutions():
     policy = make()
     images, _, _ = rollout(50, 4)
-    layers = [policy.conv1.weight, policy.conv1.bias, policy.conv2.weight, policy.image_layer[0].weight]
-    policy.locate(policy.see(images)).square().sum().backward()
+    layers = [policy.conv1.weight, policy.conv1.bias, policy.conv2.weight, policy.image_proj[0].weight]
+    policy.predict_object_positions(policy.see(images)).square().sum().backward()
     gradients = [parameter.grad.double() for parameter in layers]
     head = policy.auxiliary[0]
     plain = image_features(policy, images.flatten(0, 1)) @ head.weight.double().T + head.bias.double()
@@ -98,9 +98,9 @@ def test_a_start_forgets_and_nothing_else_does():
     starts[3, 0] = True
     with torch.no_grad():
         state = torch.randn_like(policy.initial_state(2))
-        before = policy.unroll(policy.see(images), readings, state, starts).mean
+        before = policy.forward_sequence(policy.see(images), readings, state, starts).mean
         readings[2] += 1
-        after = policy.unroll(policy.see(images), readings, state, starts).mean
+        after = policy.forward_sequence(policy.see(images), readings, state, starts).mean
     changed = ((after - before).abs() > 1e-6).any(-1)
     assert changed.tolist() == [[False, False]] * 2 + [[True, True]] + [[False, True]] * 3
 
@@ -109,15 +109,15 @@ def test_a_start_also_forgets_what_is_not_a_number():
     policy = make()
     images, readings, starts = rollout(2, 1)
     starts[0] = True
-    assert policy.unroll(policy.see(images), readings, policy.initial_state(1) / 0, starts).mean.isfinite().all()
+    assert policy.forward_sequence(policy.see(images), readings, policy.initial_state(1) / 0, starts).mean.isfinite().all()
 
 
 def test_gradients_reach_every_parameter():
     policy = make()
     images, readings, starts = rollout(4, 3)
     features = policy.see(images)
-    unrolled = policy.unroll(features, readings, policy.initial_state(3), starts)
-    (unrolled.mean.square().sum() + policy.locate(features).square().sum()).backward()
+    sequence = policy.forward_sequence(features, readings, policy.initial_state(3), starts)
+    (sequence.mean.square().sum() + policy.predict_object_positions(features).square().sum()).backward()
     for name, parameter in policy.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
@@ -155,11 +155,11 @@ def test_bad_observations_are_refused():
     for bad in (torch.nan, torch.inf):
         readings[0, 1, 3] = bad
         with pytest.raises(VisuomotorError, match="not finite"):
-            policy.unroll(policy.see(images), readings, state, starts)
+            policy.forward_sequence(policy.see(images), readings, state, starts)
 
 
 def test_a_perceptron_starts_orthogonal():
-    layers = perceptron((6, 20, 4), output_gain=0.5)
+    layers = mlp((6, 20, 4), output_gain=0.5)
     assert [type(layer) for layer in layers] == [nn.Linear, nn.Tanh, nn.Linear]
     torch.testing.assert_close(layers[0].weight.T @ layers[0].weight, 2 * torch.eye(6), rtol=0, atol=1e-5)
     torch.testing.assert_close(layers[2].weight @ layers[2].weight.T, 0.25 * torch.eye(4), rtol=0, atol=1e-5)

@@ -9,7 +9,7 @@ from visuomotor.camera.camera import Camera
 from visuomotor.engine import CpuEngine
 from visuomotor.props.blocks import HALF, MASS, Block, add_block, block_fields, block_rows
 from visuomotor.props.table import add_table, set_physics
-from visuomotor.robots.jaco import ABOVE_TABLE, add_jaco
+from visuomotor.robots.jaco import HOME_QPOS, add_jaco
 
 RED = (0.8, 0.1, 0.1, 1.0)
 BLOCKS = tuple(Block(body=name, joint=name, geom=name) for name in ("red", "blue"))
@@ -108,7 +108,7 @@ def test_the_camera_sees_block_and_hand():
     qpos[:, red : red + 2], qpos[:, red + 2] = spots, HALF
     qpos[:, blue : blue + 3] = torch.tensor((0.0, 0.0, -2.0), dtype=torch.float64)
     joints = [MODEL.joint(f"jaco_joint_{index}").qposadr[0] for index in range(1, 7)]
-    qpos[:, joints] = torch.tensor(ABOVE_TABLE, dtype=torch.float64)
+    qpos[:, joints] = torch.tensor(HOME_QPOS, dtype=torch.float64)
     engine.forward()
     seen = Camera(engine, "front", 64, 64).render().segmentation
     block = seen == MODEL.geom("red").id

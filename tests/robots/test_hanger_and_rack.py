@@ -7,7 +7,7 @@ import pytest
 from visuomotor.props.clutter import add_clothes
 from visuomotor.props.hanger import add_hanger, hook_inside_height
 from visuomotor.props.rack import BAR_RADIUS, add_rack, tool_pose
-from visuomotor.robots.arm_pose import arm_pose
+from visuomotor.robots.solve_arm import solve_arm
 from visuomotor.robots.pr2 import add_pr2
 
 BAR = np.array([0.72, -0.1, 1.0])
@@ -27,18 +27,18 @@ class Scene:
         joints = [self.model.joint(name) for name in self.robot.right_joints]
         self.positions = [joint.qposadr[0] for joint in joints]
         self.velocities = [joint.dofadr[0] for joint in joints]
-        left = arm_pose(self.model, "l", *tool_pose(BAR))
+        left = solve_arm(self.model, "l", *tool_pose(BAR))
         for name, theta in zip(self.robot.left_servos, left, strict=True):
             self.data.joint(name).qpos = self.data.actuator(name).ctrl = theta
         for name in self.robot.left_fingers:
             self.data.joint(name).qpos = self.data.actuator(name).ctrl = self.rack.finger_opening
-        self.data.qpos[self.positions] = arm_pose(self.model, "r", tool, (1, 0, 0, 0))
+        self.data.qpos[self.positions] = solve_arm(self.model, "r", tool, (1, 0, 0, 0))
         self.data.joint(self.hanger.joint).qpos = (*tool, 1, 0, 0, 0)
         mujoco.mj_forward(self.model, self.data)
 
     def move(self, tool, steps):
         start = self.data.qpos[self.positions].copy()
-        goal = arm_pose(self.model, "r", tool, (1, 0, 0, 0), start=start)
+        goal = solve_arm(self.model, "r", tool, (1, 0, 0, 0), start=start)
         for step in range(steps):
             error = start + min(1.0, step / (0.7 * steps)) * (goal - start) - self.data.qpos[self.positions]
             self.data.ctrl[:7] = STIFFNESS * error - DAMPING * self.data.qvel[self.velocities]
@@ -88,8 +88,8 @@ def test_the_bar_is_a_bar():
 def test_both_arms_reach_the_work_volume(shift):
     model = Scene(hand_for_hook((-0.2, 0, 0.09))).model
     bar = BAR + shift
-    arm_pose(model, "l", *tool_pose(bar))
-    arm_pose(model, "r", hand_for_hook((0, 0, 0)) + shift, (1, 0, 0, 0))
+    solve_arm(model, "l", *tool_pose(bar))
+    solve_arm(model, "r", hand_for_hook((0, 0, 0)) + shift, (1, 0, 0, 0))
 
 
 def test_the_rack_stands_upright_where_it_is_asked_to():

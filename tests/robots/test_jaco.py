@@ -11,7 +11,7 @@ import torch
 from visuomotor.engine import CpuEngine
 from visuomotor.props.blocks import add_block, block_fields, block_rows
 from visuomotor.props.table import add_table, set_physics
-from visuomotor.robots.jaco import ABOVE_TABLE, MOUNT, add_jaco
+from visuomotor.robots.jaco import HOME_QPOS, BASE_POS, add_jaco
 
 SLOW, FAST = np.radians(36), np.radians(48)
 D1, D2, D3, D4, D5, D6, E2 = 0.2755, 0.4100, 0.2073, 0.0741, 0.0741, 0.1600, 0.0098
@@ -77,7 +77,7 @@ def test_forward_kinematics():
         data, expected = at(angles), published_pose(angles)
         hand, pinch = data.body(ROBOT.hand), data.site(ROBOT.pinch)
         tool = hand.xpos + hand.xmat.reshape(3, 3) @ (0, 0, -0.16)
-        np.testing.assert_allclose(tool - MOUNT, expected[:3, 3], atol=1e-3)
+        np.testing.assert_allclose(tool - BASE_POS, expected[:3, 3], atol=1e-3)
         np.testing.assert_allclose(pinch.xmat.reshape(3, 3), expected[:3, :3], atol=2e-3)
 
 
@@ -108,7 +108,7 @@ def test_masses():
 
 
 def test_hand_above_the_table():
-    data = at(ABOVE_TABLE)
+    data = at(HOME_QPOS)
     pinch, elbow = data.site(ROBOT.pinch), data.body("jaco_link_3")
     np.testing.assert_allclose(pinch.xpos, (0, 0, 0.25), atol=2e-3)
     np.testing.assert_allclose(pinch.xmat.reshape(3, 3)[:, 2], (0, 0, -1), atol=5e-3)
@@ -116,13 +116,13 @@ def test_hand_above_the_table():
 
 
 def test_motors_at_rest_hold_the_arm():
-    data = at(ABOVE_TABLE)
+    data = at(HOME_QPOS)
     mujoco.mj_step(MODEL, data, 200)
-    np.testing.assert_allclose(data.qpos[ARM], ABOVE_TABLE, atol=1e-5)
+    np.testing.assert_allclose(data.qpos[ARM], HOME_QPOS, atol=1e-5)
 
 
 def test_the_table_stops_the_arm():
-    data = at(ABOVE_TABLE, 1.35)
+    data = at(HOME_QPOS, 1.35)
     data.ctrl[1] = -SLOW  # the shoulder leans over
     for _ in range(10):
         mujoco.mj_step(MODEL, data, 100)
@@ -131,7 +131,7 @@ def test_the_table_stops_the_arm():
 
 
 def test_fingers_close_in_1_5_s():
-    data = at(ABOVE_TABLE)
+    data = at(HOME_QPOS)
     data.ctrl[6:] = 1.0
     mujoco.mj_step(MODEL, data, 300)
     np.testing.assert_allclose(data.qpos[FINGERS], 1.35, atol=0.01)
@@ -141,7 +141,7 @@ def test_fingers_oppose():
     """Opened alike, the tips are as far from the pinch site on both sides; on a block's sides they are flat."""
 
     def tips(angle):
-        data = at(ABOVE_TABLE, angle)
+        data = at(HOME_QPOS, angle)
         frame, origin = data.site(ROBOT.pinch).xmat.reshape(3, 3), data.site(ROBOT.pinch).xpos
         found = [data.geom(f"{name}_tip") for name in ROBOT.fingers]
         return [((geom.xpos - origin) @ frame, geom.xmat.reshape(3, 3)[:, 2] @ frame) for geom in found]
@@ -163,10 +163,10 @@ def test_few_primitives():
 
 
 def test_the_fingers_do_not_touch_each_other():
-    assert all("block" in {MODEL.geom(i).name for i in contact.geom} for contact in at(ABOVE_TABLE, 1.35).contact)
+    assert all("block" in {MODEL.geom(i).name for i in contact.geom} for contact in at(HOME_QPOS, 1.35).contact)
 
 
-def arm_pose(position, yaw, start) -> np.ndarray:
+def solve_arm(position, yaw, start) -> np.ndarray:
     """Arm joints with the hand pointing down and finger 1 on the side `yaw` (rad, from +x)."""
     task = mink.FrameTask(ROBOT.pinch, "site", position_cost=1.0, orientation_cost=0.3, lm_damping=1e-3)
     c, s = np.cos(yaw), np.sin(yaw)
@@ -192,7 +192,7 @@ def blocks_on_the_table(engine, rng) -> tuple[np.ndarray, np.ndarray]:
         engine.model_field(name)[:, rows[name]] = value
     engine.model_field("geom_friction")[:, rows["geom_size"], 0] = torch.as_tensor(rng.uniform(0.7, 1.2, TRIALS))
     qpos, address = engine.field("qpos"), MODEL.joint(BLOCK.joint).qposadr[0]
-    qpos[:, ARM] = torch.tensor(ABOVE_TABLE, dtype=torch.float64)
+    qpos[:, ARM] = torch.tensor(HOME_QPOS, dtype=torch.float64)
     qpos[:, FINGERS] = 0.15
     pose = np.column_stack([place, np.cos(yaw / 2), 0 * yaw, 0 * yaw, np.sin(yaw / 2)])
     qpos[:, address : address + 7] = torch.as_tensor(pose)
@@ -214,9 +214,9 @@ def move(engine, goal, finger_velocity, steps) -> None:
 def test_grasps_hold():
     engine = CpuEngine(MODEL, TRIALS)
     place, yaw = blocks_on_the_table(engine, np.random.default_rng(0))
-    over = [arm_pose(np.add(p, (0, 0, 0.12)), w, ABOVE_TABLE) for p, w in zip(place, yaw, strict=True)]
-    down = [arm_pose(p, w, near) for p, w, near in zip(place, yaw, over, strict=True)]
-    up = [arm_pose(np.add(p, (0, 0, 0.1)), w, near) for p, w, near in zip(place, yaw, over, strict=True)]
+    over = [solve_arm(np.add(p, (0, 0, 0.12)), w, HOME_QPOS) for p, w in zip(place, yaw, strict=True)]
+    down = [solve_arm(p, w, near) for p, w, near in zip(place, yaw, over, strict=True)]
+    up = [solve_arm(np.add(p, (0, 0, 0.1)), w, near) for p, w, near in zip(place, yaw, over, strict=True)]
     over, down, up = (torch.as_tensor(np.array(poses)) for poses in (over, down, up))
     for goal, finger_velocity, steps in ((over, 0, 30), (down, 0, 30), (down, 1, 25), (up, 1, 30), (up, 1, 20)):
         move(engine, goal, finger_velocity, steps)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.robots.arm_pose import arm_pose
+from visuomotor.robots.solve_arm import solve_arm
 from visuomotor.robots.pr2 import add_pr2
 from visuomotor.robots.pr2_head import look_at
 
@@ -195,22 +195,22 @@ def test_inverse_kinematics_round_trip(side, pan, lift, roll, elbow, forearm, wr
     position, rotation = tool_pose(side, angles)
     quat = np.empty(4)
     mujoco.mju_mat2Quat(quat, rotation.ravel())
-    found = arm_pose(MODEL, side, position, quat, start=middle)
+    found = solve_arm(MODEL, side, position, quat, start=middle)
     reached, orientation = tool_pose(side, found)
     assert np.linalg.norm(reached - position) < 1e-3
     assert np.arccos(np.clip((np.trace(orientation.T @ rotation) - 1) / 2, -1, 1)) < 1e-2
     for theta, pair in zip(found, RIGHT_LIMITS if side == "r" else LEFT_LIMITS, strict=True):
         assert pair is None or pair[0] - 1e-3 <= theta <= pair[1] + 1e-3
-    np.testing.assert_array_equal(found, arm_pose(MODEL, side, position, quat, start=middle))
+    np.testing.assert_array_equal(found, solve_arm(MODEL, side, position, quat, start=middle))
 
 
 def test_inverse_kinematics_with_a_free_orientation():
-    found = arm_pose(MODEL, "l", (0.6, 0.1, 0.9))
+    found = solve_arm(MODEL, "l", (0.6, 0.1, 0.9))
     np.testing.assert_allclose(tool_pose("l", found)[0], (0.6, 0.1, 0.9), atol=1e-3)
-    found = arm_pose(MODEL, "r", (0.6, -0.2, 0.9), (1, 0, 0, 0), orientation_weight=(0, 0.3, 0.3))
+    found = solve_arm(MODEL, "r", (0.6, -0.2, 0.9), (1, 0, 0, 0), orientation_weight=(0, 0.3, 0.3))
     np.testing.assert_allclose(tool_pose("r", found)[1][:, 0], (1, 0, 0), atol=1e-2)  # may roll about the hand's axis
 
 
 def test_out_of_reach_is_an_error_that_says_how_far():
     with pytest.raises(VisuomotorError, match=r"right hand .*2\.\d\d m from the shoulder"):
-        arm_pose(MODEL, "r", (2.5, 0.0, 0.9))
+        solve_arm(MODEL, "r", (2.5, 0.0, 0.9))

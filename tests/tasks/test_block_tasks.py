@@ -163,7 +163,7 @@ def test_stored_physics_bring_a_demonstrations_world_back(task):
 
 def test_random_starts_are_apart_on_the_table_at_stage_0_and_calm(task):
     engine, variation = started_engine(task, 256)
-    before = task.object_positions(engine)
+    before = task.keypoints(engine)
     assert task.stage(engine).eq(0).all()
     assert before[..., :2].abs().max() <= SPAWN + 1e-6
     torch.testing.assert_close(before[..., 2], variation.physics["block_half"].float())
@@ -172,7 +172,7 @@ def test_random_starts_are_apart_on_the_table_at_stage_0_and_calm(task):
     for _ in range(20):  # 1 s
         task.act(engine, torch.zeros(256, task.action_size, dtype=torch.float64))
     assert not engine.divergences
-    assert (task.object_positions(engine) - before).norm(dim=-1).max() < 1e-4
+    assert (task.keypoints(engine) - before).norm(dim=-1).max() < 1e-4
     assert engine.field("qvel").abs().max() < 1e-2
 
 
@@ -302,7 +302,7 @@ def test_privileged_readings_have_their_size_and_see_all(task):
 def test_object_positions_are_the_blocks(task):
     engine, _ = started_engine(task, 3)
     rows = [engine.field("qpos")[:, (a := int(task.model.joint(name).qposadr[0])) : a + 3] for name in task.objects]
-    torch.testing.assert_close(task.object_positions(engine), torch.stack(rows, 1).float())
+    torch.testing.assert_close(task.keypoints(engine), torch.stack(rows, 1).float())
 
 
 def test_a_block_that_fell_is_read_as_at_rest_where_it_left(task):
@@ -313,7 +313,7 @@ def test_a_block_that_fell_is_read_as_at_rest_where_it_left(task):
     engine.model_field("geom_size")[:] = engine.model_field("geom_size")[:1].clone()
     engine.field("qvel")[1:, address : address + 6] = torch.tensor([0.0, 3.0, -70.0, 30.0, 0.0, 0.0]).double()
     place(task, engine, task.objects[0], fall)
-    torch.testing.assert_close(task.object_positions(engine)[1, 0], torch.tensor([0.1, -0.2, -0.1]))
+    torch.testing.assert_close(task.keypoints(engine)[1, 0], torch.tensor([0.1, -0.2, -0.1]))
     for read in (task.features, task.privileged):
         slow_and_near, fast_and_far, above = read(engine)
         assert torch.equal(slow_and_near, fast_and_far)

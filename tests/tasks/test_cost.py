@@ -30,8 +30,8 @@ def episode(seed, count=3, size=0.3):
 
 def evaluate(expansion, states, actions):
     z = torch.cat([states, actions], -1)
-    bent = (expansion.hessian @ z[..., None])[..., 0]
-    return expansion.constant + (expansion.gradient * z).sum(-1) + 0.5 * (bent * z).sum(-1)
+    hess_z = (expansion.hessian @ z[..., None])[..., 0]
+    return expansion.constant + (expansion.gradient * z).sum(-1) + 0.5 * (hess_z * z).sum(-1)
 
 
 @pytest.mark.parametrize(

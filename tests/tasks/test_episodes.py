@@ -1,11 +1,11 @@
-"""Episodes: when they end, where they begin, and that a restored batch goes on as if nothing had happened."""
+"""VecEnv: when they end, where they begin, and that a restored batch goes on as if nothing had happened."""
 
 import pytest
 import torch
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.tasks import Episodes, StagedTask, make_task
-from visuomotor.tasks.episodes import Start
+from visuomotor.tasks import VecEnv, StagedTask, make_task
+from visuomotor.tasks.env import InitialStates
 
 WORLDS = 6
 
@@ -24,8 +24,8 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def make(task: StagedTask, seed: int = 0, **arguments) -> Episodes:
-    return Episodes(task, WORLDS, seeded(seed), image_size=32, **arguments)
+def make(task: StagedTask, seed: int = 0, **arguments) -> VecEnv:
+    return VecEnv(task, WORLDS, seeded(seed), image_size=32, **arguments)
 
 
 def actions(steps: int, seed: int = 1) -> torch.Tensor:
@@ -48,15 +48,15 @@ class _StagesByTime:
 class GivenStarts:
     """Half of all episodes start from one of the stored states, the others at random."""
 
-    def __init__(self, source: Episodes):
+    def __init__(self, source: VecEnv):
         self.states, self.physics = source.engine.state(), {k: v.clone() for k, v in source.variation.physics.items()}
         self.asked, self.noted = 0, []
 
-    def choose(self, count: int, generator: torch.Generator) -> tuple[torch.Tensor, Start]:
+    def choose(self, count: int, generator: torch.Generator) -> tuple[torch.Tensor, InitialStates]:
         given = torch.rand(count, generator=generator) < 0.5
         rows = torch.randint(len(self.states), (int(given.sum()),), generator=generator)
         self.asked += count
-        return given, Start(self.states[rows], {name: value[rows] for name, value in self.physics.items()}, 3, 10, rows)
+        return given, InitialStates(self.states[rows], {name: value[rows] for name, value in self.physics.items()}, 3, 10, rows)
 
     def note(self, *what: torch.Tensor) -> None:
         self.noted += list(zip(*(values.tolist() for values in what), strict=True))
@@ -65,13 +65,13 @@ class GivenStarts:
 class AllGiven(GivenStarts):
     """All episodes start from the stored states, in order."""
 
-    def __init__(self, source: Episodes, steps: int, patience: int):
+    def __init__(self, source: VecEnv, steps: int, patience: int):
         super().__init__(source)
         self._limits = steps, patience
 
-    def choose(self, count: int, generator: torch.Generator) -> tuple[torch.Tensor, Start]:
+    def choose(self, count: int, generator: torch.Generator) -> tuple[torch.Tensor, InitialStates]:
         physics = {name: value[:count] for name, value in self.physics.items()}
-        return torch.ones(count, dtype=torch.bool), Start(
+        return torch.ones(count, dtype=torch.bool), InitialStates(
             self.states[:count], physics, *self._limits, torch.arange(count)
         )
 
@@ -80,7 +80,7 @@ def test_episodes_end_by_time_and_start_anew(lifting):
     episodes = make(lifting)
     still = torch.zeros(WORLDS, 9)
     for step in range(lifting.steps):
-        transition = episodes.advance(still)
+        transition = episodes.step(still)
         assert transition.ended.all() == transition.ended.any() == (step == lifting.steps - 1)
     assert not transition.diverged.any()
     before = episodes.engine.state()
@@ -103,7 +103,7 @@ def test_staggered_worlds_do_not_end_at_once(lifting):
     episodes = make(lifting, stagger=True)
     ends = []
     for step in range(lifting.steps):
-        ended = episodes.advance(torch.zeros(WORLDS, 9)).ended
+        ended = episodes.step(torch.zeros(WORLDS, 9)).ended
         ends += [step] * int(ended.sum())
         episodes.restart(ended)
     assert len(ends) == WORLDS
@@ -112,7 +112,7 @@ def test_staggered_worlds_do_not_end_at_once(lifting):
 
 def test_readings_and_reward_are_of_the_state_reached(task):
     episodes = make(task)
-    transition = episodes.advance(actions(1)[0])
+    transition = episodes.step(actions(1)[0])
     now = episodes.read()
     assert all(torch.equal(value, getattr(now, name)) for name, value in vars(transition.readings).items())
     assert torch.equal(transition.reward, task.reward(now.stage))
@@ -149,13 +149,13 @@ def test_given_starts_fit_the_world_that_they_come_to(lifting):
     """Derived fields are those of the given state: what is read right after the restart is right."""
 
     source = make(lifting, seed=3)
-    source.advance(actions(1)[0])
+    source.step(actions(1)[0])
     starts = AllGiven(source, steps=3, patience=3)
     episodes = make(lifting, starts=starts)
     expected, found = source.read(), episodes.read()
     assert all(torch.equal(value, getattr(found, name)) for name, value in vars(expected).items())
     episodes.task = _StagesByTime(lifting, (1, 2, 0))
-    ended = [bool(episodes.advance(action).ended.all()) for action in actions(3)]
+    ended = [bool(episodes.step(action).ended.all()) for action in actions(3)]
     assert ended == [False, False, True]  # as long as the start says
     episodes.restart(torch.ones(WORLDS, dtype=torch.bool))
     # and who gave it hears what came of it: the last stage was reached in one of three steps, and left again
@@ -168,7 +168,7 @@ def test_an_episode_ends_where_it_has_left_its_first_stage_for_long(lifting):
     episodes = make(lifting, starts=starts)
     assert (episodes.read().stage == 0).all()
     episodes.task = _StagesByTime(lifting, (0, 1, 0, 2, 1, 2))
-    ended = [bool(episodes.advance(action).ended.all()) for action in actions(5)]
+    ended = [bool(episodes.step(action).ended.all()) for action in actions(5)]
     assert ended == [False, False, False, False, True]
     episodes.restart(torch.ones(WORLDS, dtype=torch.bool))
     assert starts.noted == [(number, 2, pytest.approx(1 / 10), 5) for number in range(WORLDS)]
@@ -177,13 +177,13 @@ def test_an_episode_ends_where_it_has_left_its_first_stage_for_long(lifting):
 def test_restored_episodes_go_on_bit_equal(task):
     episodes = make(task, stagger=True)
     for action in actions(7, seed=4):
-        episodes.restart(episodes.advance(action).ended)
+        episodes.restart(episodes.step(action).ended)
     content, generator = episodes.content(), episodes.generator.get_state()
 
-    def go_on(each: Episodes) -> list[tuple[torch.Tensor, ...]]:
+    def go_on(each: VecEnv) -> list[tuple[torch.Tensor, ...]]:
         seen = []
         for action in actions(30):
-            transition = each.advance(action)
+            transition = each.step(action)
             each.restart(transition.ended)
             state = (each.engine.state(), each.images(), each.elapsed.clone(), each.random_start.clone())
             seen.append((*state, transition.reward, *vars(transition.readings).values()))
@@ -199,7 +199,7 @@ def test_restored_episodes_go_on_bit_equal(task):
 
 
 def test_content_of_another_number_of_worlds_is_refused(lifting):
-    content = Episodes(lifting, 2, seeded(), image_size=32).content()
+    content = VecEnv(lifting, 2, seeded(), image_size=32).content()
     with pytest.raises(VisuomotorError, match="holds 2 worlds, not 6"):
         make(lifting).restore(content)
 
@@ -209,7 +209,7 @@ def test_actions_that_are_not_finite_are_refused_and_nothing_moves(lifting):
     before, bad = episodes.engine.state(), actions(1)[0]
     bad[2, 3], bad[4, 0] = float("nan"), float("inf")
     with pytest.raises(VisuomotorError, match=r"worlds \[2, 4\] are not finite"):
-        episodes.advance(bad)
+        episodes.step(bad)
     assert torch.equal(episodes.engine.state(), before)
     assert episodes.elapsed.eq(0).all()
 
@@ -218,7 +218,7 @@ def test_actions_are_fractions_of_the_limits_and_clipped(lifting):
     engines = []
     for action in (torch.full((WORLDS, 9), 3.0), torch.ones(WORLDS, 9)):
         episodes = make(lifting)
-        episodes.advance(action)
+        episodes.step(action)
         engines.append(episodes.engine)
     assert torch.equal(engines[0].state(), engines[1].state())
     torch.testing.assert_close(engines[0].field("ctrl")[0], lifting.action_limits)
@@ -229,7 +229,7 @@ def test_a_world_that_blows_up_is_flagged_and_the_others_go_on(lifting):
     block = int(lifting.model.joint("block").dofadr[0])
     episodes.engine.field("qvel")[3, block] = 1e12
     action = actions(1)[0]
-    transition, expected = episodes.advance(action), calm.advance(action)
+    transition, expected = episodes.step(action), calm.step(action)
     assert transition.diverged.tolist() == transition.ended.tolist() == [False, False, False, True, False, False]
     assert transition.reward[3] == 0
     assert all(value.isfinite().all() for value in vars(transition.readings).values())
@@ -238,4 +238,4 @@ def test_a_world_that_blows_up_is_flagged_and_the_others_go_on(lifting):
     episodes.restart(transition.ended)
     assert episodes.elapsed.tolist() == [1, 1, 1, 0, 1, 1]
     assert episodes.read().stage[3] == 0
-    assert not episodes.advance(action).diverged.any()
+    assert not episodes.step(action).diverged.any()

@@ -10,10 +10,10 @@ from mujoco import MjData, mj_kinematics
 
 from visuomotor.camera import Camera
 from visuomotor.errors import VisuomotorError
-from visuomotor.robots.arm_pose import arm_pose
+from visuomotor.robots.solve_arm import solve_arm
 from visuomotor.robots.pr2 import END_EFFECTOR_POINTS
 from visuomotor.tasks import ConditionedTask, Conditions, make_task, task_names
-from visuomotor.tasks.rollout import rollout
+from visuomotor.algorithms.gps.rollout import rollout
 
 POINTS = slice(14, 23)
 BACKGROUND = ("crate", "cushion", "bin")
@@ -51,7 +51,7 @@ def move_arm(task, engine, world, hand_position, hand_quat):
     before_position, before = data.xpos[tool].copy(), data.xmat[tool].reshape(3, 3).copy()
     names = ["shoulder_pan", "shoulder_lift", "upper_arm_roll", "elbow_flex", "forearm_roll", "wrist_flex"]
     address = [model.joint(f"r_{name}_joint").qposadr[0] for name in [*names, "wrist_roll"]]
-    data.qpos[address] = arm_pose(model, "r", hand_position, hand_quat)
+    data.qpos[address] = solve_arm(model, "r", hand_position, hand_quat)
     mj_kinematics(model, data)
     turn = data.xmat[tool].reshape(3, 3) @ before.T
     quat, turned = np.zeros(4), np.zeros(4)
@@ -108,14 +108,14 @@ def test_protocols(task):
 
 def test_random_conditions_lie_where_training_does(task):
     training = task.conditions("training").target
-    drawn = task.random_conditions(500, torch.Generator().manual_seed(0))
+    drawn = task.sample_conditions(500, torch.Generator().manual_seed(0))
     assert not drawn.distractors.any()
     assert not drawn.background.any()
     assert set(drawn.grasp.tolist()) == {0, 1}
     assert (drawn.target >= training.min(0).values).all()
     assert (drawn.target <= training.max(0).values).all()
     assert (drawn.target.std(0)[:2] > 0.05).all()
-    again = task.random_conditions(500, torch.Generator().manual_seed(0))
+    again = task.sample_conditions(500, torch.Generator().manual_seed(0))
     assert torch.equal(drawn.target, again.target)
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from visuomotor.errors import VisuomotorError, unknown
-from visuomotor.tasks import Episodes, StagedTask, make_task
-from visuomotor.tasks.episodes import Readings
+from visuomotor.tasks import VecEnv, StagedTask, make_task
+from visuomotor.tasks.env import Observations
 
 try:
     from gymnasium.spaces import Box, Dict
@@ -29,7 +29,7 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
     """`num_envs` worlds of a staged task, all in this process.
 
     Actions are in [-1, 1], the fraction of each joint's limit. An episode is truncated by the task's time limit, and
-    terminated only where the physics blew up. Worlds start anew within the step that ends their episode (autoreset
+    terminated only where the physics blew up. Worlds start anew check_range the step that ends their episode (autoreset
     mode SAME_STEP): `infos["final_obs"]` and `infos["final_info"]` then tell of the state that it ended in, except that
     a world that blew up has none to tell of, and shows the model's default. `infos` has `stage` `(num_envs,)` int64
     and `success` `(num_envs,)` bool, of the states that the observations are of.
@@ -67,7 +67,7 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         self.render_mode = "rgb_array"
         self.task = make_task(task, StagedTask)
         self.num_envs = num_envs
-        self.episodes = Episodes(
+        self.episodes = VecEnv(
             self.task,
             num_envs,
             torch.Generator().manual_seed(seed),
@@ -88,7 +88,7 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         self.action_space = batch_space(self.single_action_space, num_envs)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Infos]:
-        """Start all episodes anew; a seed makes everything that follows repeatable. There are no options."""
+        """InitialStates all episodes anew; a seed makes everything that follows repeatable. There are no options."""
         super().reset(seed=seed, options=options)
         if seed is not None:
             self.episodes.generator.manual_seed(seed)
@@ -112,7 +112,7 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         """
         if np.shape(actions) != self.action_space.shape:
             raise VisuomotorError(f"actions must be of shape {self.action_space.shape}, not {np.shape(actions)}")
-        transition = self.episodes.advance(torch.as_tensor(np.asarray(actions, dtype=np.float32)))
+        transition = self.episodes.step(torch.as_tensor(np.asarray(actions, dtype=np.float32)))
         readings, final = transition.readings, {}
         if transition.ended.any():
             final = self._final(readings, transition.ended)
@@ -130,7 +130,7 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         """The image of every world, `(size, size, rgb)` uint8."""
         return tuple(self.episodes.images().numpy())
 
-    def _observe(self, readings: Readings, worlds: Tensor | None = None) -> Observation:
+    def _observe(self, readings: Observations, worlds: Tensor | None = None) -> Observation:
         """What worlds `(n,)` int are observed as; None for all."""
         chosen = slice(None) if worlds is None else worlds
         return {
@@ -138,7 +138,7 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
             for name in self._names
         }
 
-    def _infos(self, readings: Readings) -> Infos:
+    def _infos(self, readings: Observations) -> Infos:
         everyone = np.ones(self.num_envs, dtype=np.bool_)
         return {
             "stage": readings.stage.numpy(),
@@ -147,7 +147,7 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
             "_success": everyone.copy(),
         }
 
-    def _final(self, readings: Readings, ended: Tensor) -> Infos:
+    def _final(self, readings: Observations, ended: Tensor) -> Infos:
         """What there is to tell of the states that episodes ended in, in gymnasium's form, before they are gone."""
         worlds = ended.nonzero()[:, 0]
         observed = self._observe(readings, worlds)

@@ -32,7 +32,7 @@ class StableBaselines3VecEnv(VecEnv):
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
 
     def reset(self) -> Observation:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Start all episodes anew; the seed of `seed()`, if any, is used once."""
+        """InitialStates all episodes anew; the seed of `seed()`, if any, is used once."""
         observation, infos = self.env.reset(seed=self._seeds[0])
         self._reset_seeds()
         self.reset_infos = [self._told(infos, world) for world in range(self.num_envs)]

@@ -1,6 +1,6 @@
 """Pixels for many worlds at once."""
 
 from visuomotor.camera.camera import Camera, Frame
-from visuomotor.camera.view import check_view, describe_view
+from visuomotor.camera.camera_spec import check_camera_spec, camera_spec
 
-__all__ = ["Camera", "Frame", "check_view", "describe_view"]
+__all__ = ["Camera", "Frame", "check_camera_spec", "camera_spec"]

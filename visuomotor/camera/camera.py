@@ -11,7 +11,7 @@ from visuomotor.camera.kernel import render_worlds
 from visuomotor.camera.scene import per_world_looks, read_fixed, read_looks, read_meshes, read_poses
 from visuomotor.camera.surfaces import MOST_PER_PRIMITIVE
 from visuomotor.engine import Engine
-from visuomotor.engine.workers import available_cores, share_work
+from visuomotor.engine.thread_pool import available_cores, parallel_for
 from visuomotor.errors import VisuomotorError, unknown
 
 _LARGEST_SIDE = 4096
@@ -127,7 +127,7 @@ class Camera:
                 *outputs,
             )
 
-        share_work(render_part, parts, self._threads)
+        parallel_for(render_part, parts, self._threads)
         return Frame(rgb, depth, segmentation)
 
 

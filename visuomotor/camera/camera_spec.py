@@ -9,7 +9,7 @@ import numpy as np
 from visuomotor.errors import VisuomotorError
 
 
-def describe_view(model: mujoco.MjModel, camera: str, size: int, supersampling: int) -> dict[str, Any]:
+def camera_spec(model: mujoco.MjModel, camera: str, size: int, supersampling: int) -> dict[str, Any]:
     """A camera of a model and how its images are made, in plain containers."""
     seen = model.camera(camera)
     return {
@@ -22,7 +22,7 @@ def describe_view(model: mujoco.MjModel, camera: str, size: int, supersampling: 
     }
 
 
-def check_view(trained: Mapping[str, Any], now: Mapping[str, Any], whose: str) -> None:
+def check_camera_spec(trained: Mapping[str, Any], now: Mapping[str, Any], whose: str) -> None:
     """Raise a VisuomotorError where the view that a policy was trained with is not the one it would get.
 
     Args:

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from visuomotor.camera.canvas import Canvas
+from visuomotor.camera.frame_buffer import Canvas
 from visuomotor.camera.compiled import Bytes, Doubles, Floats, Integers, Rows, Vector, compiled, source_digest
 from visuomotor.camera.geometry import add_scaled, axes_into_frame, into_frame, matrix_columns, vector_at
 from visuomotor.camera.meshes import Meshes, draw_mesh

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from visuomotor.camera.canvas import Canvas, paint_polygon
+from visuomotor.camera.frame_buffer import Canvas, paint_polygon
 from visuomotor.camera.compiled import Doubles, Floats, Integers, Rows, Vector, compiled, compiled_apart
 from visuomotor.camera.geometry import add_scaled, cross, dot, out_of_frame, scale, vector_at
 from visuomotor.camera.surfaces import Surfaces, add_surface

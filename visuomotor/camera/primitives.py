@@ -6,7 +6,7 @@ camera inside a geom looks through it.
 
 from math import sqrt
 
-from visuomotor.camera.canvas import (
+from visuomotor.camera.frame_buffer import (
     Box,
     Canvas,
     conic_box,

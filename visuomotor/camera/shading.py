@@ -14,7 +14,7 @@ from math import cos, pi
 
 import numpy as np
 
-from visuomotor.camera.canvas import Canvas
+from visuomotor.camera.frame_buffer import Canvas
 from visuomotor.camera.compiled import Bytes, Doubles, Floats, Integers, Rows, Vector, compiled, compiled_apart
 from visuomotor.camera.geometry import add_scaled, into_frame
 from visuomotor.camera.surfaces import COLOUR, CONSTANT, EMISSION, EXPONENT, GRADIENT, SPECULAR, Surfaces

@@ -23,7 +23,7 @@ def bench_engine(model: mujoco.MjModel, worlds: int = 64, rounds: int = 40) -> d
 
     Returns:
         `overhead_ratio`: median over the rounds of engine time over raw time; `control_steps_per_second`: of the engine
-        (worlds times steps of 10 substeps, from its median time); `worlds`, `rounds`, `cores`, `versions`.
+        (worlds times steps of 10 frame_skip, from its median time); `worlds`, `rounds`, `cores`, `versions`.
     """
     engine, raw = CpuEngine(model, worlds), Batch(model, worlds, 0)
     controls, raw_state = engine.field("ctrl"), raw.state

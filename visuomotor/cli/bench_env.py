@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from visuomotor.tasks import Episodes, StagedTask
-from visuomotor.tasks.episodes import Readings, Transition
+from visuomotor.tasks import VecEnv, StagedTask
+from visuomotor.tasks.env import Observations, Transition
 
 IMAGE_SIZE = 64
 _ROUND = 25  # control steps of every world between two looks at the clock
@@ -40,7 +40,7 @@ def bench_env(task: StagedTask, worlds: int = 256, seconds: float = 15.0, seed: 
             episodes.seconds, whole, started = dict.fromkeys(episodes.seconds, 0.0), 0.0, 0
         began = time.perf_counter()
         for _ in range(_ROUND):
-            transition = episodes.advance(2 * torch.rand(shape, generator=generator) - 1)
+            transition = episodes.step(2 * torch.rand(shape, generator=generator) - 1)
             started += int(transition.ended.sum())
             if transition.ended.any():
                 episodes.restart(transition.ended)
@@ -60,25 +60,25 @@ def bench_env(task: StagedTask, worlds: int = 256, seconds: float = 15.0, seed: 
         "worlds": worlds,
         "rounds": len(rates),
         "image_size": IMAGE_SIZE,
-        "control_hz": 1 / task.control_period,
+        "control_hz": 1 / task.control_dt,
         "physics_milliseconds": 1000 * float(task.model.opt.timestep),
         "episodes": started,
         "divergences": episodes.engine.divergences,
     }
 
 
-class _TimedEpisodes(Episodes):
-    """Episodes that know where the time goes. Parts that use other parts count without them."""
+class _TimedEpisodes(VecEnv):
+    """VecEnv that know where the time goes. Parts that use other parts count without them."""
 
     def __init__(self, *arguments: Any, **named: Any):
         self.seconds: dict[str, float] = dict.fromkeys(("physics", "readings", "pixels", "restarts"), 0.0)
         super().__init__(*arguments, **named)
 
-    def advance(self, actions: Tensor) -> Transition:
+    def step(self, actions: Tensor) -> Transition:
         with self._timed("physics"):
-            return super().advance(actions)
+            return super().step(actions)
 
-    def read(self) -> Readings:
+    def read(self) -> Observations:
         with self._timed("readings"):
             return super().read()
 

@@ -11,11 +11,11 @@ from visuomotor.algorithms.gps.config import PRESETS, GpsConfig
 from visuomotor.algorithms.gps.dynamics import fit_dynamics, fit_prior, transitions
 from visuomotor.algorithms.gps.linear_gaussian import Controller
 from visuomotor.algorithms.gps.lqr import QuadraticCost
-from visuomotor.algorithms.gps.sampler import exploring, holding_controller, smooth_noise
+from visuomotor.algorithms.gps.exploration import noisy_controller, init_pd_controller, smooth_noise
 from visuomotor.algorithms.gps.trajectory_update import TrajectoryUpdate, update_controllers
 from visuomotor.runs.provenance import cores, versions
 from visuomotor.tasks import ConditionedTask, make_task
-from visuomotor.tasks.rollout import Samples, rollout
+from visuomotor.algorithms.gps.rollout import Samples, rollout
 
 _SEED = 0
 
@@ -38,14 +38,14 @@ def bench_gps(repeats: int = 9) -> dict[str, Any]:
     engine = task.make_engine(len(conditions))
     generator = torch.Generator().manual_seed(_SEED)
     task.start(engine, conditions, None, 0.0)
-    controller = holding_controller(task, task.state(engine, conditions), settings.trajectory.noise)
+    controller = init_pd_controller(task, task.state(engine, conditions), settings.trajectory.noise)
     noise_shape = len(conditions), task.steps, task.action_size
     eta, pool = None, []
     remembered = settings.dynamics.prior_iterations
     results: list[_Timed] = []
     for iteration in range(remembered + 1):
-        noise = smooth_noise(noise_shape, generator, settings.trajectory.noise_width)
-        samples = rollout(task, engine, conditions, exploring(controller, noise))
+        noise = smooth_noise(noise_shape, generator, settings.trajectory.noise_smoothing_steps)
+        samples = rollout(task, engine, conditions, noisy_controller(controller, noise))
         pool = [*pool, transitions(samples.states, samples.actions)][-remembered:]
         expansion = task.cost.expand(samples.states, samples.actions)
         cost = QuadraticCost(expansion.hessian, expansion.gradient, expansion.constant)

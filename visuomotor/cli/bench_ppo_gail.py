@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from visuomotor.demos import write_demonstrations
-from visuomotor.demos.demonstrator import demonstrate
+from visuomotor.demos.generate import demonstrate
 from visuomotor.algorithms.ppo_gail.config import PRESETS
-from visuomotor.algorithms.ppo_gail.trainer import Trainer
+from visuomotor.algorithms.ppo_gail.ppo_gail import Trainer
 from visuomotor.tasks import StagedTask
 
 _PARTS = ("physics", "pixels", "policy", "update")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from visuomotor.algorithms.gps.config import PRESETS
-from visuomotor.algorithms.gps.trainer import Trainer
+from visuomotor.algorithms.gps.gps import Trainer
 
 
 def bench_trajectories(task: str, seed: int = 0) -> dict[str, Any]:

@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Script:
+class MotionPlan:
     """Record scripted demonstrations: people who hesitate, go astray and sometimes miss."""
 
     task: Positional[str]
@@ -56,7 +56,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Replay:
+class StateReplay:
     """Write a video of recorded states, as the task's camera sees them."""
 
     file: Positional[Path]
@@ -81,7 +81,7 @@ def run(arguments: list[str]) -> int:
 
 
 def script(arguments: list[str]) -> int:
-    options = tyro.cli(Script, prog="visuomotor demos script", args=arguments)
+    options = tyro.cli(MotionPlan, prog="visuomotor demos script", args=arguments)
 
     import dataclasses
 
@@ -89,7 +89,7 @@ def script(arguments: list[str]) -> int:
 
     from visuomotor.demos import replay as replaying
     from visuomotor.demos import write_demonstrations
-    from visuomotor.demos.demonstrator import record
+    from visuomotor.demos.generate import record
     from visuomotor.tasks import StagedTask, make_task
 
     if options.episodes < 1:
@@ -102,7 +102,7 @@ def script(arguments: list[str]) -> int:
     episodes, rate = record(task, options.episodes, generator, options.keep_failures)
     observations = None
     if options.observations:
-        made = replaying.Replay(task)
+        made = replaying.StateReplay(task)
         observations = [
             {"image": made.images(episode)[:-1], "proprioception": made.readings(episode).proprioception[:-1]}
             for episode in episodes
@@ -134,7 +134,7 @@ def info(arguments: list[str]) -> int:
 
 
 def replay(arguments: list[str]) -> int:
-    options = tyro.cli(Replay, prog="visuomotor demos replay", args=arguments)
+    options = tyro.cli(StateReplay, prog="visuomotor demos replay", args=arguments)
 
     from visuomotor.demos import replay as replaying
     from visuomotor.figures.video import grid, write_video
@@ -146,10 +146,10 @@ def replay(arguments: list[str]) -> int:
             raise VisuomotorError(f"{options.file} has episodes 0 to {len(episodes) - 1}, not {options.episode}")
         episodes = [episodes[options.episode]]
     size = (128 if options.grid else 320) if options.size is None else options.size
-    pictures = replaying.Replay(task, size, supersampling=2)
+    pictures = replaying.StateReplay(task, size, supersampling=2)
     clips = [pictures.images(episode) for episode in episodes]
     frames = grid(clips, [episode.success for episode in episodes]) if options.grid else clips[0]
-    print(write_video(options.out, frames, 1 / task.control_period))
+    print(write_video(options.out, frames, 1 / task.control_dt))
     return 0
 
 
@@ -180,7 +180,7 @@ def _read(path: Path) -> "tuple[StagedTask, Demonstrations]":
 def _tell(path: Path, demonstrations: "Demonstrations") -> None:
     """A few lines about a dataset."""
     episodes, facts = demonstrations.episodes, demonstrations.facts
-    seconds = sorted(len(episode) * facts["control_period"] for episode in episodes)
+    seconds = sorted(len(episode) * facts["control_dt"] for episode in episodes)
     stages = Counter(int(stage) for episode in episodes for stage in episode.stages)
     total = sum(stages.values())
     parts = (f"{name} {stages[index] / total:.0%}" for index, name in enumerate(facts["stages"]))

@@ -20,7 +20,7 @@ class Evaluate:
     """Training positions, new positions (spatial), distractors on the rack (visual) or behind it (background) for gps;
     random starts for ppo-gail; or all that the task has."""
     trials: int = 100
-    """Trials of each protocol."""
+    """TrialResults of each protocol."""
     seed: int = 0
     """Of the trials' randomness; the policy's own seed is the run's."""
     video: bool = False
@@ -55,7 +55,7 @@ def run(arguments: list[str]) -> None:
         if result.outcomes:
             print(f"{protocol}: {result.outcomes.failure_summary(list(result.stages or ()))}", flush=True)
     if options.video and trained.method == "gps":
-        from visuomotor.evaluation.feature_pictures import draw_feature_pictures
+        from visuomotor.evaluation.feature_point_figures import draw_feature_pictures
 
         draw_feature_pictures(trained)
     print("\n" + markdown_table(results))

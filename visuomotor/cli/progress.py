@@ -13,7 +13,7 @@ _LABELS = {
     "predicted_improvement": "improvement predicted",
     "policy_kl": "KL policy to trajectory",
     "success": "success so far",
-    "success_random": "success from random starts, exploring",
+    "success_random": "success from random starts, noisy_controller",
     "task_return": "task return",
     "imitation_return": "imitation return",
     "auxiliary_error": "error of seen positions (m)",
@@ -24,7 +24,7 @@ _LABELS = {
 _PARTNERS = {  # shown in the same row, after what they are called there
     "kl": ("kl_bound", "bound"),
     "predicted_improvement": ("actual_improvement", "actual"),
-    "task_return": ("human_return", "demonstrations"),
+    "task_return": ("demo_return", "demonstrations"),
     "discriminator_demonstration_accuracy": ("discriminator_policy_accuracy", "policy"),
 }
 _GROUPS = {  # by what their names begin with: one row of shares
@@ -70,7 +70,7 @@ class Progress:
 
         Args:
             phase: what is being done, such as `pose pretraining` or `badmm`.
-            iteration: its number within the phase.
+            iteration: its number check_range the phase.
             numbers: `iterations` (of the phase), `fraction` (of the whole run that is done, 0 to 1), and any other
                 number, which is shown under its own name or what `_LABELS` calls it; `success...` are shares.
         """

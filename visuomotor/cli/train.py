@@ -57,11 +57,11 @@ def run(arguments: list[str]) -> None:
         task, preset, config, folder = _resumed(method, early, rest, presets)
     else:
         task, preset, config, folder = _created(method, early.preset or "laptop", arguments[1:], presets)
-    from visuomotor.runs.ranks import Ranks
+    from visuomotor.runs.distributed import Distributed
 
-    ranks = Ranks()
+    distributed = Distributed()
     new = early.resume is None
-    _train(package, task, preset, config, folder, resume=not new or ranks.restarted, new=new, talks=ranks.first)
+    _train(package, task, preset, config, folder, resume=not new or distributed.restarted, new=new, talks=distributed.first)
 
 
 class _EarlyParser(argparse.ArgumentParser):
@@ -91,22 +91,22 @@ def _created(method: str, preset: str, arguments: list[str], presets: dict[str, 
     )
 
     from visuomotor.runs import Run
-    from visuomotor.runs.config import within
+    from visuomotor.runs.config import check_range
     from visuomotor.runs.devices import choose_device
-    from visuomotor.runs.ranks import Ranks
+    from visuomotor.runs.distributed import Distributed
     from visuomotor.tasks import task_names
 
     # before there is a folder for it
     if options.task not in task_names():
         raise unknown("task", options.task, task_names())
-    within("--seed", options.seed, 0, _LARGEST_SEED)
-    ranks = Ranks()
-    if ranks.count > 1 and options.name is None:
+    check_range("--seed", options.seed, 0, _LARGEST_SEED)
+    distributed = Distributed()
+    if distributed.count > 1 and options.name is None:
         raise VisuomotorError("give a run of several processes a --name: after a restart they find it by that")
 
     def create() -> Path:
         path = options.root / str(options.name)
-        if ranks.restarted and path.is_dir() and _is_of_this_job(Run.open(path), method, options):
+        if distributed.restarted and path.is_dir() and _is_of_this_job(Run.open(path), method, options):
             return path
         return Run.create(
             options.root,
@@ -120,7 +120,7 @@ def _created(method: str, preset: str, arguments: list[str], presets: dict[str, 
             device=str(choose_device(getattr(options.config, "device", "cpu"))),
         ).path
 
-    return options.task, preset, options.config, Run.open(ranks.from_first(create))
+    return options.task, preset, options.config, Run.open(distributed.broadcast_from_main(create))
 
 
 def _is_of_this_job(found: Any, method: str, options: Train[Any]) -> bool:

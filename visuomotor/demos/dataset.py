@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.demos.episode import Demonstrations, Episode
-from visuomotor.demos.facts import FORMAT, check_task, describe, script_command, verify
+from visuomotor.demos.metadata import FORMAT, check_task, describe, script_command, verify
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs.atomic import write_atomically
 from visuomotor.tasks import StagedTask

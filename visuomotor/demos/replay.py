@@ -10,12 +10,12 @@ from visuomotor.camera import Camera
 from visuomotor.demos.episode import Episode
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks import StagedTask, Variation
-from visuomotor.tasks.episodes import Readings, read
+from visuomotor.tasks.env import Observations, read
 
 _WORLDS = 64  # states at a time; more is no faster
 
 
-class Replay:
+class StateReplay:
     """Puts an engine into the states of demonstrations. One is enough for any number of a task's episodes.
 
     Args:
@@ -41,15 +41,15 @@ class Replay:
         shown = episode.variation(self.task).looks if looks is None else looks
         return torch.cat([self._camera.rgb(worlds) for worlds in self._visit(episode, shown)])
 
-    def readings(self, episode: Episode) -> Readings:
+    def readings(self, episode: Episode) -> Observations:
         """What there is to know of every state; rows T + 1."""
         parts = []
         for worlds in self._visit(episode):
             found = read(self.task, self.engine)
-            parts.append([getattr(found, field.name)[worlds] for field in fields(Readings)])
-        return Readings(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+            parts.append([getattr(found, field.name)[worlds] for field in fields(Observations)])
+        return Observations(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
-    def successors(self, episode: Episode) -> Tensor:
+    def next_states(self, episode: Episode) -> Tensor:
         """`(T, state)` float64: where each state's action leads."""
         if episode.actions is None:
             raise VisuomotorError("this episode was recorded without actions; nothing follows from its states")

@@ -78,9 +78,9 @@ class CpuEngine:
     def is_per_world(self, name: str) -> bool:
         return name in self._model_fields
 
-    def step(self, substeps: int = 1) -> None:
+    def step(self, frame_skip: int = 1) -> None:
         before = self._blow_ups()
-        self._batch.step(nstep=substeps, stage=_VELOCITY_STAGE)
+        self._batch.step(nstep=frame_skip, stage=_VELOCITY_STAGE)
         self._diverged = torch.from_numpy(self._blow_ups() > before)
         if self._diverged.any():
             worlds = self._diverged.nonzero()[:, 0]

@@ -44,8 +44,8 @@ class Engine(Protocol):
         """Whether `model_field(name)` has been asked for, so that the worlds may differ in it."""
         ...
 
-    def step(self, substeps: int = 1) -> None:
-        """Advance every world by `substeps` physics steps with the controls held."""
+    def step(self, frame_skip: int = 1) -> None:
+        """Advance every world by `frame_skip` physics steps with the controls held."""
         ...
 
     def forward(self, worlds: Tensor | None = None) -> None:

@@ -17,7 +17,7 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def share_work(task: Callable[[int], object], count: int, threads: int) -> None:
+def parallel_for(task: Callable[[int], object], count: int, threads: int) -> None:
     """Call `task(0) ... task(count - 1)`, each once, from this thread and `threads - 1` others.
 
     Only tasks that release the interpreter lock run at the same time. The first exception is raised here.

@@ -1,4 +1,4 @@
-"""Trials of a trained policy, success rates with intervals, tables."""
+"""TrialResults of a trained policy, success rates with intervals, tables."""
 
 from visuomotor.evaluation.interval import wilson_interval
 from visuomotor.evaluation.outcomes import Outcomes

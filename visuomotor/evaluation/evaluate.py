@@ -1,4 +1,4 @@
-"""Trials of a run's policy on a protocol, whatever method trained it."""
+"""TrialResults of a run's policy on a protocol, whatever method trained it."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,14 +10,14 @@ from visuomotor.errors import unknown
 from visuomotor.evaluation.conditioned_trials import conditioned_trials
 from visuomotor.evaluation.result import Result
 from visuomotor.evaluation.staged_trials import staged_trials
-from visuomotor.evaluation.trials import Trials
+from visuomotor.evaluation.trials import TrialResults
 from visuomotor.algorithms.gps.config import PRESETS as GPS
 from visuomotor.algorithms.ppo_gail.config import PRESETS as PPO_GAIL
 from visuomotor.runs import Run, config_to_dict, git_commit, hardware, learning_settings
 
 _SEED_OFFSET = 1_000_000  # training seeds are small: no trial draws what training drew
 
-_METHODS: dict[str, tuple[Callable[[Run, str, int, torch.Generator, bool], Trials], Mapping[str, Any]]] = {
+_METHODS: dict[str, tuple[Callable[[Run, str, int, torch.Generator, bool], TrialResults], Mapping[str, Any]]] = {
     "gps": (conditioned_trials, GPS),
     "ppo-gail": (staged_trials, PPO_GAIL),
 }

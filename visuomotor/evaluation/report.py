@@ -27,7 +27,7 @@ def write_report(run: Run) -> Path:
     sections = [
         _section("Success", _success(read_results(run.results))),
         _section("Learning", [_picture(curves)] if curves else []),
-        _section("Trials", map(_video, sorted(run.videos.glob("*.mp4")))),
+        _section("TrialResults", map(_video, sorted(run.videos.glob("*.mp4")))),
         _section("Pictures", (_picture(path) for path in sorted(run.figures.glob("*.png")) if path != curves)),
         _section("Command", [f"<pre>{escape(str(run.facts.get('command') or 'unknown'))}</pre>"]),
         _section("Made with", [_table((), _origin(run.facts))]),

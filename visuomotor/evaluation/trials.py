@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from visuomotor.evaluation.film import Film
+from visuomotor.evaluation.film import VideoRecorder
 from visuomotor.evaluation.outcomes import Outcomes
 
 
 @dataclass(frozen=True)
-class Trials:
+class TrialResults:
     """The outcomes of trials, and what else there is to tell of them; see `Result`. film: of the first.
     control_steps: that the policy was trained for; circumstances: of its training, that its config does not tell."""
 
@@ -17,4 +17,4 @@ class Trials:
     mean_return: float | None = None
     control_steps: int | None = None
     circumstances: tuple[str, ...] = ()
-    film: Film | None = None
+    film: VideoRecorder | None = None

@@ -96,7 +96,7 @@ def draw_comparison(path: Path | str, groups: Mapping[str, Sequence[Rows]], name
         panel = replace(panel, title=f"{panel.title} ({legends[name]})")
     figure = Figure(figsize=(6.0, 3.6), dpi=130, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
-    humans = series([rows for histories in groups.values() for rows in histories], "human_return")
+    humans = series([rows for histories in groups.values() for rows in histories], "demo_return")
     if name == "task_return" and not humans.empty:
         axes.axhline(float(humans.values.mean()), color="black", linestyle="--", linewidth=1.0, label="demonstrations")
     _draw_lines(axes, panel, found)

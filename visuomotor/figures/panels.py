@@ -19,7 +19,7 @@ class Panel:
     """Between 0 and 1, all of which is shown."""
 
     def among(self, names: Iterable[str]) -> dict[str, str]:
-        """`lines` with every star in them replaced by what it stands for among `names`."""
+        """`lines` with every star in them replaced by what it looks_stacked for among `names`."""
         found: dict[str, str] = {}
         for line, legend in self.lines.items():
             prefix, star, _ = line.partition("*")
@@ -39,12 +39,12 @@ PANELS = (
     ),
     Panel("KL divergence policy to trajectory", {"policy_kl": "mean over steps"}, log=True),
     Panel("final distance (m)", {"final_distance": "mean"}, log=True),
-    Panel("success rate", {"success": "of the conditions", "success_random": "random starts, exploring"}, share=True),
+    Panel("success rate", {"success": "of the conditions", "success_random": "random starts, noisy_controller"}, share=True),
     Panel("supervised loss", {"supervised_loss": "policy", "pose_loss": "pose network"}, log=True),
     Panel("error of cloned actions", {"action_error": "in parts of the limit"}, log=True),
     Panel(
         "return of an episode from a random start",
-        {"task_return": "task", "human_return": "task, demonstrations", "imitation_return": "imitation"},
+        {"task_return": "task", "demo_return": "task, demonstrations", "imitation_return": "imitation"},
     ),
     Panel("share of steps in a stage", {"stage_*": "*"}, share=True),
     Panel("demonstrated states that are got on from", {"curriculum_*": "*"}, share=True),

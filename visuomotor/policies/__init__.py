@@ -1,10 +1,10 @@
 """Networks that turn images and joint readings into actions."""
 
-from visuomotor.policies.distractors import paste_shapes
+from visuomotor.policies.augmentation import random_shapes
 from visuomotor.policies.pose_network import PoseNetwork
 from visuomotor.policies.spatial_softmax import spatial_softmax
 from visuomotor.policies.state_policy import StatePolicy
-from visuomotor.policies.vision_layers import VisionLayers
+from visuomotor.policies.vision_encoder import VisionEncoder
 from visuomotor.policies.visuomotor_policy import VisuomotorPolicy
 
-__all__ = ["PoseNetwork", "StatePolicy", "VisionLayers", "VisuomotorPolicy", "paste_shapes", "spatial_softmax"]
+__all__ = ["PoseNetwork", "StatePolicy", "VisionEncoder", "VisuomotorPolicy", "random_shapes", "spatial_softmax"]

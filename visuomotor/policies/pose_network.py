@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from visuomotor.policies.vision_layers import FEATURE_POINTS, VisionLayers
+from visuomotor.policies.vision_encoder import FEATURE_POINTS, VisionEncoder
 
 
 class PoseNetwork(nn.Module):
@@ -18,7 +18,7 @@ class PoseNetwork(nn.Module):
 
     def __init__(self, coordinates: int = 9) -> None:
         super().__init__()
-        self.vision = VisionLayers()
+        self.vision = VisionEncoder()
         self.head = nn.Linear(2 * FEATURE_POINTS, coordinates)
         self.register_buffer("center", torch.zeros(coordinates))
         self.register_buffer("scale", torch.ones(()))

@@ -12,7 +12,7 @@ from torch.nn.functional import conv2d
 from torch.nn.grad import conv2d_weight
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.policies.perceptron import perceptron
+from visuomotor.policies.mlp import mlp
 
 _IMAGE_FEATURES, _READING_FEATURES, _HIDDEN = 128, 64, 100
 _STRIDE = 4  # of the first convolution
@@ -21,7 +21,7 @@ _PIECE = 128  # images the convolutions take at a time: what they work on then s
 
 
 @dataclass(frozen=True)
-class Unrolled:
+class SequenceOutput:
     """What a policy makes of a rollout: mean `(T, W, A)` and the state after it `(W, S)`."""
 
     mean: Tensor
@@ -93,13 +93,13 @@ class RecurrentPolicy(nn.Module):
         side = (image_size // _STRIDE - 5) // 2 + 1
         self.conv1 = _Filters(3, 16, 8)
         self.conv2 = _Filters(16, 32, 4)
-        self.image_layer = perceptron((32 * side * side, _IMAGE_FEATURES), math.sqrt(2))
-        self.reading_layer = perceptron((proprioception_size, _READING_FEATURES), math.sqrt(2))
+        self.image_proj = mlp((32 * side * side, _IMAGE_FEATURES), math.sqrt(2))
+        self.proprio_proj = mlp((proprioception_size, _READING_FEATURES), math.sqrt(2))
         joined = _IMAGE_FEATURES + _READING_FEATURES
         self.lstm = nn.LSTM(joined, _HIDDEN) if recurrent else None
-        self.layer = None if recurrent else perceptron((joined, _HIDDEN), math.sqrt(2))
-        self.mean_layer = perceptron((_HIDDEN, action_size), 0.01)
-        self.auxiliary = perceptron((_IMAGE_FEATURES, *auxiliary_hidden, 3 * objects))
+        self.layer = None if recurrent else mlp((joined, _HIDDEN), math.sqrt(2))
+        self.action_mean = mlp((_HIDDEN, action_size), 0.01)
+        self.auxiliary = mlp((_IMAGE_FEATURES, *auxiliary_hidden, 3 * objects))
 
     def initial_state(self, worlds: int) -> Tensor:
         """Zeros `(worlds, S)`: what the LSTM puts out, then what it remembers; S is 0 without recurrence."""
@@ -116,9 +116,9 @@ class RecurrentPolicy(nn.Module):
         flat = images.flatten(0, -4)
         pieces = flat.split(_PIECE) if images.device.type == "cpu" else [flat]
         maps = [self._response_maps(piece) for piece in pieces]
-        return self.image_layer(torch.cat(maps)).relu().unflatten(0, images.shape[:-3])
+        return self.image_proj(torch.cat(maps)).relu().unflatten(0, images.shape[:-3])
 
-    def locate(self, features: Tensor) -> Tensor:
+    def predict_object_positions(self, features: Tensor) -> Tensor:
         """Where the objects are, `(..., K, 3)` m, by the auxiliary head; features: `(..., 128)`."""
         return self.auxiliary(features).unflatten(-1, (self.objects, 3))
 
@@ -132,10 +132,10 @@ class RecurrentPolicy(nn.Module):
             Mean actions `(world, A)` and the state for the next step.
         """
         starts = torch.zeros(1, len(features), dtype=torch.bool, device=features.device)
-        unrolled = self.unroll(features[None], proprioception[None], state, starts)
-        return unrolled.mean[0], unrolled.state
+        sequence = self.forward_sequence(features[None], proprioception[None], state, starts)
+        return sequence.mean[0], sequence.state
 
-    def unroll(self, features: Tensor, proprioception: Tensor, state: Tensor, starts: Tensor) -> Unrolled:
+    def forward_sequence(self, features: Tensor, proprioception: Tensor, state: Tensor, starts: Tensor) -> SequenceOutput:
         """Every step of stored rollouts, with gradients through time.
 
         Args:
@@ -144,7 +144,7 @@ class RecurrentPolicy(nn.Module):
             starts: `(T, W)` bool, true where a step is the first of an episode: the state is zeroed before it.
         """
         hidden, state = self._recur(self._joined(features, proprioception), state, starts)
-        return Unrolled(self.mean_layer(hidden), state)
+        return SequenceOutput(self.action_mean(hidden), state)
 
     @property
     def device(self) -> torch.device:
@@ -154,7 +154,7 @@ class RecurrentPolicy(nn.Module):
     @property
     def vision(self) -> list[nn.Parameter]:
         """The parameters of `see`."""
-        return [p for layer in (self.conv1, self.conv2, self.image_layer) for p in layer.parameters()]
+        return [p for layer in (self.conv1, self.conv2, self.image_proj) for p in layer.parameters()]
 
     def _response_maps(self, images: Tensor) -> Tensor:
         """What the convolutions make of a piece of the batch, `(batch, 32 * side * side)`."""
@@ -169,7 +169,7 @@ class RecurrentPolicy(nn.Module):
             )
         if not proprioception.isfinite().all():
             raise VisuomotorError("joint readings are not finite: reset worlds whose physics diverged before they act")
-        return torch.cat([image_features, self.reading_layer(proprioception).tanh()], dim=-1)
+        return torch.cat([image_features, self.proprio_proj(proprioception).tanh()], dim=-1)
 
     def _recur(self, joined: Tensor, state: Tensor, starts: Tensor) -> tuple[Tensor, Tensor]:
         """Features `(T, W, 192)` to what the recurrent layer puts out `(T, W, 100)`, and the last state."""

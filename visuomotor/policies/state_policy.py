@@ -1,9 +1,9 @@
-"""A small network on the full state: it stands in for the visuomotor policy while trajectories are trained first."""
+"""A small network on the full state: it looks_stacked in for the visuomotor policy while trajectories are trained first."""
 
 import torch
 from torch import Tensor, nn
 
-from visuomotor.policies.visuomotor_policy import motor_layers
+from visuomotor.policies.visuomotor_policy import control_head
 
 
 class StatePolicy(nn.Module):
@@ -16,7 +16,7 @@ class StatePolicy(nn.Module):
 
     def __init__(self, state_size: int, action_size: int) -> None:
         super().__init__()
-        self.motor = motor_layers(state_size, action_size)
+        self.motor = control_head(state_size, action_size)
         self.register_buffer("state_mean", torch.zeros(state_size))
         self.register_buffer("state_scale", torch.ones(state_size))
         self.register_buffer("action_scale", torch.ones(action_size))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.policies.vision_layers import FEATURE_POINTS, VisionLayers
+from visuomotor.policies.vision_encoder import FEATURE_POINTS, VisionEncoder
 
 _HIDDEN = 40
 
@@ -23,8 +23,8 @@ class VisuomotorPolicy(nn.Module):
 
     def __init__(self, proprioception_size: int, action_size: int) -> None:
         super().__init__()
-        self.vision = VisionLayers()
-        self.motor = motor_layers(2 * FEATURE_POINTS + proprioception_size, action_size)
+        self.vision = VisionEncoder()
+        self.motor = control_head(2 * FEATURE_POINTS + proprioception_size, action_size)
         self.register_buffer("proprioception_mean", torch.zeros(proprioception_size))
         self.register_buffer("proprioception_scale", torch.ones(proprioception_size))
         self.register_buffer("action_scale", torch.ones(action_size))
@@ -32,9 +32,9 @@ class VisuomotorPolicy(nn.Module):
 
     def forward(self, images: Tensor, proprioception: Tensor) -> Tensor:
         """Mean actions `(batch, action)` for images `(batch, height, width, rgb)` uint8 and readings `(batch, P)`."""
-        return self.from_points(self.vision(images), proprioception)
+        return self.act_from_feature_points(self.vision(images), proprioception)
 
-    def from_points(self, points: Tensor, proprioception: Tensor) -> Tensor:
+    def act_from_feature_points(self, points: Tensor, proprioception: Tensor) -> Tensor:
         """Mean actions when the feature points `(batch, 64)` are known already."""
         if proprioception.shape[-1] != len(self.proprioception_mean):
             raise VisuomotorError(
@@ -44,7 +44,7 @@ class VisuomotorPolicy(nn.Module):
         return self.motor(torch.cat([points, readings], dim=-1)) * self.action_scale
 
 
-def motor_layers(inputs: int, actions: int) -> nn.Sequential:
+def control_head(inputs: int, actions: int) -> nn.Sequential:
     """Two rectified layers of 40 and a linear one."""
     return nn.Sequential(
         nn.Linear(inputs, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, actions)

@@ -7,9 +7,8 @@ import mujoco
 import torch
 from torch import Tensor
 
-from visuomotor.robots.collision import HELD, ROBOT
-from visuomotor.robots.jaco_facts import CONTACT
-from visuomotor.robots.shapes import Color, box
+from visuomotor.robots.collision import HELD, ROBOT, STIFF_CONTACT
+from visuomotor.robots.geoms import Color, box
 
 HALF: Final = 0.025  # m, half edge
 MASS: Final = 0.08  # kg
@@ -27,14 +26,19 @@ class Block:
     """Free joint: x, y, z (m) of the centre, then a quaternion wxyz."""
     geom: str
 
+    @classmethod
+    def named(cls, name: str) -> "Block":
+        """A block whose body, free joint and geom have one name."""
+        return cls(body=name, joint=name, geom=name)
+
 
 def add_block(spec: mujoco.MjSpec, name: str, color: Color) -> Block:
     """Add a cube of 5 cm and 80 g on the table's centre; change it per world with `block_fields`."""
     body = spec.worldbody.add_body(name=name, pos=(0, 0, HALF))
     body.add_freejoint(name=name)
     half, friction = (HALF, HALF, HALF), (FRICTION, 0.005, 0.0001)
-    box(body, name, (0, 0, 0), half, color, _AS_BLOCK, mass=MASS, friction=friction, **CONTACT)
-    return Block(body=name, joint=name, geom=name)
+    box(body, name, (0, 0, 0), half, color, _AS_BLOCK, mass=MASS, friction=friction, **STIFF_CONTACT)
+    return Block.named(name)
 
 
 def block_fields(half: Tensor, mass: Tensor) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 import mujoco
 
 from visuomotor.props.rack import BAR_HALF_LENGTH, HEIGHT, Rack
-from visuomotor.robots.shapes import box, cylinder, ellipsoid
+from visuomotor.robots.geoms import box, cylinder, ellipsoid
 
 
 def add_clothes(spec: mujoco.MjSpec, rack: Rack) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import mujoco
 import numpy as np
 
 from visuomotor.robots.collision import AS_HELD, NOTHING
-from visuomotor.robots.shapes import capsule
+from visuomotor.robots.geoms import capsule
 
 WIRE: Final = 0.0035  # m, radius
 HOOK_INNER_RADIUS: Final = 0.028  # m: an 8 mm bar has 20 mm of play

@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 
 from visuomotor.robots.collision import AS_TARGET, NOTHING
-from visuomotor.robots.shapes import box, capsule, cylinder
+from visuomotor.robots.geoms import box, capsule, cylinder
 
 BAR_RADIUS: Final = 0.008  # m
 BAR_HALF_LENGTH: Final = 0.12  # m, from the centre to each pole

@@ -1,4 +1,4 @@
-"""A table with a camera, light on it, and what is behind: the stage for blocks and a Jaco at `jaco.MOUNT`."""
+"""A table with a camera, lights and a background: where robots handle blocks."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,10 +6,8 @@ from typing import Final
 import mujoco
 import numpy as np
 
-from visuomotor.robots.collision import AS_TARGET, NOTHING
-from visuomotor.robots.jaco import MOUNT
-from visuomotor.robots.jaco_facts import CONTACT
-from visuomotor.robots.shapes import box, cylinder
+from visuomotor.robots.collision import AS_TARGET, NOTHING, STIFF_CONTACT
+from visuomotor.robots.geoms import box, cylinder
 
 TIMESTEP: Final = 0.005  # s
 HALF: Final = 0.3  # m, half edge of the table top, whose surface is z = 0
@@ -35,12 +33,11 @@ class Table:
     top: str
     """Geom: the table top."""
     background: tuple[str, ...]
-    """Geoms: floor, wall and stands, which nothing touches."""
-    lights: tuple[str, ...]
+    """Geoms: floor, wall and looks_stacked, which nothing touches."""
     camera: str
 
 
-def set_physics(spec: mujoco.MjSpec) -> None:
+def _set_options(spec: mujoco.MjSpec) -> None:
     """5 ms steps, and friction that holds: elliptic cones, ten times as stiff along a contact as across (impratio)."""
     option = spec.option
     option.timestep = TIMESTEP
@@ -50,11 +47,18 @@ def set_physics(spec: mujoco.MjSpec) -> None:
     option.impratio = 10
 
 
-def add_table(spec: mujoco.MjSpec) -> Table:
-    """Add a table 60 x 60 cm around the origin, a room, lights "lamp" and "window" and the camera "front"."""
+def add_table(spec: mujoco.MjSpec, stand: tuple[float, float, float]) -> Table:
+    """Add a table 60 x 60 cm around the origin, a room, lights "lamp" and "window" and the camera "front".
+
+    Sets the options that contacts need.
+
+    Args:
+        stand: m, where the robot's base is: a column looks_stacked under it.
+    """
+    _set_options(spec)
     world = spec.worldbody
-    box(world, "table", (0, 0, -0.02), (HALF, HALF, 0.02), _TOP, AS_TARGET, friction=_FRICTION, **CONTACT)
-    cylinder(world, "arm_stand", (*MOUNT[:2], _FLOOR_HEIGHT), MOUNT, 0.07, _STAND)
+    box(world, "table", (0, 0, -0.02), (HALF, HALF, 0.02), _TOP, AS_TARGET, friction=_FRICTION, **STIFF_CONTACT)
+    cylinder(world, "arm_stand", (*stand[:2], _FLOOR_HEIGHT), stand, 0.07, _STAND)
     world.add_geom(
         name="floor",
         type=mujoco.mjtGeom.mjGEOM_PLANE,
@@ -81,7 +85,7 @@ def add_table(spec: mujoco.MjSpec) -> Table:
         diffuse=(0.3, 0.3, 0.3),
     )
     _add_camera(spec)
-    return Table(top="table", background=("floor", "wall", "arm_stand"), lights=("lamp", "window"), camera="front")
+    return Table(top="table", background=("floor", "wall", "arm_stand"), camera="front")
 
 
 def _add_camera(spec: mujoco.MjSpec) -> None:

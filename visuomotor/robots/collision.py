@@ -16,3 +16,6 @@ NOTHING: Final = {"contype": 0, "conaffinity": 0}
 AS_ROBOT: Final = {"contype": ROBOT, "conaffinity": 0}
 AS_TARGET: Final = {"contype": TARGET, "conaffinity": ROBOT | HELD}
 AS_HELD: Final = {"contype": HELD, "conaffinity": 0}
+
+STIFF_CONTACT: Final = {"solref": (0.01, 1.0), "solimp": (0.99, 0.999, 0.001, 0.5, 2.0)}
+"""Nearly rigid contacts: those of dm_control's Jaco."""

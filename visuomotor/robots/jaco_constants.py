@@ -1,7 +1,7 @@
 """The Kinova Jaco's published numbers (j2n6s300, six joints and three fingers), SI units.
 
 Kinematics and limits are those of Kinova's URDF, masses, friction and motor limits those of dm_control's model of the
-same arm. Every joint turns about its own z axis; the arm stands upright with joints 2 and 3 at 180 degrees.
+same arm. Every joint turns about its own z axis; the arm looks_stacked upright with joints 2 and 3 at 180 degrees.
 """
 
 import math
@@ -74,5 +74,3 @@ FINGER_GAIN: Final = 10.0  # N m s/rad
 # as both it keeps still, and the motors of the real hand do not give way either.
 FINGER_FORCES: Final = (2.0, 1.0, 1.0)
 FINGER_SPEED: Final = 1.0  # rad/s: from open to closed in 1.4 s, as the servo lags by 8%
-
-CONTACT: Final = {"solref": (0.01, 1.0), "solimp": (0.99, 0.999, 0.001, 0.5, 2.0)}  # dm_control's: nearly rigid

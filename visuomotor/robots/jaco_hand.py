@@ -6,53 +6,48 @@ from typing import Any, Final
 import mujoco
 import numpy as np
 
-from visuomotor.robots import jaco_facts as facts
-from visuomotor.robots.collision import AS_ROBOT
-from visuomotor.robots.shapes import Color, capsule, cylinder
+from visuomotor.robots import jaco_constants as constants
+from visuomotor.robots.collision import AS_ROBOT, STIFF_CONTACT
+from visuomotor.robots.geoms import Color, capsule, cylinder
 
 PINCH: Final = "jaco_pinch"
 
 _YAWS = (math.pi / 2, -math.pi / 2, -math.pi / 2)  # rad about z: the way each finger opens
-_BEND = 0.15  # rad, of the finger's second link: flat on the sides of a 5 cm block to within 4 degrees
+_BEND = 0.15  # rad, of the finger's second link: flat on the sides of a 5 cm block to check_range 4 degrees
 _TIP_LENGTH = 0.045  # m
 _RADII = (0.0095, 0.0085)
-_PINCH_OFFSET = (facts.FINGER_OFFSETS[0][1] + facts.FINGER_OFFSETS[1][1]) / 2  # m along y: midway between the fingers
+_PINCH_OFFSET = (constants.FINGER_OFFSETS[0][1] + constants.FINGER_OFFSETS[1][1]) / 2  # m along y: midway between the fingers
 # Contacts slide at the larger friction of the two: less than any block's, so that the block decides.
-_GRIP = {"friction": (0.6, 0.005, 0.0001), **facts.CONTACT}
-
-
-def finger_geoms() -> tuple[str, ...]:
-    """Both links of every finger."""
-    return tuple(f"jaco_finger_{index}_{part}" for index in (1, 2, 3) for part in ("base", "tip"))
+_GRIP = {"friction": (0.6, 0.005, 0.0001), **STIFF_CONTACT}
 
 
 def add_hand(hand: Any, shell: Color, ring: Color) -> list[Any]:
     """Give body `hand` its palm, fingers and pinch site; returns the finger bodies."""
     cylinder(hand, "jaco_wrist_3", (0, 0, 0.028), (0, 0, -0.065), 0.033, ring, AS_ROBOT)
     top, palm = (0, 0.002, -0.065), (0, 0.002, -0.112)
-    cylinder(hand, "jaco_palm", top, palm, 0.042, shell, AS_ROBOT, mass=facts.ARM_JOINTS[-1].mass, **facts.CONTACT)
-    pinch = (0, _PINCH_OFFSET, facts.PINCH_HEIGHT)
-    hand.add_site(name=PINCH, pos=pinch, quat=facts.TOOL_QUAT, size=[0.004, 0, 0], group=4)
+    cylinder(hand, "jaco_palm", top, palm, 0.042, shell, AS_ROBOT, mass=constants.ARM_JOINTS[-1].mass, **STIFF_CONTACT)
+    pinch = (0, _PINCH_OFFSET, constants.PINCH_HEIGHT)
+    hand.add_site(name=PINCH, pos=pinch, quat=constants.TOOL_QUAT, size=[0.004, 0, 0], group=4)
     return [
         _add_finger(hand, f"jaco_finger_{index + 1}", offset, yaw, shell, ring)
-        for index, (offset, yaw) in enumerate(zip(facts.FINGER_OFFSETS, _YAWS, strict=True))
+        for index, (offset, yaw) in enumerate(zip(constants.FINGER_OFFSETS, _YAWS, strict=True))
     ]
 
 
-def _add_finger(hand: Any, name: str, offset: facts.Vector, yaw: float, shell: Color, ring: Color) -> Any:
+def _add_finger(hand: Any, name: str, offset: constants.Vector, yaw: float, shell: Color, ring: Color) -> Any:
     body = hand.add_body(name=name, pos=offset, quat=_finger_quat(yaw), gravcomp=1)
     body.add_joint(
         name=name,
         axis=(0, 0, 1),
         limited=True,
-        range=facts.FINGER_LIMITS,
-        damping=[facts.FINGER_DAMPING, 0, 0],
-        armature=facts.FINGER_ARMATURE,
-        frictionloss=facts.FINGER_FRICTION,
+        range=constants.FINGER_LIMITS,
+        damping=[constants.FINGER_DAMPING, 0, 0],
+        armature=constants.FINGER_ARMATURE,
+        frictionloss=constants.FINGER_FRICTION,
     )
-    knuckle = np.array(facts.KNUCKLE)
+    knuckle = np.array(constants.KNUCKLE)
     tip = knuckle + _TIP_LENGTH * np.array([math.cos(_BEND), math.sin(_BEND), 0.0])
-    base_mass, tip_mass = facts.FINGER_MASSES
+    base_mass, tip_mass = constants.FINGER_MASSES
     capsule(body, f"{name}_base", (0, 0, 0), knuckle, _RADII[0], shell, AS_ROBOT, mass=base_mass, **_GRIP)
     capsule(body, f"{name}_tip", knuckle, tip, _RADII[1], ring, AS_ROBOT, mass=tip_mass, **_GRIP)
     return body
@@ -62,7 +57,7 @@ def _finger_quat(yaw: float) -> np.ndarray:
     """Finger frame in the hand's: x along the finger, which leans outwards by the tilt; z so that +q closes."""
     outwards = np.array([math.cos(yaw), math.sin(yaw), 0.0])
     down = np.array([0.0, 0.0, -1.0])
-    x = math.sin(facts.FINGER_TILT) * outwards + math.cos(facts.FINGER_TILT) * down
+    x = math.sin(constants.FINGER_TILT) * outwards + math.cos(constants.FINGER_TILT) * down
     z = np.cross(down, -outwards)
     quat = np.empty(4)
     mujoco.mju_mat2Quat(quat, np.column_stack([x, np.cross(z, x), z]).ravel())

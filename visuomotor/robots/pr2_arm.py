@@ -4,21 +4,21 @@ from typing import Any
 
 import mujoco
 
-from visuomotor.robots import pr2_facts as facts
+from visuomotor.robots import pr2_constants as constants
 from visuomotor.robots.collision import AS_ROBOT, AS_TARGET, NOTHING
-from visuomotor.robots.shapes import Color, box, capsule, cylinder
+from visuomotor.robots.geoms import Color, box, capsule, cylinder
 
 _FINGER_ARMATURE = 0.2  # kg: the gripper's screw drive
 _FINGER_DAMPING = 5.0  # N s/m
 
 
-def add_arm(torso: Any, side: facts.Side, armature: float, least_damping: float, shell: Color, dark: Color) -> None:
-    """Hang an arm on `torso`. Joint damping is the URDF's or `least_damping` (N m s/rad), whichever is more.
+def add_arm(torso: Any, side: constants.Side, armature: float, min_damping: float, shell: Color, dark: Color) -> None:
+    """Hang an arm on `torso`. Joint damping is the URDF's or `min_damping` (N m s/rad), whichever is more.
 
     All bodies are weightless (gravcomp 1), as springs balance the real arm.
     """
     parent = torso
-    for joint in facts.ARM_JOINTS:
+    for joint in constants.ARM_JOINTS:
         x, y, z = joint.offset
         for link in joint.links:
             first = link is joint.links[0]
@@ -38,20 +38,20 @@ def add_arm(torso: Any, side: facts.Side, armature: float, least_damping: float,
                     axis=joint.axis,
                     limited=limits is not None,
                     range=limits or (0, 0),
-                    damping=[max(joint.damping, least_damping), 0, 0],
+                    damping=[max(joint.damping, min_damping), 0, 0],
                     armature=armature,
                 )
-            _add_shell(parent, side, link.name, shell, dark)
+            _add_geoms(parent, side, link.name, shell, dark)
     _add_gripper(parent, side, shell, dark)
 
 
-def _center_of_mass(link: facts.Link, side: facts.Side) -> facts.Vector:
+def _center_of_mass(link: constants.Link, side: constants.Side) -> constants.Vector:
     """The URDF gives one centre of mass for both sides, but for the upper arm, which it mirrors."""
     x, y, z = link.centre_of_mass
     return (x, -y, z) if side == "l" and link.name == "upper_arm_link" else (x, y, z)
 
 
-def _add_shell(body: Any, side: facts.Side, link: str, shell: Color, dark: Color) -> None:
+def _add_geoms(body: Any, side: constants.Side, link: str, shell: Color, dark: Color) -> None:
     # The left hand carries the target and counts as a part of it; see `collision`.
     touch = AS_ROBOT if side == "r" else AS_TARGET
     match link:
@@ -73,12 +73,12 @@ def _add_shell(body: Any, side: facts.Side, link: str, shell: Color, dark: Color
             pass
 
 
-def _add_gripper(palm: Any, side: facts.Side, shell: Color, dark: Color) -> None:
-    x, y, z = facts.FINGER_OFFSET
+def _add_gripper(palm: Any, side: constants.Side, shell: Color, dark: Color) -> None:
+    x, y, z = constants.FINGER_OFFSET
     touch = AS_ROBOT if side == "r" else NOTHING  # the left fingers hold the target
     for finger, sign in (("l", 1), ("r", -1)):
         name = f"{side}_gripper_{finger}_finger"
-        mass = facts.FINGER_MASS[finger]
+        mass = constants.FINGER_MASS[finger]
         body = palm.add_body(
             name=f"{name}_link",
             pos=(x, sign * y, z),
@@ -93,11 +93,11 @@ def _add_gripper(palm: Any, side: facts.Side, shell: Color, dark: Color) -> None
             type=mujoco.mjtJoint.mjJNT_SLIDE,
             axis=(0, sign, 0),
             limited=True,
-            range=(0, facts.GAP / 2),
+            range=(0, constants.GAP / 2),
             armature=_FINGER_ARMATURE,
             damping=[_FINGER_DAMPING, 0, 0],
         )
         # At zero the two pads touch in the palm's middle plane.
         box(body, name, (0.04, -sign * 0.001, 0), (0.045, 0.009, 0.012), shell)
         box(body, f"{name}_pad", (0.1, -sign * 0.004, 0), (0.02, 0.006, 0.012), dark, touch)
-    palm.add_body(name=f"{side}_gripper_tool_frame", pos=facts.TOOL_OFFSET)
+    palm.add_body(name=f"{side}_gripper_tool_frame", pos=constants.TOOL_OFFSET)

@@ -7,11 +7,11 @@ import mujoco
 import numpy as np
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.robots import pr2_facts as facts
-from visuomotor.robots.shapes import Color, box, cylinder
+from visuomotor.robots import pr2_constants as constants
+from visuomotor.robots.geoms import Color, box, cylinder
 
 CAMERA = "head"
-_KINECT_FROM_TILT = np.add(facts.HEAD_PLATE_OFFSET, facts.KINECT_OFFSET)
+_KINECT_FROM_TILT = np.add(constants.HEAD_PLATE_OFFSET, constants.KINECT_OFFSET)
 
 
 def add_head(torso: Any, torso_position: np.ndarray, target: np.ndarray, fovy: float, shell: Color, dark: Color):
@@ -21,10 +21,10 @@ def add_head(torso: Any, torso_position: np.ndarray, target: np.ndarray, fovy: f
         VisuomotorError: the target lies outside what the neck can look at.
     """
     pan, tilt = look_at(np.asarray(target, float) - torso_position)
-    neck = torso.add_body(name="head_pan_link", pos=facts.HEAD_PAN_OFFSET, quat=_turn(facts.Z, pan))
+    neck = torso.add_body(name="head_pan_link", pos=constants.HEAD_PAN_OFFSET, quat=_turn(constants.Z, pan))
     cylinder(neck, "neck", (0, 0, -0.24), (0, 0, -0.06), 0.065, dark)
     cylinder(neck, "head_turntable", (0, 0, -0.08), (0, 0, -0.015), 0.115, shell)
-    head = neck.add_body(name="head_tilt_link", pos=facts.HEAD_TILT_OFFSET, quat=_turn(facts.Y, tilt))
+    head = neck.add_body(name="head_tilt_link", pos=constants.HEAD_TILT_OFFSET, quat=_turn(constants.Y, tilt))
     # The shell stays low and short in front: the camera, 9 cm above the plate and 14 cm behind, looks over it.
     box(head, "head_shell", (-0.05, 0, 0.02), (0.085, 0.13, 0.045), shell)
     box(head, "head_face", (0.038, 0, 0.022), (0.006, 0.105, 0.027), dark)
@@ -37,13 +37,13 @@ def add_head(torso: Any, torso_position: np.ndarray, target: np.ndarray, fovy: f
 
 def look_at(target: np.ndarray) -> tuple[float, float]:
     """Pan and tilt (rad) that put `target` (m, from torso_lift_link) on the camera's axis."""
-    x, y, z = np.asarray(target) - facts.HEAD_PAN_OFFSET
+    x, y, z = np.asarray(target) - constants.HEAD_PAN_OFFSET
     pan = math.atan2(y, x)
-    forward, up = math.hypot(x, y) - facts.HEAD_TILT_OFFSET[0], z - facts.HEAD_TILT_OFFSET[2]
+    forward, up = math.hypot(x, y) - constants.HEAD_TILT_OFFSET[0], z - constants.HEAD_TILT_OFFSET[2]
     # The view line passes the tilt axis at the camera's height above it.
     distance, height = math.hypot(forward, up), _KINECT_FROM_TILT[2]
     tilt = math.asin(min(1.0, height / max(distance, 1e-9))) - math.atan2(up, forward)
-    for angle, (low, high), name in ((pan, facts.HEAD_PAN_LIMITS, "pan"), (tilt, facts.HEAD_TILT_LIMITS, "tilt")):
+    for angle, (low, high), name in ((pan, constants.HEAD_PAN_LIMITS, "pan"), (tilt, constants.HEAD_TILT_LIMITS, "tilt")):
         if not low <= angle <= high or distance <= height:
             raise VisuomotorError(
                 f"the PR2's head cannot look at {np.round(target, 3).tolist()} m from its torso: {name} would be "
@@ -52,7 +52,7 @@ def look_at(target: np.ndarray) -> tuple[float, float]:
     return pan, tilt
 
 
-def _turn(axis: facts.Vector, angle: float) -> np.ndarray:
+def _turn(axis: constants.Vector, angle: float) -> np.ndarray:
     quat = np.empty(4)
     mujoco.mju_axisAngle2Quat(quat, np.array(axis), angle)
     return quat

@@ -38,8 +38,9 @@ class Robot:
     """Site: where the gripper holds things; +z points out of the gripper, +x along the fingers' way of closing."""
     home: tuple[float, ...]
     """Positions of `joints`, then of `gripper`, at which episodes start."""
-    gripper_closes: float = 1.0
-    """Sign of the gripper's actions that close it."""
+    gripper_travel: float = 0.0
+    """From open (`home`) to closed, rad or m; negative where the gripper's joints turn that way. Experts close the
+    gripper by actions of this sign."""
     geoms: tuple[str, ...] = ()
     """All that is seen of the robot; domain randomization varies their shade."""
     hold_gains: tuple[tuple[float, ...], tuple[float, ...]] | None = None
@@ -56,7 +57,7 @@ class Robot:
         gripper: Sequence[str] = (),
         max_speed: float | Sequence[float] | None = None,
         home: Sequence[float] | None = None,
-        gripper_closes: float = 1.0,
+        gripper_travel: float | None = None,
     ) -> "Robot":
         """The robot in an MJCF file (or a spec), which may also hold the scene around it.
 
@@ -69,7 +70,8 @@ class Robot:
                 velocity actuators have it in their ctrlrange by default.
             home: positions of joints and gripper at which episodes start; by default the model's keyframe "home", else
                 its first keyframe, else its zero pose.
-            gripper_closes: sign of the gripper's actions that close it.
+            gripper_travel: from open (at home) to closed, rad or m; by default to the far end of the first gripper
+                joint's range.
 
         Raises:
             VisuomotorError: the file is missing or broken; a name is not in it; a joint has no actuator; the actuators
@@ -88,6 +90,9 @@ class Robot:
                 raise VisuomotorError(f"joint {joint!r} has no actuator; add one to the model, or leave the joint out")
         found = tuple(actuator for actuator in actuators if actuator is not None)
         control = _one_control(model, found)
+        start = _home(model, (*joints, *gripper)) if home is None else tuple(map(float, home))
+        if gripper_travel is None:
+            gripper_travel = _far_end(model, gripper[0], start[len(joints)]) if gripper else 0.0
         return cls(
             joints=tuple(joints),
             gripper=tuple(gripper),
@@ -95,8 +100,8 @@ class Robot:
             control=control,
             action_limits=_action_limits(model, found, control, max_speed),
             end_effector=end_effector,
-            home=_home(model, (*joints, *gripper)) if home is None else tuple(map(float, home)),
-            gripper_closes=gripper_closes,
+            home=start,
+            gripper_travel=gripper_travel,
             geoms=geoms_below(model, model.joint(joints[0]).bodyid[0]),
         )
 
@@ -141,6 +146,7 @@ class BoundRobot:
         self.action_limits = torch.tensor(robot.action_limits, dtype=torch.float64)
         self.home = torch.tensor(robot.home, dtype=torch.float64)
         self.arm_size = len(robot.joints)
+        self.gripper_travel = robot.gripper_travel
         site = model.site(robot.end_effector)
         self.end_effector_id = int(site.id)
         self._hinges = torch.tensor([int(joint.type[0]) == mujoco.mjtJoint.mjJNT_HINGE for joint in joints])
@@ -232,3 +238,9 @@ def _home(model: mujoco.MjModel, joints: Sequence[str]) -> tuple[float, ...]:
     keys = [str(model.key(index).name) for index in range(model.nkey)]
     qpos = model.key_qpos[keys.index("home") if "home" in keys else 0] if keys else model.qpos0
     return tuple(float(qpos[int(model.joint(name).qposadr[0])]) for name in joints)
+
+
+def _far_end(model: mujoco.MjModel, joint: str, at: float) -> float:
+    """The way to the end of a joint's range that is farther from `at`."""
+    low, high = (float(end) for end in model.joint(joint).range)
+    return high - at if high - at > at - low else low - at

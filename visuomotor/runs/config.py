@@ -60,7 +60,7 @@ def learning_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def within(name: str, value: float, low: float, high: float) -> None:
+def check_range(name: str, value: float, low: float, high: float) -> None:
     """For a config's `__post_init__`: raise a VisuomotorError where a setting is out of its range, or not a number."""
     if not low <= value <= high:
         raise VisuomotorError(f"{name} must be between {low} and {high}, not {value}")

@@ -58,11 +58,11 @@ class Cost:
 
         value, slope, curvature = vmap(one)(flat_states, flat_actions, progress)
         z0 = torch.cat([flat_states, flat_actions], dim=-1)
-        bent = (curvature @ z0[..., None])[..., 0]
-        constant = value - (slope * z0).sum(-1) + 0.5 * (bent * z0).sum(-1)
+        hess_z = (curvature @ z0[..., None])[..., 0]
+        constant = value - (slope * z0).sum(-1) + 0.5 * (hess_z * z0).sum(-1)
         leading = states.shape[:-1]
         return Expansion(
-            curvature.view(*leading, *curvature.shape[1:]), (slope - bent).view(*leading, -1), constant.view(leading)
+            curvature.view(*leading, *curvature.shape[1:]), (slope - hess_z).view(*leading, -1), constant.view(leading)
         )
 
 

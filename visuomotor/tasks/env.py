@@ -167,7 +167,7 @@ class VecEnv:
         return Transition(observations, reward, done, diverged)
 
     def reset(self, env_ids: Tensor | None = None, params: ResetParams | None = None) -> None:
-        """Start new episodes.
+        """InitialStates new episodes.
 
         Args:
             env_ids: `(n,)` int, ascending; None for all worlds.

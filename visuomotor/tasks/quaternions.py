@@ -11,6 +11,11 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
     return torch.cat([scalar, vector], dim=-1)
 
 
+def conjugate(quat: Tensor) -> Tensor:
+    """The inverse rotations of unit quaternions `(..., 4)`."""
+    return torch.cat([quat[..., :1], -quat[..., 1:]], dim=-1)
+
+
 def rotate(quat: Tensor, vector: Tensor) -> Tensor:
     """Vectors `(..., 3)` turned by quaternions `(..., 4)`."""
     twice = 2 * torch.linalg.cross(quat[..., 1:], vector)

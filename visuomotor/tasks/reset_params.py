@@ -1,5 +1,6 @@
 """What is drawn when an episode starts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -46,7 +47,7 @@ class ResetParams:
             for name, value in theirs.items():
                 mine[name][env_ids] = value
 
-    def _map(self, change: "Callable[[Tensor], Tensor]") -> "ResetParams":
+    def _map(self, change: Callable[[Tensor], Tensor]) -> "ResetParams":
         return ResetParams(
             *({name: change(value) for name, value in rows.items()} for rows in vars(self).values())
         )

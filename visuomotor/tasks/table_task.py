@@ -1,4 +1,4 @@
-"""What the tasks with blocks on a table share, whatever robot stands there."""
+"""What the tasks with blocks on a table share, whatever robot looks_stacked there."""
 
 from collections.abc import Callable
 from math import pi
@@ -35,27 +35,32 @@ class TableTask(Task):
     """A robot and one or two blocks on a table.
 
     Args:
-        add_robot: stands the robot at the table of a spec.
+        add_robot: looks_stacked the robot at the table of a spec. stand: m, where its base is; a column looks_stacked under it.
         randomization: how far worlds differ.
     """
 
     objects: ClassVar[tuple[str, ...]]
     """Names of the blocks."""
 
-    def __init__(self, add_robot: Callable[[mujoco.MjSpec], Robot], randomization: DomainRandomization | None = None):
+    def __init__(
+        self,
+        add_robot: Callable[[mujoco.MjSpec], Robot],
+        stand: tuple[float, float, float],
+        randomization: DomainRandomization | None = None,
+    ):
         if len(self.objects) > len(_COLORS):
             raise VisuomotorError(
                 f"task {self.name!r} has {len(self.objects)} blocks; a table task takes at most {len(_COLORS)}"
             )
         spec = mujoco.MjSpec()
-        table = add_table(spec)
+        table = add_table(spec, stand)
         robot = add_robot(spec)
         blocks = [add_block(spec, name, color) for name, color in zip(self.objects, _COLORS, strict=False)]
         self.add_sensors(spec)
         super().__init__(spec, robot, table.camera)
-        self._find(blocks, table, randomization)
+        self._search_eta(blocks, table, randomization)
 
-    def _find(self, blocks: list[Block], table: Table, randomization: DomainRandomization | None) -> None:
+    def _search_eta(self, blocks: list[Block], table: Table, randomization: DomainRandomization | None) -> None:
         model = self.model
         self.randomizer = SceneRandomizer(model, self.robot, blocks, table, randomization)
         self._bodies = [model.body(block.body).id for block in blocks]
@@ -147,7 +152,7 @@ class TableTask(Task):
         return engine.model_field("geom_size")[:, self._geoms, 0].float()
 
     def reached(self, engine: Engine, block: int) -> Tensor:
-        """`(n,)` bool: the end effector is within 5 cm of the block's centre."""
+        """`(n,)` bool: the end effector is check_range 5 cm of the block's centre."""
         return self._distance(engine, block) < _REACH_RADIUS
 
     def lifted(self, engine: Engine, block: int) -> Tensor:
@@ -169,7 +174,7 @@ class TableTask(Task):
 
 
 def _separate(fixed: Tensor, drawn: Tensor) -> Tensor:
-    """Positions `(n, 2)` at or near those drawn, within the spawn area and far enough from `fixed`."""
+    """Positions `(n, 2)` at or near those drawn, check_range the spawn area and far enough from `fixed`."""
     gap = drawn - fixed
     distance = gap.norm(dim=-1, keepdim=True).clamp_min(1e-6)
     pushed = fixed + gap / distance * distance.clamp_min(_MIN_SEPARATION)

@@ -1,7 +1,7 @@
 """What every task is: a scene with a robot, how episodes start, what is observed, when it is done."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Final
@@ -21,6 +21,8 @@ from visuomotor.tasks.reset_params import ResetParams
 
 OBSERVATIONS: Final = ("proprioception", "state", "privileged", "object_features", "keypoints", "stage")
 """Groups of observations; each is a method of `Task`."""
+
+_POSE_DATA_NOISE = 0.1  # rad (or m): how far joints are from their start in images for pose regression
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,11 @@ class Task(ABC):
         self.robot.set_joints(engine, everyone, positions + _POSE_DATA_NOISE * noise)
         engine.forward()
 
+    def check_split(self, split: str) -> None:
+        """Raises a VisuomotorError where the task has no such split."""
+        if split not in self.splits:
+            raise unknown(f"split of task {self.name!r}", split, self.splits)
+
     # -- what happens in them
 
     def step(self, engine: Engine, actions: Tensor) -> None:
@@ -197,7 +204,7 @@ class Task(ABC):
         """On `state` and actions in [-1, 1]: what guided policy search minimises. By default `keypoint_cost` of
         `errors`."""
         joints = len(self.robot.qpos)
-        return keypoint_cost(slice(2 * joints, 2 * joints + 3 * self._error_count))
+        return keypoint_cost(slice(2 * joints, 2 * joints + 3 * self.size("errors")))
 
     def pd_gains(self) -> tuple[Tensor, Tensor]:
         """Gains `(A,)` by which actions in [-1, 1] hold a pose: per rad, and per rad/s."""
@@ -221,13 +228,23 @@ class Task(ABC):
         return CpuEngine(self.model, worlds, threads)
 
     def size(self, group: str) -> int:
-        """How many numbers a group of observations has in a world; keypoints count as K."""
+        """How many numbers a group of observations has in a world; of keypoints and errors, how many points."""
         return self._sizes[group]
 
     @cached_property
     def _sizes(self) -> dict[str, int]:
         engine = self.make_engine(1, 1)
         self.reset(engine, torch.arange(1), self.sample_reset(1, torch.Generator().manual_seed(0), randomize=False))
-        return {group: getattr(self, group)(engine)[:1].numel() for group in OBSERVATIONS if group != "keypoints"} | {
-            "keypoints": self.keypoints(engine).shape[1]
-        }
+        return {group: getattr(self, group)(engine).shape[1] for group in (*OBSERVATIONS[:-1], "errors")}
+
+
+def site_velocity(engine: Engine, sites: list[int]) -> Tensor:
+    """`(n, len(sites), 3)` m/s float64, world: linear velocities of sites.
+
+    MuJoCo keeps each body's velocity at the centre of mass of its kinematic tree: v = v_c + w x (p - c).
+    """
+    model = engine.model
+    bodies = model.site_bodyid[sites]
+    turning, moving = engine.field("cvel")[:, bodies].split(3, dim=-1)
+    lever = engine.field("site_xpos")[:, sites] - engine.field("subtree_com")[:, model.body_rootid[bodies]]
+    return moving + torch.linalg.cross(turning, lever)

@@ -28,24 +28,24 @@ def _optimal_gains():
 
 
 class _LinearPolicy:
-    """mean(x, t) = K_t x + k_t, fitted by weighted least squares: the exact optimum of its lesson."""
+    """mean(x, t) = K_t x + k_t, fitted by weighted least squares: the exact optimum of its policy_targets."""
 
     def __init__(self):
-        self.law = torch.zeros(_STEPS, 3, 1, dtype=torch.float64)
+        self.controller = torch.zeros(_STEPS, 3, 1, dtype=torch.float64)
 
-    def teach(self, samples, taught, covariance):
+    def fit(self, samples, targets, covariance):
         states = torch.cat([s.states for s in samples])
         inputs = torch.cat([states, torch.ones_like(states[..., :1])], -1)
-        target = taught.target.view(len(states), _STEPS, 1)
-        weight = taught.precision.view(len(states), _STEPS, 1)
+        target = targets.target.view(len(states), _STEPS, 1)
+        weight = targets.precision.view(len(states), _STEPS, 1)
         for t in range(_STEPS):
             root = weight[:, t].sqrt()
-            self.law[t] = torch.linalg.lstsq(root * inputs[:, t], root * target[:, t]).solution
+            self.controller[t] = torch.linalg.lstsq(root * inputs[:, t], root * target[:, t]).solution
         return 0.0
 
     def mean_actions(self, samples):
         inputs = torch.cat([samples.states, torch.ones_like(samples.states[..., :1])], -1)
-        return (inputs[..., None, :] @ self.law)[..., 0, :]
+        return (inputs[..., None, :] @ self.controller)[..., 0, :]
 
 
 def _sample(controller, starts, generator):
@@ -65,7 +65,7 @@ def _mean_cost(policy, starts):
     """The cost of the policy's mean actions on the noiseless system."""
     state, total = starts, 0.0
     for t in range(_STEPS):
-        action = torch.cat([state, torch.ones_like(state[:, :1])], -1) @ policy.law[t]
+        action = torch.cat([state, torch.ones_like(state[:, :1])], -1) @ policy.controller[t]
         total += 0.5 * (_STATE_COST * state.square().sum() + _ACTION_COST * action.square().sum()).item()
         state = state @ _A.T + action @ _B.T
     return total / len(starts)
@@ -84,7 +84,7 @@ def test_policy_and_trajectories_converge_to_the_known_optimum():
     start = Controller(zeros, zeros[..., 0], 0.3 * torch.ones(_CONDITIONS, _STEPS, 1, 1, dtype=torch.float64))
     policy, state = _LinearPolicy(), initial_state(start, config)
     optimum = _LinearPolicy()
-    optimum.law[:, :2] = -torch.from_numpy(_optimal_gains()).mT
+    optimum.controller[:, :2] = -torch.from_numpy(_optimal_gains()).mT
     best = _mean_cost(optimum, starts)
     before = _mean_cost(policy, starts)
     gaps = []

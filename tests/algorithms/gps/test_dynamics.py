@@ -4,7 +4,7 @@ import torch
 from linear_problems import normal
 
 from visuomotor.algorithms.gps.dynamics import fit_dynamics, fit_prior, transitions
-from visuomotor.algorithms.gps.local_fit import fit_locally
+from visuomotor.algorithms.gps.gaussian_regression import fit_linear_gaussian
 from visuomotor.algorithms.gps.mixture import GaussianMixture
 
 STATES, ACTIONS, STEPS = 6, 2, 30
@@ -90,14 +90,14 @@ def test_a_weak_prior_is_least_squares_and_a_strong_one_is_the_prior():
     prior = prior_on(*trajectories(seed=21, count=100, noise=0.3), clusters=2)
     tuples = transitions(states, actions)
     inputs = STATES + ACTIONS
-    weak = fit_locally(tuples, inputs, prior, strength=1e-9, ridge=1e-12)
+    weak = fit_linear_gaussian(tuples, inputs, prior, strength=1e-9, ridge=1e-12)
     gain, offset = least_squares(states, actions)
     torch.testing.assert_close(weak.gain, gain, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(weak.offset, offset, rtol=1e-4, atol=1e-4)
     # one Gaussian as the prior, so strong that the samples do not count: its own regression
     mean, covariance = torch.zeros(1, inputs + STATES).double(), torch.eye(inputs + STATES).double()[None] + 0.5
     alone = GaussianMixture(torch.ones(1, dtype=torch.float64), mean, covariance)
-    strong = fit_locally(tuples - tuples.mean(0), inputs, alone, strength=1e12, ridge=0.0)
+    strong = fit_linear_gaussian(tuples - tuples.mean(0), inputs, alone, strength=1e12, ridge=0.0)
     expected = torch.linalg.solve(covariance[0, :inputs, :inputs], covariance[0, :inputs, inputs:]).T
     torch.testing.assert_close(strong.gain, expected.expand_as(strong.gain), rtol=1e-6, atol=1e-6)
 
@@ -115,7 +115,7 @@ def test_the_regression_is_the_conditional_of_the_posterior_mode():
     centred = samples[:, 0] - mean
     gap = mean - 0.5
     sigma = (centred.T @ centred + m * prior.covariances[0] + n * m / (n + m) * torch.outer(gap, gap)) / (n + m)
-    fit = fit_locally(samples, 1, prior, strength=m, ridge=0.01)
+    fit = fit_linear_gaussian(samples, 1, prior, strength=m, ridge=0.01)
     slope = sigma[0, 1] / (sigma[0, 0] + 0.01)
     assert torch.isclose(fit.gain[0, 0, 0], slope)
     assert torch.isclose(fit.offset[0, 0], mean[1] - slope * mean[0])

@@ -8,7 +8,7 @@ from torch.distributions import MultivariateNormal
 from torch.distributions import kl_divergence as torch_kl
 
 from visuomotor.algorithms.gps.linear_gaussian import Controller, kl_divergence, marginals, propagate
-from visuomotor.algorithms.gps.lqr import Passes
+from visuomotor.algorithms.gps.lqr import LqrSolver
 
 SAMPLES = 20_000
 
@@ -85,10 +85,10 @@ def test_divergence_is_positive_unless_equal(seed, size):
 @given(seed=st.integers(0, 10_000), states=st.integers(1, 9), actions=st.integers(1, 5), steps=st.integers(1, 7))
 def test_the_search_measures_the_same_divergence(seed, states, actions, steps):
     cost, dynamics, old = random_problem(seed, steps=steps, states=states, actions=actions)
-    passes = Passes(cost, dynamics, torch.ones(3, steps, dtype=torch.float64), old)
-    laws = [passes.backward(n, 0.5) for n in range(3)]
-    new = Controller(*(torch.stack([torch.from_numpy(law[part]) for law in laws]) for part in range(3)))
+    passes = LqrSolver(cost, dynamics, torch.ones(3, steps, dtype=torch.float64), old)
+    controllers = [passes.backward(n, 0.5) for n in range(3)]
+    new = Controller(*(torch.stack([torch.from_numpy(controller[part]) for controller in controllers]) for part in range(3)))
     spread = marginals(new, dynamics)
     exact = kl_divergence(new, old, spread.state_mean, spread.state_covariance).sum(-1)
-    measured = torch.tensor([passes.divergence(n, laws[n]) for n in range(3)], dtype=torch.float64)
+    measured = torch.tensor([passes.divergence(n, controllers[n]) for n in range(3)], dtype=torch.float64)
     torch.testing.assert_close(measured, exact, rtol=1e-9, atol=1e-9)

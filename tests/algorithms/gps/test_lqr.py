@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from linear_problems import normal, plain_backward_pass, random_controller, random_problem
 
 from visuomotor.algorithms.gps.linear_gaussian import Controller, Dynamics, marginals
-from visuomotor.algorithms.gps.lqr import Passes, QuadraticCost, backward_pass
+from visuomotor.algorithms.gps.lqr import LqrSolver, QuadraticCost, backward_pass
 
 
 def weights(seed, conditions=3, steps=6):
@@ -22,11 +22,11 @@ def objective(cost, dynamics, weight, controller):
 
 
 def test_actions_are_those_of_one_quadratic_program_over_the_whole_horizon():
-    # Certainty equivalence: from a known start and without noise, the law's actions are the open-loop optimum.
+    # Certainty equivalence: from a known start and without noise, the controller's actions are the open-loop optimum.
     cost, dynamics, _ = random_problem(seed=1)
     states, actions, steps = 4, 2, 6
-    controller, definite = backward_pass(cost, dynamics, weights(1))
-    assert definite.all()
+    controller, is_pd = backward_pass(cost, dynamics, weights(1))
+    assert is_pd.all()
     for n in range(3):
         # z = A u + b with all actions stacked in u
         by_action = np.zeros((steps, states + actions, steps * actions))
@@ -91,9 +91,9 @@ def test_no_other_controller_has_a_lower_objective(seed):
 def test_agrees_with_the_plain_recursion(seed, states, actions, steps):
     cost, dynamics, _ = random_problem(seed, steps=steps, states=states, actions=actions)
     weight = weights(seed, steps=steps)
-    fast, definite = backward_pass(cost, dynamics, weight)
+    fast, is_pd = backward_pass(cost, dynamics, weight)
     plain = plain_backward_pass(cost, dynamics, weight)
-    assert definite.all()
+    assert is_pd.all()
     for part in ("gain", "offset", "covariance"):
         torch.testing.assert_close(getattr(fast, part), getattr(plain, part), rtol=1e-9, atol=1e-9)
 
@@ -116,7 +116,7 @@ def test_agrees_with_the_plain_recursion_at_full_size():
 def test_holding_on_to_a_controller_is_a_cost_like_any_other():
     cost, dynamics, previous = random_problem(seed=4)
     eta = 0.7
-    passes = Passes(cost, dynamics, weights(4), previous)
+    passes = LqrSolver(cost, dynamics, weights(4), previous)
     # - eta log p(u|x) as a quadratic, from autograd rather than by hand
     state_size = 4
 
@@ -132,20 +132,20 @@ def test_holding_on_to_a_controller_is_a_cost_like_any_other():
             gradient[n, t] += torch.func.grad(pull)(zero, n, t)
     plain = plain_backward_pass(QuadraticCost(hessian, gradient, cost.constant), dynamics, weights(4) + eta)
     for n in range(3):
-        law = passes.backward(n, eta)
-        torch.testing.assert_close(torch.from_numpy(law.gain), plain.gain[n], rtol=1e-9, atol=1e-9)
-        torch.testing.assert_close(torch.from_numpy(law.offset), plain.offset[n], rtol=1e-9, atol=1e-9)
-        torch.testing.assert_close(torch.from_numpy(law.covariance), plain.covariance[n], rtol=1e-9, atol=1e-9)
+        controller = passes.backward(n, eta)
+        torch.testing.assert_close(torch.from_numpy(controller.gain), plain.gain[n], rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(torch.from_numpy(controller.offset), plain.offset[n], rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(torch.from_numpy(controller.covariance), plain.covariance[n], rtol=1e-9, atol=1e-9)
 
 
 def test_indefinite_conditions_are_told_apart():
     cost, dynamics, _ = random_problem(seed=5)
     cost.hessian[1, 3] -= 100 * torch.eye(6, dtype=torch.float64)
-    _, definite = backward_pass(cost, dynamics, weights(5))
-    assert definite.tolist() == [True, False, True]
+    _, is_pd = backward_pass(cost, dynamics, weights(5))
+    assert is_pd.tolist() == [True, False, True]
     cost.hessian[2, 0, 5, 5] = torch.nan
-    _, definite = backward_pass(cost, dynamics, weights(5))
-    assert definite.tolist() == [True, False, False]
+    _, is_pd = backward_pass(cost, dynamics, weights(5))
+    assert is_pd.tolist() == [True, False, False]
 
 
 def test_expected_cost_is_the_mean_over_samples():

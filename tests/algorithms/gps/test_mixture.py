@@ -6,7 +6,7 @@ import torch
 from linear_problems import normal, positive_definite
 from sklearn.mixture import GaussianMixture as Oracle
 
-from visuomotor.algorithms.gps.mixture import GaussianMixture, fit_mixture, maximise
+from visuomotor.algorithms.gps.mixture import GaussianMixture, fit_mixture, m_step
 
 CLUSTERS, SIZE = 3, 5
 
@@ -120,5 +120,5 @@ def test_clusters_without_points_are_dropped():
 
 def test_identical_points_leave_the_floor():
     points = torch.ones(50, SIZE, dtype=torch.float64)
-    fitted = maximise(points - points.mean(0), torch.ones(50, 1, dtype=torch.float64))
+    fitted = m_step(points - points.mean(0), torch.ones(50, 1, dtype=torch.float64))
     torch.testing.assert_close(fitted.covariances[0], 1e-6 * torch.eye(SIZE, dtype=torch.float64))

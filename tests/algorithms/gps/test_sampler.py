@@ -4,8 +4,8 @@ import pytest
 import torch
 from linear_problems import normal, random_controller
 
-from visuomotor.algorithms.gps.sampler import exploring, holding_controller, smooth_noise
-from visuomotor.tasks.rollout import Observation
+from visuomotor.algorithms.gps.exploration import noisy_controller, init_pd_controller, smooth_noise
+from visuomotor.algorithms.gps.rollout import Observation
 
 EPISODES = 4000
 
@@ -41,14 +41,14 @@ def test_noise_comes_from_the_generator():
 
 def test_an_exploring_actor_draws_from_its_controller():
     generator = torch.Generator().manual_seed(5)
-    law = random_controller(generator, 1, 3, 4, 2)
-    many = type(law)(*(part.expand(20_000, *part.shape[1:]) for part in (law.gain, law.offset, law.covariance)))
+    controller = random_controller(generator, 1, 3, 4, 2)
+    many = type(controller)(*(part.expand(20_000, *part.shape[1:]) for part in (controller.gain, controller.offset, controller.covariance)))
     state = normal(generator, 4)
-    actor = exploring(many, normal(generator, 20_000, 3, 2))
+    policy_fn = noisy_controller(many, normal(generator, 20_000, 3, 2))
     for t in range(3):
-        drawn = actor(Observation(t, state.expand(20_000, 4), torch.zeros(20_000, 0), None))
-        gap = drawn - (law.gain[0, t] @ state + law.offset[0, t])
-        spread = law.covariance[0, t]
+        drawn = policy_fn(Observation(t, state.expand(20_000, 4), torch.zeros(20_000, 0), None))
+        gap = drawn - (controller.gain[0, t] @ state + controller.offset[0, t])
+        spread = controller.covariance[0, t]
         assert (gap.mean(0).abs() < 5 * (spread.diagonal() / 20_000).sqrt()).all()
         error = (spread.diagonal()[:, None] * spread.diagonal() + spread.square()).div(20_000).sqrt()
         assert ((gap.T @ gap / 20_000 - spread).abs() < 5 * error).all()
@@ -58,19 +58,19 @@ class _Task:
     steps, action_size = 4, 2
     action_limits = torch.tensor([10.0, 5.0], dtype=torch.float64)
 
-    def holding_gains(self):
+    def pd_gains(self):
         return torch.tensor([3.0, 2.0], dtype=torch.float64), torch.tensor([0.5, 0.25], dtype=torch.float64)
 
 
 def test_holding_is_proportional_and_derivative():
     start = torch.tensor([[0.1, -0.2, 0.0, 0.0, 9.0], [1.0, 2.0, 0.0, 0.0, 9.0]], dtype=torch.float64)
-    law = holding_controller(_Task(), start, noise=0.1)  # pyright: ignore[reportArgumentType]
-    assert law.gain.shape == (2, 4, 2, 5)
-    at_rest = law.mean_action(start[:, None].expand(-1, 4, -1))
+    controller = init_pd_controller(_Task(), start, noise=0.1)  # pyright: ignore[reportArgumentType]
+    assert controller.gain.shape == (2, 4, 2, 5)
+    at_rest = controller.mean_action(start[:, None].expand(-1, 4, -1))
     torch.testing.assert_close(at_rest, torch.zeros_like(at_rest))
     moved = start.clone()
     moved[:, 0] += 0.5
     moved[:, 3] += 2.0
     expected = torch.tensor([-1.5, -0.5], dtype=torch.float64)
-    torch.testing.assert_close(law.mean_action(moved[:, None].expand(-1, 4, -1)), expected.expand(2, 4, 2))
-    torch.testing.assert_close(law.covariance[1, 2], torch.diag(torch.tensor([1.0, 0.25], dtype=torch.float64)))
+    torch.testing.assert_close(controller.mean_action(moved[:, None].expand(-1, 4, -1)), expected.expand(2, 4, 2))
+    torch.testing.assert_close(controller.covariance[1, 2], torch.diag(torch.tensor([1.0, 0.25], dtype=torch.float64)))

@@ -6,7 +6,7 @@ import torch
 
 from visuomotor.cli.bench_gps import bench_gps
 from visuomotor.cli.bench_policy import bench_policy
-from visuomotor.algorithms.gps.linalg import one_thread
+from visuomotor.algorithms.gps.linalg import single_threaded
 
 
 def test_bench_gps():
@@ -32,7 +32,7 @@ def test_one_thread_inside_and_as_before_outside():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        assert one_thread(torch.get_num_threads)() == 1
+        assert single_threaded(torch.get_num_threads)() == 1
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

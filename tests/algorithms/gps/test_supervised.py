@@ -1,4 +1,4 @@
-"""The policy's lesson against the Lagrangian that it comes from, and the pieces around it."""
+"""The policy's policy_targets against the Lagrangian that it comes from, and the pieces around it."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from visuomotor.algorithms.gps.badmm import next_weights
 from visuomotor.algorithms.gps.linear_gaussian import Controller, Marginals
 from visuomotor.algorithms.gps.linearize import linearize
 from visuomotor.algorithms.gps.mixture import fit_mixture
-from visuomotor.algorithms.gps.supervised import FitConfig, Lesson, fit, importance_weights, lesson, policy_covariance
+from visuomotor.algorithms.gps.supervised import FitConfig, PolicyTargets, fit, importance_weights, policy_targets, policy_covariance
 
 _SEEDS = st.integers(0, 2**31 - 1)
 
@@ -34,7 +34,7 @@ def test_the_lesson_has_the_lagrangian_s_gradient(seed):
     states = torch.randn(3, 4, 5, generator=generator, dtype=torch.float64)
     multiplier = torch.randn(3, 4, 2, generator=generator, dtype=torch.float64)
     weight = 0.1 + torch.rand(3, 4, generator=generator, dtype=torch.float64)
-    taught = lesson(controller, states, multiplier, weight, torch.ones(3, 4, dtype=torch.float64))
+    targets = policy_targets(controller, states, multiplier, weight, torch.ones(3, 4, dtype=torch.float64))
     mean = torch.randn(3, 4, 2, generator=generator, dtype=torch.float64, requires_grad=True)
     gap = mean - controller.mean_action(states)
     precision = torch.linalg.inv(controller.covariance)
@@ -42,7 +42,7 @@ def test_the_lesson_has_the_lagrangian_s_gradient(seed):
         multiplier * mean
     ).sum()
     (expected,) = torch.autograd.grad(lagrangian, mean)
-    found = (taught.precision @ (mean.flatten(0, 1) - taught.target)[..., None])[..., 0].view_as(mean)
+    found = (targets.precision @ (mean.flatten(0, 1) - targets.target)[..., None])[..., 0].view_as(mean)
     torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-8)
 
 
@@ -51,8 +51,8 @@ def test_the_paper_s_loss_leaves_the_weights_out():
     controller = _controller(generator)
     states, nothing = torch.zeros(3, 4, 5, dtype=torch.float64), torch.zeros(3, 4, 2, dtype=torch.float64)
     weight, one = torch.full((3, 4), 7.0, dtype=torch.float64), torch.ones(3, 4, dtype=torch.float64)
-    with_weights = lesson(controller, states, nothing, weight, one, weighted=True)
-    without = lesson(controller, states, nothing, weight, one, weighted=False)
+    with_weights = policy_targets(controller, states, nothing, weight, one, weighted=True)
+    without = policy_targets(controller, states, nothing, weight, one, weighted=False)
     torch.testing.assert_close(with_weights.precision, 7 * without.precision)
     torch.testing.assert_close(with_weights.target, without.target)
 
@@ -113,7 +113,7 @@ def test_fit_follows_the_precisions_where_targets_conflict():
     precision[100:] *= 3.0
     layer = torch.nn.Linear(1, 2)
     config = FitConfig(steps=1500, batch=200, learning_rate=0.02, weight_decay=0.0)
-    fit(layer, list(layer.parameters()), [inputs], Lesson(target, precision), config, torch.Generator().manual_seed(0))
+    fit(layer, list(layer.parameters()), [inputs], PolicyTargets(target, precision), config, torch.Generator().manual_seed(0))
     torch.testing.assert_close(layer(inputs[:1]).detach(), torch.full((1, 2), 0.75), rtol=0, atol=0.03)
 
 

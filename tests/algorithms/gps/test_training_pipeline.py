@@ -10,11 +10,11 @@ import torch
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.evaluation.evaluate import evaluate
-from visuomotor.evaluation.feature_pictures import draw_feature_pictures
+from visuomotor.evaluation.feature_point_figures import draw_feature_pictures
 from visuomotor.figures.video import read_video
 from visuomotor.algorithms.gps import PRESETS, train
 from visuomotor.algorithms.gps.supervised import FitConfig
-from visuomotor.algorithms.gps.trainer import Trainer
+from visuomotor.algorithms.gps.gps import Trainer
 from visuomotor.runs import Run, load_checkpoint, save_checkpoint
 
 _LAPTOP = PRESETS["laptop"]
@@ -166,7 +166,7 @@ def test_it_learns_to_hang_hangers_from_pixels(tmp_path):
 
 
 def test_several_processes_are_refused_before_anything_is_written(tmp_path, monkeypatch):
-    monkeypatch.setattr("visuomotor.algorithms.gps.trainer.Ranks", lambda: SimpleNamespace(count=2))
+    monkeypatch.setattr("visuomotor.algorithms.gps.gps.Distributed", lambda: SimpleNamespace(count=2))
     run = _run(tmp_path, "two")
     with pytest.raises(VisuomotorError, match="gps trains in one process"):
         train("hanger", "laptop", _TINY, run)

@@ -9,7 +9,7 @@ from linear_problems import normal, plain_backward_pass, random_controller, rand
 from visuomotor.algorithms.gps.linear_gaussian import kl_divergence, marginals
 from visuomotor.algorithms.gps.lqr import QuadraticCost
 from visuomotor.algorithms.gps.trajectory_update import (
-    PolicyAgreement,
+    BadmmTerms,
     add_log_density,
     next_step_size,
     update_controllers,
@@ -21,7 +21,7 @@ BOUND = torch.tensor([0.5, 2.0, 8.0], dtype=torch.float64)
 def random_agreement(seed, weight=0.3):
     generator = torch.Generator().manual_seed(seed)
     nu = weight * (0.5 + torch.rand(3, 6, generator=generator, dtype=torch.float64))
-    return PolicyAgreement(random_controller(generator, 3, 6, 4, 2), 0.2 * normal(generator, 3, 6, 2), nu)
+    return BadmmTerms(random_controller(generator, 3, 6, 4, 2), 0.2 * normal(generator, 3, 6, 2), nu)
 
 
 def divergence(new, old, dynamics):
@@ -29,22 +29,22 @@ def divergence(new, old, dynamics):
     return kl_divergence(new, old, spread.state_mean, spread.state_covariance).sum(-1)
 
 
-def lagrangian(cost, dynamics, controller, agreement):
+def lagrangian(cost, dynamics, controller, badmm_terms):
     """E_p[sum_t l - u' lambda_t] + sum_t nu_t E[KL(p || pi)], straight from its definition."""
     spread = marginals(controller, dynamics)
     value = cost.expected(spread)
-    if agreement is not None:
-        value = value - (controller.mean_action(spread.state_mean) * agreement.multiplier).sum(-1)
-        gap = kl_divergence(controller, agreement.policy, spread.state_mean, spread.state_covariance)
-        value = value + agreement.weight * gap
+    if badmm_terms is not None:
+        value = value - (controller.mean_action(spread.state_mean) * badmm_terms.multiplier).sum(-1)
+        gap = kl_divergence(controller, badmm_terms.policy, spread.state_mean, spread.state_covariance)
+        value = value + badmm_terms.weight * gap
     return value.sum(-1)
 
 
-def at_eta(cost, dynamics, previous, agreement, eta):
+def at_eta(cost, dynamics, previous, badmm_terms, eta):
     """The optimum for a given eta `(N,)`, by the plain recursion."""
     weight = torch.zeros(3, 6, dtype=torch.float64)
-    if agreement is not None:
-        cost, weight = agreement.add_to(cost), agreement.weight
+    if badmm_terms is not None:
+        cost, weight = badmm_terms.augment_cost(cost), badmm_terms.weight
     scale = eta[:, None].expand(3, 6)
     return plain_backward_pass(add_log_density(cost, previous, scale), dynamics, weight + scale)
 
@@ -52,9 +52,9 @@ def at_eta(cost, dynamics, previous, agreement, eta):
 @given(seed=st.integers(0, 10_000), with_policy=st.booleans(), start=st.sampled_from([1e-6, 0.1, 1.0, 1e5]))
 def test_the_bound_holds_within_its_tolerance(seed, with_policy, start):
     cost, dynamics, previous = random_problem(seed)
-    agreement = random_agreement(seed) if with_policy else None
+    badmm_terms = random_agreement(seed) if with_policy else None
     eta = torch.full((3,), start, dtype=torch.float64)
-    update = update_controllers(cost, dynamics, previous, BOUND, agreement, eta)
+    update = update_controllers(cost, dynamics, previous, BOUND, badmm_terms, eta)
     exact = divergence(update.controller, previous, dynamics)
     torch.testing.assert_close(update.kl, exact, rtol=1e-8, atol=1e-9)
     assert (exact <= 1.1 * BOUND).all()
@@ -62,8 +62,8 @@ def test_the_bound_holds_within_its_tolerance(seed, with_policy, start):
     assert ((exact >= 0.9 * BOUND) | inactive).all()
     assert update.converged.all()
     assert update.passes <= 20
-    before = lagrangian(cost, dynamics, previous, agreement)
-    assert (lagrangian(cost, dynamics, update.controller, agreement) < before).all()
+    before = lagrangian(cost, dynamics, previous, badmm_terms)
+    assert (lagrangian(cost, dynamics, update.controller, badmm_terms) < before).all()
     torch.testing.assert_close(update.marginals.mean, marginals(update.controller, dynamics).mean)
 
 
@@ -71,16 +71,16 @@ def test_the_bound_holds_within_its_tolerance(seed, with_policy, start):
 @pytest.mark.parametrize("seed", range(4))
 def test_no_eta_on_a_grid_does_better(seed, with_policy):
     cost, dynamics, previous = random_problem(seed + 100)
-    agreement = random_agreement(seed) if with_policy else None
-    update = update_controllers(cost, dynamics, previous, BOUND, agreement, tolerance=1e-4, passes=100)
-    found = lagrangian(cost, dynamics, update.controller, agreement)
+    badmm_terms = random_agreement(seed) if with_policy else None
+    update = update_controllers(cost, dynamics, previous, BOUND, badmm_terms, tolerance=1e-4, passes=100)
+    found = lagrangian(cost, dynamics, update.controller, badmm_terms)
     best = torch.full((3,), torch.inf, dtype=torch.float64)
     for exponent in torch.linspace(-8, 6, 281, dtype=torch.float64):
-        candidate = at_eta(cost, dynamics, previous, agreement, (10**exponent).expand(3))
+        candidate = at_eta(cost, dynamics, previous, badmm_terms, (10**exponent).expand(3))
         inside = divergence(candidate, previous, dynamics) <= BOUND
-        value = lagrangian(cost, dynamics, candidate, agreement)
+        value = lagrangian(cost, dynamics, candidate, badmm_terms)
         best = torch.where(inside & (value < best), value, best)
-    scale = (lagrangian(cost, dynamics, previous, agreement) - best).abs()
+    scale = (lagrangian(cost, dynamics, previous, badmm_terms) - best).abs()
     assert (found <= best + 1e-3 * scale).all()
     # a grid of 20 points a decade comes close to the optimum, so the search may not be far below it either
     assert (found >= best - 0.1 * scale).all()
@@ -88,11 +88,11 @@ def test_no_eta_on_a_grid_does_better(seed, with_policy):
 
 def test_a_wide_ball_is_left_at_the_optimum_itself():
     cost, dynamics, previous = random_problem(seed=20)
-    agreement = random_agreement(20)
-    update = update_controllers(cost, dynamics, previous, torch.full((3,), 1e6, dtype=torch.float64), agreement)
+    badmm_terms = random_agreement(20)
+    update = update_controllers(cost, dynamics, previous, torch.full((3,), 1e6, dtype=torch.float64), badmm_terms)
     assert update.converged.all()
     assert (update.eta <= 1.01e-8).all()
-    best = plain_backward_pass(agreement.add_to(cost), dynamics, agreement.weight)
+    best = plain_backward_pass(badmm_terms.augment_cost(cost), dynamics, badmm_terms.weight)
     torch.testing.assert_close(update.controller.gain, best.gain, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(update.controller.covariance, best.covariance, rtol=1e-6, atol=1e-6)
 
@@ -101,15 +101,15 @@ def test_an_indefinite_cost_is_tamed_by_a_larger_eta():
     cost, dynamics, previous = random_problem(seed=21)
     hessian = cost.hessian.clone()
     hessian[:, :, 4:, 4:] -= 2.0 * torch.eye(2, dtype=torch.float64)
-    bent = QuadraticCost(hessian, cost.gradient, cost.constant)
+    hess_z = QuadraticCost(hessian, cost.gradient, cost.constant)
     start = torch.full((3,), 1e-3, dtype=torch.float64)
     with pytest.raises(torch.linalg.LinAlgError):  # the start really is too small
-        torch.linalg.cholesky(at_eta(bent, dynamics, previous, None, start).covariance)
+        torch.linalg.cholesky(at_eta(hess_z, dynamics, previous, None, start).covariance)
     bound = torch.full((3,), 0.5, dtype=torch.float64)
-    update = update_controllers(bent, dynamics, previous, bound, eta=start)
+    update = update_controllers(hess_z, dynamics, previous, bound, eta=start)
     assert (update.kl > 0).all()
     assert (divergence(update.controller, previous, dynamics) <= 1.1 * bound).all()
-    assert (lagrangian(bent, dynamics, update.controller, None) < lagrangian(bent, dynamics, previous, None)).all()
+    assert (lagrangian(hess_z, dynamics, update.controller, None) < lagrangian(hess_z, dynamics, previous, None)).all()
 
 
 def test_without_any_way_inside_the_previous_controller_stays():
@@ -141,8 +141,8 @@ def test_log_density_as_a_cost():
     z = normal(torch.Generator().manual_seed(1), 3, 6, 6)
 
     def value(quadratic, point):
-        bent = (quadratic.hessian @ point[..., None])[..., 0]
-        return 0.5 * (bent * point).sum(-1) + (quadratic.gradient * point).sum(-1) + quadratic.constant
+        hess_z = (quadratic.hessian @ point[..., None])[..., 0]
+        return 0.5 * (hess_z * point).sum(-1) + (quadratic.gradient * point).sum(-1) + quadratic.constant
 
     normal_law = torch.distributions.MultivariateNormal(controller.mean_action(z[..., :4]), controller.covariance)
     at_mean = normal_law.log_prob(normal_law.mean)  # the constant that is left out

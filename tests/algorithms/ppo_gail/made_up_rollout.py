@@ -25,15 +25,15 @@ def made_up_rollout(worlds: torch.Tensor) -> tuple[Rollout, torch.Tensor]:
         "starts": normal() > 1,
         "diverged": normal() > 1.2,
     }
-    unread = ("privileged", "features", "stage", "task_reward", "reached_privileged", "reached_stage", "ended")
+    unread = ("privileged", "features", "stage", "task_reward", "next_privileged", "next_stage", "ended")
     unused = dict.fromkeys((*unread, "random_starts", "noise"), normal())
     rows = {name: value[:, worlds] for name, value in (values | unused).items()}
     advantages = normal()[:, worlds]
     rest = {
         "std": torch.full((ACTIONS,), 0.4),
         "first_state": torch.zeros(len(worlds), 200),
-        "last_privileged": torch.zeros(1),
-        "last_carried": torch.zeros(1),
-        "other_images": None,
+        "bootstrap_privileged": torch.zeros(1),
+        "bootstrap_carried": torch.zeros(1),
+        "rerandomized_images": None,
     }
     return Rollout(**rows, **rest), advantages  # pyright: ignore[reportArgumentType]

@@ -5,7 +5,7 @@ import torch
 
 from visuomotor.demos import Episode
 from visuomotor.errors import VisuomotorError
-from visuomotor.algorithms.ppo_gail.curriculum import Curriculum, steps_to_go
+from visuomotor.algorithms.ppo_gail.curriculum import Curriculum, steps_to_next_stage
 
 COUNT = 30_000
 
@@ -54,7 +54,7 @@ def test_all_or_none():
 
 
 def test_steps_to_go():
-    assert steps_to_go(torch.tensor([0, 0, 1, 0, 2, 2, 1])).tolist() == [2, 1, 2, 1, 7, 7, 7]
+    assert steps_to_next_stage(torch.tensor([0, 0, 1, 0, 2, 2, 1])).tolist() == [2, 1, 2, 1, 7, 7, 7]
 
 
 def test_practice_goes_to_what_sometimes_succeeds():
@@ -63,15 +63,15 @@ def test_practice_goes_to_what_sometimes_succeeds():
     one = episode(0, [0] * 40 + [1] * 10)
     curriculum = Curriculum([one], 3, 0.0, 20, 20)
     assert [len(part) for part in curriculum.parts] == [4] * 10 + [1] * 10
-    to_go = steps_to_go(one.stages)
+    to_go = steps_to_next_stage(one.stages)
     counts = torch.zeros(41)
     for round_ in range(400):
         _, start = curriculum.choose(32, generator)
         missing = to_go[start.numbers]
         in_first = one.stages[start.numbers] == 0
         chance = torch.where(in_first, (1 - (missing - 4).clamp(0, 8) / 8.0).float(), torch.ones(len(missing)))
-        got_on = torch.rand(len(chance), generator=generator) < chance
-        curriculum.note(start.numbers, got_on.long(), got_on.float(), torch.full((len(chance),), 20))
+        advanced = torch.rand(len(chance), generator=generator) < chance
+        curriculum.note(start.numbers, advanced.long(), advanced.float(), torch.full((len(chance),), 20))
         if round_ >= 200:
             counts += missing[in_first].bincount(minlength=41)[:41]
     often = counts[1:41] / counts.sum()
@@ -86,12 +86,12 @@ def test_what_is_mastered_gives_way_to_random_starts():
     curriculum = Curriculum(EPISODES, 3, 0.4, 20, 20)
     for success, share in ((0.5, 0.4), (0.6, 0.4), (0.8, 0.7), (1.0, 1.0)):
         curriculum.success[:] = success
-        assert curriculum.random_share == pytest.approx(share)
+        assert curriculum.random_fraction == pytest.approx(share)
         given, _ = curriculum.choose(COUNT, torch.Generator().manual_seed(0))
         assert given.float().mean() == pytest.approx(1 - share, abs=0.01)
     paper = Curriculum(EPISODES, 3, 0.4, 20, 20, "stages")
     paper.success[:] = 1.0
-    assert paper.random_share == pytest.approx(0.4)
+    assert paper.random_fraction == pytest.approx(0.4)
 
 
 def test_random_starts_are_a_share_of_control_steps():

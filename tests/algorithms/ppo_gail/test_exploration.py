@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.policies.recurrent_policy import Unrolled
+from visuomotor.policies.recurrent_policy import SequenceOutput
 from visuomotor.algorithms.ppo_gail.adaptive_kl import AdaptiveKl
 from visuomotor.algorithms.ppo_gail.config import ExplorationConfig, PpoConfig
 from visuomotor.algorithms.ppo_gail.exploration import WhiteNoise, exploration_noise, gaussian_kl, gaussian_log_prob
 from visuomotor.algorithms.ppo_gail.ppo import policy_loss
 from visuomotor.algorithms.ppo_gail.rollout import Rollout
-from visuomotor.runs.ranks import Ranks
+from visuomotor.runs.distributed import Distributed
 
 FORMS = ("white", "marginal", "exact")
 STEPS, WORLDS, ACTIONS, C = 9, 2, 3, 0.7
@@ -78,8 +78,8 @@ class TwoMeans(nn.Module):
         self.means = nn.Parameter(torch.zeros(2, 1))
         self.device = torch.device("cpu")
 
-    def unroll(self, seen: Tensor, proprioception: Tensor, state: Tensor, starts: Tensor) -> Unrolled:
-        return Unrolled(self.means[:, None].expand(*starts.shape, 1), state)
+    def forward_sequence(self, seen: Tensor, proprioception: Tensor, state: Tensor, starts: Tensor) -> SequenceOutput:
+        return SequenceOutput(self.means[:, None].expand(*starts.shape, 1), state)
 
 
 @pytest.mark.parametrize(("form", "bias"), [("white", 0.0), ("marginal", C), ("exact", 0.0), ("biased", C)])
@@ -111,7 +111,7 @@ def test_the_loss_has_the_policy_gradient(form: str, bias: float):
         everywhere,
         PpoConfig(clip=None),
         kl,
-        Ranks(),
+        Distributed(),
         sees=False,
     )
     gradient = -2 * torch.autograd.grad(loss, policy.means)[0][:, 0]  # the loss is a mean over two steps

@@ -1,4 +1,4 @@
-"""A small true run: the whole method learns something from pixels within minutes."""
+"""A small true run: the whole method learns something from pixels check_range minutes."""
 
 import dataclasses
 from pathlib import Path
@@ -9,10 +9,10 @@ import torch
 
 import visuomotor.tasks
 from visuomotor.demos import write_demonstrations
-from visuomotor.demos.demonstrator import demonstrate
-from visuomotor.demos.replay import Replay
+from visuomotor.demos.generate import demonstrate
+from visuomotor.demos.replay import StateReplay
 from visuomotor.algorithms.ppo_gail.config import CurriculumConfig, ImitationConfig, PolicyConfig, PpoConfig, PpoGailConfig
-from visuomotor.algorithms.ppo_gail.trainer import Trainer
+from visuomotor.algorithms.ppo_gail.ppo_gail import Trainer
 from visuomotor.tasks import StagedTask, make_task
 from visuomotor.tasks.jaco.lifting import Lifting
 
@@ -22,7 +22,7 @@ MOST_CONTROL_STEPS = 200_000  # it takes about 90,000
 
 
 class Reaching(Lifting):
-    """Bring the gripper to within 9 cm of the block, and stay there."""
+    """Bring the gripper to check_range 9 cm of the block, and stay there."""
 
     name: ClassVar[str] = "reaching"
     steps: ClassVar[int] = 60
@@ -39,7 +39,7 @@ def demos(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setitem(visuomotor.tasks._TASKS, "reaching", Reaching)
     task = make_task("reaching", StagedTask)
     shown = demonstrate(make_task("lifting", StagedTask), 8, torch.Generator().manual_seed(1))
-    replay, cut = Replay(task), []
+    replay, cut = StateReplay(task), []
     for episode in shown:
         short = dataclasses.replace(episode, states=episode.states[:71], actions=episode.actions[:70])
         stages = replay.readings(dataclasses.replace(short, stages=episode.stages[:71])).stage
@@ -64,7 +64,7 @@ def test_it_learns_to_reach_from_pixels(demos: Path):
     trainer = Trainer("reaching", config, 0)
     successes = []
     for row in trainer.steps():
-        if len(trainer.tally.recent) >= MANY:
+        if len(trainer.episode_statistics.recent) >= MANY:
             successes.append(row["success_random"])
             if successes[-1] >= ENOUGH:
                 break

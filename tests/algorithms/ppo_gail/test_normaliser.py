@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.algorithms.ppo_gail.normaliser import RunningNormaliser, moments
+from visuomotor.algorithms.ppo_gail.running_mean_std import RunningMeanStd, moments
 
 
 def pieces(seed, lengths, size=3):
@@ -25,7 +25,7 @@ def check(normaliser, rows):
 @given(st.integers(0, 10**6), st.lists(st.integers(0, 30), min_size=1, max_size=6))
 def test_piece_by_piece_is_all_at_once(seed, lengths):
     data = pieces(seed, [2, *lengths])
-    one = RunningNormaliser(3)
+    one = RunningMeanStd(3)
     for piece in data:
         one.update_from_moments(*moments(piece))
     check(one, torch.cat(data))
@@ -33,7 +33,7 @@ def test_piece_by_piece_is_all_at_once(seed, lengths):
 
 def test_any_batch_shape_and_scaled_rows():
     (rows,) = pieces(0, [600])
-    normaliser = RunningNormaliser(3)
+    normaliser = RunningMeanStd(3)
     normaliser.update_from_moments(*moments(rows.view(10, 60, 3)))
     check(normaliser, rows)
     scaled = normaliser(rows.view(10, 60, 3))
@@ -45,14 +45,14 @@ def test_any_batch_shape_and_scaled_rows():
 
 def test_far_from_zero_digits_are_kept():
     rows = torch.tensor([[1e6 + 1], [1e6 - 1]], dtype=torch.float64).repeat(500, 1)
-    normaliser = RunningNormaliser(1)
+    normaliser = RunningMeanStd(1)
     for row in rows.split(7):
         normaliser.update_from_moments(*moments(row))
     assert normaliser.deviation.item() == pytest.approx(1, rel=1e-9)
 
 
 def test_before_the_first_row_nothing_changes():
-    normaliser = RunningNormaliser(2)
+    normaliser = RunningMeanStd(2)
     rows = torch.tensor([[1.0, -2.0]])
     assert torch.equal(normaliser(rows), rows)
     normaliser.update_from_moments(*moments(rows[:0]))
@@ -60,7 +60,7 @@ def test_before_the_first_row_nothing_changes():
 
 
 def test_outliers_are_clipped_and_constants_are_not_blown_up():
-    normaliser = RunningNormaliser(2)
+    normaliser = RunningMeanStd(2)
     normaliser.update_from_moments(*moments(torch.stack([torch.linspace(-1, 1, 100), torch.ones(100)], -1)))
     assert normaliser(torch.tensor([[100.0, 1.00001], [-100.0, 1.0]])).tolist() == [
         [10.0, pytest.approx(0.1, abs=0.01)],
@@ -69,7 +69,7 @@ def test_outliers_are_clipped_and_constants_are_not_blown_up():
 
 
 def test_bad_rows_are_refused_and_leave_no_trace():
-    normaliser = RunningNormaliser(3)
+    normaliser = RunningMeanStd(3)
     (rows,) = pieces(2, [10])
     normaliser.update_from_moments(*moments(rows))
     rows_with_hole = rows.clone()

@@ -15,7 +15,7 @@ from visuomotor.algorithms.ppo_gail.config import ExplorationConfig, PpoConfig
 from visuomotor.algorithms.ppo_gail.exploration import exploration_noise
 from visuomotor.algorithms.ppo_gail.ppo import policy_loss
 from visuomotor.algorithms.ppo_gail.rollout import Rollout
-from visuomotor.runs.ranks import Ranks
+from visuomotor.runs.distributed import Distributed
 
 CORRELATION = 0.6
 
@@ -43,9 +43,9 @@ def test_the_loss_is_that_of_the_equation(form: Form, clip: float | None):
     part = torch.tensor([6, 1, 3, 4])
     kl = AdaptiveKl(target=0.05, coefficient=0.7)
     config = PpoConfig(clip=clip, entropy=0.1)
-    loss, sums = policy_loss(policy, noise, rollout, advantages, part, config, kl, Ranks(), sees=False)
+    loss, sums = policy_loss(policy, noise, rollout, advantages, part, config, kl, Distributed(), sees=False)
 
-    unrolled = policy.unroll(
+    sequence = policy.forward_sequence(
         rollout.seen[:, part], rollout.proprioception[:, part], rollout.first_state[part], rollout.starts[:, part]
     )
     correlation = CORRELATION if form == "exact" else 0.0
@@ -57,7 +57,7 @@ def test_the_loss_is_that_of_the_equation(form: Form, clip: float | None):
             action, advantage = rollout.actions[t, world], advantages[t, world]
             new, old = (
                 density(rollout, world, t, mean, std, correlation)
-                for mean, std in ((unrolled.mean[:, i], noise.std), (rollout.means[:, world], rollout.std))
+                for mean, std in ((sequence.mean[:, i], noise.std), (rollout.means[:, world], rollout.std))
             )
             ratio = (new.log_prob(action) - old.log_prob(action)).exp()
             gain = ratio * advantage
@@ -66,7 +66,7 @@ def test_the_loss_is_that_of_the_equation(form: Form, clip: float | None):
                 gain = (1 + clip if ratio > 1 else 1 - clip) * advantage
                 clipped += 1
             gains.append(gain)
-            new, old = (Normal(unrolled.mean[t, i], noise.std), Normal(rollout.means[t, world], rollout.std))
+            new, old = (Normal(sequence.mean[t, i], noise.std), Normal(rollout.means[t, world], rollout.std))
             divergences.append(kl_divergence(new, old).sum())
     mean_kl = torch.stack(divergences).mean()
     penalty = 0.7 * mean_kl + 250 * (mean_kl - 0.1).clamp(min=0) ** 2

@@ -13,42 +13,42 @@ import torch
 from made_up_rollout import ACTIONS, READINGS, WORLDS, made_up_rollout
 
 from visuomotor.demos import write_demonstrations
-from visuomotor.demos.demonstrator import demonstrate
+from visuomotor.demos.generate import demonstrate
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.algorithms.ppo_gail.adaptive_kl import AdaptiveKl
 from visuomotor.algorithms.ppo_gail.config import (
-    CloningConfig,
+    BehaviorCloningConfig,
     ExplorationConfig,
     ImitationConfig,
     PpoConfig,
     PpoGailConfig,
-    SightConfig,
+    AuxiliaryConfig,
 )
 from visuomotor.algorithms.ppo_gail.exploration import exploration_noise
 from visuomotor.algorithms.ppo_gail.ppo import policy_loss
-from visuomotor.algorithms.ppo_gail.trainer import Trainer
+from visuomotor.algorithms.ppo_gail.ppo_gail import Trainer
 from visuomotor.runs import Run, load_checkpoint
-from visuomotor.runs.ranks import Ranks
+from visuomotor.runs.distributed import Distributed
 from visuomotor.tasks import StagedTask, make_task
 
 
-def gradient(worlds: torch.Tensor, ranks: Ranks) -> torch.Tensor:
+def gradient(worlds: torch.Tensor, distributed: Distributed) -> torch.Tensor:
     torch.manual_seed(0)
     policy = RecurrentPolicy(READINGS, ACTIONS, 1, image_size=20)
     rollout, advantages = made_up_rollout(worlds)
     kl = AdaptiveKl(1e-4)  # small: the penalty's hinge is at work
     noise = exploration_noise(ACTIONS, ExplorationConfig())
     loss, _ = policy_loss(
-        policy, noise, rollout, advantages, torch.arange(len(worlds)), PpoConfig(clip=None, entropy=0.1), kl, ranks
+        policy, noise, rollout, advantages, torch.arange(len(worlds)), PpoConfig(clip=None, entropy=0.1), kl, distributed
     )
     loss.backward()
     networks = torch.nn.ModuleList([policy, noise])
-    ranks.sum_gradients(networks)
+    distributed.sum_gradients(networks)
     return torch.cat([parameter.grad.flatten() for parameter in networks.parameters() if parameter.grad is not None])
 
 
-def learned(ranks: Ranks, demos: Path) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
-    """All that three iterations of training taught this process, and what they told. In the second process a world
+def learned(distributed: Distributed, demos: Path) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
+    """All that three iterations of training targets this process, and what they told. In the second process a world
     blows up in the first one."""
     config = PpoGailConfig(
         demos=demos,
@@ -56,14 +56,14 @@ def learned(ranks: Ranks, demos: Path) -> tuple[dict[str, torch.Tensor], list[di
         control_steps=3 * 2 * 4 * 5,
         ppo=PpoConfig(rollout=5, epochs=2, minibatches=2),
         imitation=ImitationConfig(batch=16, updates=2),
-        sight=SightConfig(lessons=2, batch=8, updates=2),
-        cloning=CloningConfig(updates=2, batch=2, renderings=1),
+        sight=AuxiliaryConfig(lessons=2, batch=8, updates=2),
+        cloning=BehaviorCloningConfig(updates=2, batch=2, renderings=1),
     )
-    trainer = Trainer("lifting", config, 0, ranks)
+    trainer = Trainer("lifting", config, 0, distributed)
     act = trainer.task.act
 
     def blow_up(engine, actions):
-        if not ranks.first and trainer.iteration == 0:
+        if not distributed.first and trainer.iteration == 0:
             engine.field("qvel")[1] = 1e12
         act(engine, actions)
 
@@ -80,11 +80,11 @@ def learned(ranks: Ranks, demos: Path) -> tuple[dict[str, torch.Tensor], list[di
 
 
 def in_one_of_two_processes(out: Path, demos: Path) -> None:
-    ranks = Ranks()
-    assert ranks.count == 2
-    share = torch.arange(WORLDS)[ranks.number * 3 : 3 + ranks.number * 5]  # shares need not be equal
-    found = gradient(share, ranks)
-    torch.save((found, *learned(ranks, demos)), out / f"{ranks.number}.pt")
+    distributed = Distributed()
+    assert distributed.count == 2
+    share = torch.arange(WORLDS)[distributed.number * 3 : 3 + distributed.number * 5]  # shares need not be equal
+    found = gradient(share, distributed)
+    torch.save((found, *learned(distributed, demos)), out / f"{distributed.number}.pt")
 
 
 def torchrun(*arguments: str, restarts: int = 0, **more: object) -> subprocess.Popen[bytes]:
@@ -106,7 +106,7 @@ def of_two(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[torch.Tensor,
 
 
 def test_two_processes_have_the_gradient_of_one_with_the_same_worlds(of_two):
-    alone = gradient(torch.arange(WORLDS), Ranks())
+    alone = gradient(torch.arange(WORLDS), Distributed())
     for found, _, _ in of_two:
         torch.testing.assert_close(found, alone, rtol=1e-4, atol=1e-6)
     assert alone.norm() > 1e-3
@@ -144,18 +144,18 @@ def test_a_job_goes_on_after_one_of_its_processes_was_killed(tmp_path: Path):
 
 
 def test_alone_nothing_is_sent():
-    ranks = Ranks()
-    assert (ranks.count, ranks.first, ranks.restarted) == (1, True, False)
-    assert ranks.everyones(3) == ranks.gather(3) == [3]
-    assert ranks.from_first(lambda: 5) == 5
+    distributed = Distributed()
+    assert (distributed.count, distributed.first, distributed.restarted) == (1, True, False)
+    assert distributed.all_gather(3) == distributed.gather(3) == [3]
+    assert distributed.broadcast_from_main(lambda: 5) == 5
 
 
 def test_processes_of_a_machine_share_its_cores(monkeypatch):
-    monkeypatch.setattr("visuomotor.runs.ranks.available_cores", lambda: 5)
-    assert Ranks().threads == 0
+    monkeypatch.setattr("visuomotor.runs.distributed.available_cores", lambda: 5)
+    assert Distributed().threads == 0
     for beside, threads in (("1", 0), ("2", 2), ("8", 1)):
         monkeypatch.setenv("LOCAL_WORLD_SIZE", beside)
-        assert Ranks().threads == threads
+        assert Distributed().threads == threads
 
 
 if __name__ == "__main__":

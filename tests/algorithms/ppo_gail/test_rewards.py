@@ -1,4 +1,4 @@
-"""Imitation rewards and their blend with the task's."""
+"""GailReward rewards and their blend with the task's."""
 
 import math
 

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from visuomotor.demos import Episode, write_demonstrations
-from visuomotor.demos.demonstrator import demonstrate
+from visuomotor.demos.generate import demonstrate
 from visuomotor.errors import VisuomotorError
 from visuomotor.algorithms.ppo_gail.advantages import judge
 from visuomotor.algorithms.ppo_gail.config import (
-    CloningConfig,
+    BehaviorCloningConfig,
     CriticConfig,
     CurriculumConfig,
     ExplorationConfig,
@@ -24,13 +24,13 @@ from visuomotor.algorithms.ppo_gail.config import (
     PolicyConfig,
     PpoConfig,
     PpoGailConfig,
-    SightConfig,
+    AuxiliaryConfig,
 )
 from visuomotor.algorithms.ppo_gail.ppo import policy_loss, update_critic
 from visuomotor.algorithms.ppo_gail.rollout import Rollout
-from visuomotor.algorithms.ppo_gail.trainer import Trainer, train
+from visuomotor.algorithms.ppo_gail.ppo_gail import Trainer, train
 from visuomotor.runs import Run, load_checkpoint
-from visuomotor.runs.ranks import Ranks
+from visuomotor.runs.distributed import Distributed
 from visuomotor.tasks import StagedTask, make_task
 
 
@@ -54,7 +54,7 @@ def small(demos: Path | None, iterations: int = 4, **changes: object) -> PpoGail
         checkpoint_every=1,
         ppo=PpoConfig(rollout=6, epochs=2, minibatches=2),
         imitation=ImitationConfig(batch=32, updates=2),
-        sight=SightConfig(batch=16, updates=2),
+        sight=AuxiliaryConfig(batch=16, updates=2),
     )
     return dataclasses.replace(config, **changes)  # pyright: ignore[reportArgumentType]
 
@@ -82,9 +82,9 @@ def assert_same(a: object, b: object, where: str = "content") -> None:
 
 
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(demos: Path, tmp_path: Path):
-    cloning = CloningConfig(updates=3, batch=2, renderings=1)
+    cloning = BehaviorCloningConfig(updates=3, batch=2, renderings=1)
     exploration = ExplorationConfig(critic_sees_noise=True, std_schedule="geometric")
-    config = small(demos, cloning=cloning, sight=SightConfig(lessons=3, batch=16, updates=2), exploration=exploration)
+    config = small(demos, cloning=cloning, sight=AuxiliaryConfig(lessons=3, batch=16, updates=2), exploration=exploration)
     whole = new_run(tmp_path, config, "whole")
     train("lifting", "laptop", config, whole)
     halves = new_run(tmp_path, config, "halves")
@@ -137,10 +137,10 @@ def test_ground_truth_in_the_discriminators_place_is_the_task_reward(demos: Path
     rollout, _ = trainer.collector.collect()
     rollout.task_reward.uniform_()
     before = copy.deepcopy(trainer.imitation.discriminator.state_dict())
-    reward, judged, _ = trainer.imitation.reward(rollout, trainer.generators["own"])
+    reward, discriminator_stats, _ = trainer.imitation.reward(rollout, trainer.generators["own"])
     torch.testing.assert_close(reward, rollout.task_reward)
-    assert judged is not None
-    assert not torch.allclose(judged, rollout.task_reward)
+    assert discriminator_stats is not None
+    assert not torch.allclose(discriminator_stats, rollout.task_reward)
     after = trainer.imitation.discriminator.state_dict()
     assert not all(torch.equal(before[name], after[name]) for name in before)
 
@@ -171,23 +171,23 @@ def test_a_rollout_is_replayed_with_the_same_probabilities(demos: Path, form: st
     assert rollout.starts[1:].any()
     assert (~rollout.starts).any()
     part = torch.tensor([6, 1, 3])
-    unrolled = trainer.policy.unroll(
+    sequence = trainer.policy.forward_sequence(
         trainer.policy.see(rollout.images[:, part]),
         rollout.proprioception[:, part],
         rollout.first_state[part],
         rollout.starts[:, part],
     )
     torch.testing.assert_close(rollout.seen, trainer.policy.see(rollout.images), atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(unrolled.mean, rollout.means[:, part], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(sequence.mean, rollout.means[:, part], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(rollout.actions, rollout.means + rollout.noise)
     # What is carried is the step before's noise, nothing at an episode's start.
-    before, carried = torch.cat([last[None], rollout.noise]), torch.cat([rollout.carried, rollout.last_carried[None]])
+    before, carried = torch.cat([last[None], rollout.noise]), torch.cat([rollout.carried, rollout.bootstrap_carried[None]])
     starts = torch.cat([rollout.starts, trainer.collector.starts[None]])
     torch.testing.assert_close(carried, before * ~starts[..., None])
-    part, ranks = torch.arange(8), Ranks()
+    part, distributed = torch.arange(8), Distributed()
     advantages = torch.ones(rollout.starts.shape)
     config = dataclasses.replace(trainer.config.ppo, clip=1e-3)
-    _, sums = policy_loss(trainer.policy, trainer.noise, rollout, advantages, part, config, trainer.kl, ranks)
+    _, sums = policy_loss(trainer.policy, trainer.noise, rollout, advantages, part, config, trainer.kl, distributed)
     count, surrogate, divergence, clipped = sums.tolist()
     assert surrogate / count == pytest.approx(1, abs=1e-5)
     assert clipped == 0
@@ -227,13 +227,13 @@ def test_what_a_rollout_tells_of_ends(demos: Path):
     assert rollout.ended.tolist() == [[step == 2] * 8 for step in range(6)]
     assert rollout.starts.tolist() == [[step in (0, 3)] * 8 for step in range(6)]
     last, first = restarted
-    assert torch.equal(rollout.reached_privileged[2], last)
+    assert torch.equal(rollout.next_privileged[2], last)
     assert torch.equal(rollout.privileged[3], first)
     assert not torch.equal(last, first)
     going_on = torch.tensor([0, 1, 3, 4])
-    assert torch.equal(rollout.reached_privileged[going_on], rollout.privileged[going_on + 1])
-    assert torch.equal(rollout.reached_stage[going_on], rollout.stage[going_on + 1])
-    assert torch.equal(rollout.last_privileged, rollout.reached_privileged[-1])
+    assert torch.equal(rollout.next_privileged[going_on], rollout.privileged[going_on + 1])
+    assert torch.equal(rollout.next_stage[going_on], rollout.stage[going_on + 1])
+    assert torch.equal(rollout.bootstrap_privileged, rollout.next_privileged[-1])
 
 
 def advantages_by_hand(trainer: Trainer, rollout: Rollout, reward: torch.Tensor, values: dict) -> torch.Tensor:
@@ -252,21 +252,21 @@ def test_a_rollout_is_judged_with_the_value_of_what_each_step_led_to(demos: Path
     """Also where that is the last state of an episode, which none of the rollout's rows but its own tells."""
     exploration = ExplorationConfig(critic_sees_noise=True)
     trainer = Trainer("lifting", small(demos, worlds=16, exploration=exploration), 0)
-    trainer.episodes.elapsed[::4] = trainer.task.steps - 3  # a time limit within the rollout
+    trainer.episodes.elapsed[::4] = trainer.task.steps - 3  # a time limit check_range the rollout
     rollout, _ = trainer.collector.collect()
     rollout.diverged[2, 1] = rollout.ended[2, 1] = True
     ended = rollout.ended & ~rollout.diverged
     assert ended[:-1].any()
     reward = torch.randn(rollout.task_reward.shape, generator=torch.Generator().manual_seed(0))
-    ppo, ranks = trainer.config.ppo, Ranks()
+    ppo, distributed = trainer.config.ppo, Distributed()
     before = copy.deepcopy(trainer.critic)
-    advantages, returns, states = judge(trainer.critic, rollout, reward, ppo, ranks, sees_noise=True)
+    advantages, returns, states = judge(trainer.critic, rollout, reward, ppo, distributed, sees_noise=True)
     before.inputs.load_state_dict(trainer.critic.inputs.state_dict())  # learned before it values
     with torch.no_grad():
         # The noise of the step before is part of a state; only a new episode forgets it.
         previous = torch.cat([rollout.carried[:1], rollout.noise[:-1]]) * ~rollout.starts[..., None]
         now = torch.cat([rollout.privileged, previous], -1)
-        reached = torch.cat([rollout.reached_privileged, rollout.noise], -1)
+        reached = torch.cat([rollout.next_privileged, rollout.noise], -1)
         values = {"now": before(now), "reached": before(reached)}
     expected = advantages_by_hand(trainer, rollout, reward, values)
     valid = ~rollout.diverged
@@ -281,14 +281,14 @@ def test_a_rollout_without_a_sound_step_is_refused(demos: Path):
     rollout, _ = trainer.collector.collect()
     rollout.diverged[:] = True
     with pytest.raises(VisuomotorError, match="blew up in every step"):
-        judge(trainer.critic, rollout, rollout.task_reward, trainer.config.ppo, Ranks())
+        judge(trainer.critic, rollout, rollout.task_reward, trainer.config.ppo, Distributed())
 
 
 def test_fewer_steps_than_minibatches_leave_the_critic_sound(demos: Path):
     trainer = Trainer("lifting", small(demos), 0)
     states, returns = torch.randn(3, trainer.task.privileged_size), torch.randn(3)
     optimiser, config = trainer.optimisers["critic"], CriticConfig(minibatches=4)
-    update_critic(trainer.critic, optimiser, states, returns, config, Ranks(), torch.Generator().manual_seed(0))
+    update_critic(trainer.critic, optimiser, states, returns, config, Distributed(), torch.Generator().manual_seed(0))
     assert all(parameter.isfinite().all() for parameter in trainer.critic.parameters())
 
 
@@ -304,7 +304,7 @@ def test_worlds_that_blow_up_teach_nothing(demos: Path):
             rollout.diverged[3, ::2] = True
             rollout.ended[3, ::2] = rollout.starts[4, ::2] = True
             rollout.actions[3, ::2] += garbage
-            rollout.reached_privileged[3, ::2] += 1e6 * garbage
+            rollout.next_privileged[3, ::2] += 1e6 * garbage
             return rollout, seconds
 
         trainer.collector.collect = spoilt
@@ -401,8 +401,8 @@ def test_what_a_user_can_get_wrong(demos: Path, demonstrations: list[Episode], t
         lambda: PpoConfig(clip=-0.1),
         lambda: CriticConfig(minibatches=0),
         lambda: CurriculumConfig(steps=0),
-        lambda: SightConfig(batch=0),
-        lambda: CloningConfig(renderings=0),
+        lambda: AuxiliaryConfig(batch=0),
+        lambda: BehaviorCloningConfig(renderings=0),
         lambda: PolicyConfig(image_size=3),
         lambda: PpoGailConfig(checkpoint_every=0),
         lambda: PpoGailConfig(worlds=2),  # of which four minibatches cannot be made
@@ -442,5 +442,5 @@ def test_what_a_user_can_get_wrong(demos: Path, demonstrations: list[Episode], t
 
 
 def test_the_largest_seed_trains(demos: Path):
-    trainer = Trainer("lifting", small(demos, 1, sight=SightConfig(lessons=1, batch=4, updates=1)), 2**31 - 1)
+    trainer = Trainer("lifting", small(demos, 1, sight=AuxiliaryConfig(lessons=1, batch=4, updates=1)), 2**31 - 1)
     assert len(list(trainer.steps())) == 2

@@ -12,17 +12,17 @@ from visuomotor.algorithms.gps.dynamics import fit_dynamics, fit_prior, transiti
 from visuomotor.algorithms.gps.linear_gaussian import Controller, Dynamics, Marginals, kl_divergence, marginals
 from visuomotor.algorithms.gps.linearize import linearize
 from visuomotor.algorithms.gps.lqr import QuadraticCost
-from visuomotor.algorithms.gps.supervised import Lesson, importance_weights, lesson, policy_covariance
-from visuomotor.algorithms.gps.trajectory_update import PolicyAgreement, next_step_size, update_controllers
+from visuomotor.algorithms.gps.supervised import PolicyTargets, importance_weights, policy_targets, policy_covariance
+from visuomotor.algorithms.gps.trajectory_update import BadmmTerms, next_step_size, update_controllers
 from visuomotor.tasks.cost import Cost
-from visuomotor.tasks.rollout import Samples
+from visuomotor.algorithms.gps.rollout import Samples
 
 
-class Learner(Protocol):
-    """The policy's side: something that can be taught on samples and asked for its mean actions on them."""
+class PolicyOptimizer(Protocol):
+    """The policy's side: something that can be targets on samples and asked for its mean actions on them."""
 
-    def teach(self, samples: list[Samples], taught: Lesson, covariance: Tensor) -> float:
-        """Fit the mean to the lesson, whose rows are the samples' steps in order; returns the loss."""
+    def fit(self, samples: list[Samples], targets: PolicyTargets, covariance: Tensor) -> float:
+        """Fit the mean to the policy_targets, whose rows are the samples' steps in order; returns the loss."""
         ...
 
     def mean_actions(self, samples: Samples) -> Tensor:
@@ -31,7 +31,7 @@ class Learner(Protocol):
 
 
 @dataclass(frozen=True)
-class Visit:
+class SampleBatch:
     """Samples of one iteration and the marginals over states that they were drawn from."""
 
     samples: Samples
@@ -42,7 +42,7 @@ class Visit:
 class BadmmState:
     """All that one iteration hands to the next.
 
-    controller: the local controllers; multiplier lambda `(N, T, U)`; weight nu `(T,)`; step_size, eta `(N,)`; visits:
+    controller: the local controllers; multiplier lambda `(N, T, U)`; weight nu `(T,)`; step_size, eta `(N,)`; sample_history:
     the newest samples last. `expected` is what the last update promised: Lagrangians `(N,)` before and after it, under
     the model of its time.
     """
@@ -52,7 +52,7 @@ class BadmmState:
     weight: Tensor
     step_size: Tensor
     eta: Tensor
-    visits: tuple[Visit, ...] = ()
+    sample_history: tuple[SampleBatch, ...] = ()
     expected: tuple[Tensor, Tensor] | None = None
 
 
@@ -62,7 +62,7 @@ def initial_state(controller: Controller, config: GpsConfig) -> BadmmState:
     return BadmmState(
         controller=controller,
         multiplier=torch.zeros_like(controller.offset),
-        weight=torch.full((steps,), config.badmm.initial_weight, dtype=torch.float64),
+        weight=torch.full((steps,), config.badmm.initial_kl_weight, dtype=torch.float64),
         step_size=torch.ones(conditions, dtype=torch.float64),
         eta=torch.ones(conditions, dtype=torch.float64),
     )
@@ -71,7 +71,7 @@ def initial_state(controller: Controller, config: GpsConfig) -> BadmmState:
 def iterate(
     state: BadmmState,
     samples: Samples,
-    learner: Learner,
+    policy_optimizer: PolicyOptimizer,
     cost: Cost,
     config: GpsConfig,
     generator: torch.Generator,
@@ -88,7 +88,7 @@ def iterate(
     quadratic = QuadraticCost(expansion.hessian, expansion.gradient, expansion.constant)
     dynamics = _fit_dynamics(state, samples, config, generator)
     spread = marginals(drawn_with, dynamics)
-    state = replace(state, visits=(*state.visits, Visit(samples, spread.of_states()))[-config.badmm.reuse_iterations :])
+    state = replace(state, sample_history=(*state.sample_history, SampleBatch(samples, spread.of_states()))[-config.badmm.reuse_iterations :])
 
     controller = drawn_with
     multiplier, weight, eta = state.multiplier, state.weight, state.eta
@@ -96,28 +96,28 @@ def iterate(
     before = after = torch.zeros_like(state.step_size)
     for inner in range(config.badmm.inner_iterations):
         weights = weight.expand(multiplier.shape[:2])
-        taught = _teachings(state.visits, controller, spread, multiplier, weights, config)
+        targets = _all_policy_targets(state.sample_history, controller, spread, multiplier, weights, config)
         covariance = policy_covariance(controller)
         if inner == 0 and state.expected is not None:
             # what the last update brought, seen with the new samples and the policy that it knew
-            policy = _linearized(learner, samples, covariance, config, generator)
+            policy = _linearized(policy_optimizer, samples, covariance, config, generator)
             now = lagrangian(drawn_with, policy, dynamics, quadratic, weights)
             predicted, actual = state.expected[0] - state.expected[1], state.expected[0] - now
             step_size = next_step_size(
-                state.step_size, predicted, actual, config.trajectory.smallest_step, config.trajectory.largest_step
+                state.step_size, predicted, actual, config.trajectory.min_kl_step_mult, config.trajectory.max_kl_step_mult
             )
             state = replace(state, step_size=step_size)
-        loss = learner.teach([visit.samples for visit in state.visits], taught, covariance)
-        policy = _linearized(learner, samples, covariance, config, generator)
+        loss = policy_optimizer.fit([visit.samples for visit in state.sample_history], targets, covariance)
+        policy = _linearized(policy_optimizer, samples, covariance, config, generator)
         if inner == 0:
             before = lagrangian(drawn_with, policy, dynamics, quadratic, weights)
-        agreement = PolicyAgreement(policy, multiplier, weights)
+        badmm_terms = BadmmTerms(policy, multiplier, weights)
         bound = config.trajectory.kl_step * state.step_size * samples.states.shape[1]
-        update = update_controllers(quadratic, dynamics, drawn_with, bound, agreement, eta)
+        update = update_controllers(quadratic, dynamics, drawn_with, bound, badmm_terms, eta)
         controller, spread, eta = update.controller, update.marginals, update.eta
         after = lagrangian(controller, policy, dynamics, quadratic, weights)
         gap = policy.mean_action(spread.state_mean) - controller.mean_action(spread.state_mean)
-        multiplier = multiplier + config.badmm.multiplier_step * weights[..., None] * gap
+        multiplier = multiplier + config.badmm.dual_step_size * weights[..., None] * gap
         divergence = kl_divergence(controller, policy, spread.state_mean, spread.state_covariance)
         if inner == config.badmm.inner_iterations - 1:
             weight = next_weights(weight, divergence.mean(0), config.badmm.schedule)
@@ -170,38 +170,38 @@ def next_weights(weight: Tensor, divergence: Tensor, schedule: str) -> Tensor:
 
 def _fit_dynamics(state: BadmmState, samples: Samples, config: GpsConfig, generator: torch.Generator) -> Dynamics:
     settings = config.dynamics
-    recent = [visit.samples for visit in state.visits] + [samples]
+    recent = [visit.samples for visit in state.sample_history] + [samples]
     tuples = torch.cat([transitions(s.states, s.actions) for s in recent[-settings.prior_iterations :]])
     prior = fit_prior(tuples, settings.clusters, settings.prior_points, generator)
     return fit_dynamics(samples.states, samples.actions, prior, settings.prior_strength, settings.ridge)
 
 
-def _teachings(
-    visits: tuple[Visit, ...],
+def _all_policy_targets(
+    sample_history: tuple[SampleBatch, ...],
     controller: Controller,
     spread: Marginals,
     multiplier: Tensor,
     weights: Tensor,
     config: GpsConfig,
-) -> Lesson:
+) -> PolicyTargets:
     """The lessons of all remembered samples, in order, labelled by the current controllers."""
-    parts: list[Lesson] = []
-    for age, visit in enumerate(reversed(visits)):
+    parts: list[PolicyTargets] = []
+    for age, visit in enumerate(reversed(sample_history)):
         states = visit.samples.states
         importance = (
             torch.ones(states.shape[:2], dtype=torch.float64)
             if age == 0
-            else importance_weights(states, spread, visit.marginals, config.badmm.density_blur)
+            else importance_weights(states, spread, visit.marginals, config.badmm.importance_std_floor)
         )
-        parts.insert(0, lesson(controller, states, multiplier, weights, importance, config.badmm.weighted_loss))
-    return Lesson(torch.cat([part.target for part in parts]), torch.cat([part.precision for part in parts]))
+        parts.insert(0, policy_targets(controller, states, multiplier, weights, importance, config.badmm.weighted_loss))
+    return PolicyTargets(torch.cat([part.target for part in parts]), torch.cat([part.precision for part in parts]))
 
 
 def _linearized(
-    learner: Learner, samples: Samples, covariance: Tensor, config: GpsConfig, generator: torch.Generator
+    policy_optimizer: PolicyOptimizer, samples: Samples, covariance: Tensor, config: GpsConfig, generator: torch.Generator
 ) -> Controller:
     settings = config.dynamics
-    actions = learner.mean_actions(samples)
+    actions = policy_optimizer.mean_actions(samples)
     pairs = torch.cat([samples.states, actions], dim=-1)
     prior = fit_prior(pairs, settings.clusters, settings.prior_points, generator)
     return linearize(samples.states, actions, covariance, prior, settings.prior_strength)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from visuomotor.algorithms.gps.supervised import FitConfig
-from visuomotor.runs.config import within
+from visuomotor.runs.config import check_range
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class ImageConfig:
     distractors: int = 6
     """Random shapes pasted over a training image, at most, so that clutter distracts less; the paper has none."""
     first_layer: str | None = None
-    """File of first-layer filters to begin with (see `VisionLayers.load_first_layer`); None draws them at random."""
+    """File of first-layer filters to begin with (see `VisionEncoder.load_first_layer`); None draws them at random."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class PoseConfig:
     images: int = 2000
     """Images of random target poses; a tenth of them is held out."""
     epochs: int = 40
-    """Passes over the images."""
+    """LqrSolver over the images."""
     batch: int = 25
     """Images in a step of the optimiser."""
     learning_rate: float = 1e-3
@@ -43,15 +43,15 @@ class TrajectoryConfig:
     """Iterations with a small full-state network, before the visuomotor policy comes in."""
     noise: float = 0.08
     """Exploration of the first controllers: standard deviation as a fraction of each action limit."""
-    noise_width: float = 2.0
+    noise_smoothing_steps: float = 2.0
     """Steps over which exploration noise is smoothed."""
     start_spread: float = 0.0
     """Deviation of the start pose in rad."""
     kl_step: float = 1.0
     """How far one update may go: nats a time step, times the step size that adapts to predicted improvement."""
-    smallest_step: float = 0.5
+    min_kl_step_mult: float = 0.5
     """Lower limit of that step size."""
-    largest_step: float = 3.0
+    max_kl_step_mult: float = 3.0
     """Its upper limit."""
 
 
@@ -77,9 +77,9 @@ class BadmmConfig:
 
     inner_iterations: int = 4
     """Alternations on one set of samples."""
-    multiplier_step: float = 0.1
+    dual_step_size: float = 0.1
     """Step of the Lagrange multipliers on the expected action."""
-    initial_weight: float = 0.01
+    initial_kl_weight: float = 0.01
     """Weight of the divergence between policy and trajectories at first."""
     schedule: Literal["paper", "released"] = "paper"
     """Which lines the weights' schedule draws, the paper's or those of the released code."""
@@ -87,7 +87,7 @@ class BadmmConfig:
     """Whether the supervised loss carries the weights (as in the Lagrangian) or not (as the paper prints it)."""
     reuse_iterations: int = 4
     """Of how many iterations the samples are remembered, for the prior and for the supervised step."""
-    density_blur: float = 0.1
+    importance_std_floor: float = 0.1
     """Standard deviation (state units) by which densities are blurred before their ratio weights old samples."""
 
 
@@ -119,31 +119,31 @@ class GpsConfig:
     end_to_end: EndToEndConfig = field(default_factory=EndToEndConfig)
 
     def __post_init__(self) -> None:
-        within("image.size", self.image.size, 24, 1024)
-        within("image.distractors", self.image.distractors, 0, 100)
-        within("image.supersampling", self.image.supersampling, 1, 8)
-        within("pose.images", self.pose.images, 10, 1_000_000)
-        within("pose.epochs", self.pose.epochs, 0, 10_000)
-        within("trajectory.iterations", self.trajectory.iterations, 1, 1000)
-        within("trajectory.noise", self.trajectory.noise, 1e-6, 1)
-        within("trajectory.kl_step", self.trajectory.kl_step, 1e-6, 100)
-        within("trajectory.smallest_step", self.trajectory.smallest_step, 1e-6, self.trajectory.largest_step)
-        within("dynamics.clusters", self.dynamics.clusters, 2, 1000)
-        within("dynamics.prior_strength", self.dynamics.prior_strength, 1e-6, 1e6)
-        within("badmm.inner_iterations", self.badmm.inner_iterations, 1, 100)
-        within("badmm.multiplier_step", self.badmm.multiplier_step, 0, 10)
-        within("badmm.initial_weight", self.badmm.initial_weight, 1e-9, 1e6)
-        within("badmm.reuse_iterations", self.badmm.reuse_iterations, 1, 100)
-        within("badmm.density_blur", self.badmm.density_blur, 1e-6, 100)
-        within("end_to_end.iterations", self.end_to_end.iterations, 0, 1000)
+        check_range("image.size", self.image.size, 24, 1024)
+        check_range("image.distractors", self.image.distractors, 0, 100)
+        check_range("image.supersampling", self.image.supersampling, 1, 8)
+        check_range("pose.images", self.pose.images, 10, 1_000_000)
+        check_range("pose.epochs", self.pose.epochs, 0, 10_000)
+        check_range("trajectory.iterations", self.trajectory.iterations, 1, 1000)
+        check_range("trajectory.noise", self.trajectory.noise, 1e-6, 1)
+        check_range("trajectory.kl_step", self.trajectory.kl_step, 1e-6, 100)
+        check_range("trajectory.min_kl_step_mult", self.trajectory.min_kl_step_mult, 1e-6, self.trajectory.max_kl_step_mult)
+        check_range("dynamics.clusters", self.dynamics.clusters, 2, 1000)
+        check_range("dynamics.prior_strength", self.dynamics.prior_strength, 1e-6, 1e6)
+        check_range("badmm.inner_iterations", self.badmm.inner_iterations, 1, 100)
+        check_range("badmm.dual_step_size", self.badmm.dual_step_size, 0, 10)
+        check_range("badmm.initial_kl_weight", self.badmm.initial_kl_weight, 1e-9, 1e6)
+        check_range("badmm.reuse_iterations", self.badmm.reuse_iterations, 1, 100)
+        check_range("badmm.importance_std_floor", self.badmm.importance_std_floor, 1e-6, 100)
+        check_range("end_to_end.iterations", self.end_to_end.iterations, 0, 1000)
         for name, fit in (
             ("state_policy", self.state_policy),
             ("end_to_end.motor", self.end_to_end.motor),
             ("end_to_end.whole", self.end_to_end.whole),
         ):
-            within(f"{name}.steps", fit.steps, 0, 10_000_000)
-            within(f"{name}.batch", fit.batch, 1, 100_000)
-            within(f"{name}.learning_rate", fit.learning_rate, 1e-8, 1)
+            check_range(f"{name}.steps", fit.steps, 0, 10_000_000)
+            check_range(f"{name}.batch", fit.batch, 1, 100_000)
+            check_range(f"{name}.learning_rate", fit.learning_rate, 1e-8, 1)
 
 
 _LAPTOP = GpsConfig()

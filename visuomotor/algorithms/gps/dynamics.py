@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.algorithms.gps.linear_gaussian import Dynamics
-from visuomotor.algorithms.gps.local_fit import fit_locally
+from visuomotor.algorithms.gps.gaussian_regression import fit_linear_gaussian
 from visuomotor.algorithms.gps.mixture import GaussianMixture, fit_mixture
 
 _INITIAL_VARIANCE_FLOOR = 1e-6
@@ -44,7 +44,7 @@ def fit_dynamics(
         ridge: added to the variances of states and actions.
     """
     count, size = states.shape[0], states.shape[-1]
-    fit = fit_locally(transitions(states, actions), size + actions.shape[-1], prior, strength, ridge)
+    fit = fit_linear_gaussian(transitions(states, actions), size + actions.shape[-1], prior, strength, ridge)
     initial_covariance = _INITIAL_VARIANCE_FLOOR * torch.eye(size, dtype=states.dtype, device=states.device)
     return Dynamics(
         transition=fit.gain.expand(count, *fit.gain.shape),

@@ -11,7 +11,7 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-def one_thread(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+def single_threaded(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Run torch on one thread inside.
 
     For matrices as small as ours a second thread gains little, and costs a hundredfold where another program (a

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from visuomotor.algorithms.gps.linalg import cholesky, one_thread
+from visuomotor.algorithms.gps.linalg import cholesky, single_threaded
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def propagate(controller: Controller, dynamics: Dynamics) -> Iterator[tuple[Tens
         yield mean, covariance
 
 
-@one_thread
+@single_threaded
 def marginals(controller: Controller, dynamics: Dynamics) -> Marginals:
     """Propagate the initial Gaussian through controller and dynamics."""
     conditions, steps, actions, states = controller.gain.shape
@@ -111,7 +111,7 @@ def marginals(controller: Controller, dynamics: Dynamics) -> Marginals:
     return Marginals(mean, covariance, states)
 
 
-@one_thread
+@single_threaded
 def kl_divergence(new: Controller, old: Controller, state_mean: Tensor, state_covariance: Tensor) -> Tensor:
     """E_x[ KL(new(u|x) || old(u|x)) ] in nats for x ~ N(state_mean, state_covariance), `(N, T)`.
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.algorithms.gps.linear_gaussian import Controller
-from visuomotor.algorithms.gps.local_fit import fit_locally
+from visuomotor.algorithms.gps.gaussian_regression import fit_linear_gaussian
 from visuomotor.algorithms.gps.mixture import GaussianMixture
 
 
@@ -24,7 +24,7 @@ def linearize(
         prior: mixture over (x, u) from recent iterations.
     """
     size = states.shape[-1]
-    fit = fit_locally(torch.cat([states, actions], dim=-1), size, prior, strength, ridge=1e-6)
+    fit = fit_linear_gaussian(torch.cat([states, actions], dim=-1), size, prior, strength, ridge=1e-6)
     gain = fit.gain.expand(len(states), *fit.gain.shape)
     offset = actions - (gain @ states[..., None])[..., 0]
     return Controller(gain, offset, (fit.covariance + covariance).expand(len(states), *fit.covariance.shape))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from visuomotor.algorithms.gps import lqr_kernel
-from visuomotor.algorithms.gps.linalg import one_thread
+from visuomotor.algorithms.gps.linalg import single_threaded
 from visuomotor.algorithms.gps.linear_gaussian import Controller, Dynamics, Marginals
 
 
@@ -25,13 +25,13 @@ class QuadraticCost:
     gradient: Tensor
     constant: Tensor
 
-    @one_thread
+    @single_threaded
     def expected(self, marginals: Marginals) -> Tensor:
         """E[c_t(z_t)] under Gaussian marginals, `(N, T)`."""
         trace = torch.einsum("ntij,ntij->nt", self.hessian, marginals.covariance)
-        bent = (self.hessian @ marginals.mean[..., None])[..., 0]
+        hess_z = (self.hessian @ marginals.mean[..., None])[..., 0]
         return (
-            0.5 * (trace + (bent * marginals.mean).sum(-1)) + (self.gradient * marginals.mean).sum(-1) + self.constant
+            0.5 * (trace + (hess_z * marginals.mean).sum(-1)) + (self.gradient * marginals.mean).sum(-1) + self.constant
         )
 
 
@@ -45,40 +45,40 @@ def backward_pass(cost: QuadraticCost, dynamics: Dynamics, entropy_weight: Tenso
         entropy_weight: w_t > 0, `(N, T)`.
 
     Returns:
-        The controller, and `(N,)` bool: conditions in which every Q_uu was positive definite. The controller of the
+        The controller, and `(N,)` bool: conditions in which every Q_uu was positive is_pd. The controller of the
         others is meaningless.
     """
     conditions, steps, size = cost.gradient.shape
     states = dynamics.initial_mean.shape[-1]
     nothing = cost.gradient.new_zeros(conditions, steps, size - states, states)
     eye = torch.eye(size - states, dtype=torch.float64).expand(conditions, steps, -1, -1)
-    passes = Passes(cost, dynamics, entropy_weight, Controller(nothing, nothing[..., 0], eye))
-    laws = [passes.backward(condition, eta=0.0) for condition in range(conditions)]
-    return stack_laws(laws), torch.tensor([law.definite for law in laws])
+    passes = LqrSolver(cost, dynamics, entropy_weight, Controller(nothing, nothing[..., 0], eye))
+    controllers = [passes.backward(condition, eta=0.0) for condition in range(conditions)]
+    return stack_controllers(controllers), torch.tensor([controller.is_pd for controller in controllers])
 
 
-class Law(NamedTuple):
+class ConditionController(NamedTuple):
     """One condition's controller: gain `(T, U, X)`, offset `(T, U)`, covariance `(T, U, U)`.
 
-    `definite`: whether every Q_uu was positive definite; if not, the rest is meaningless.
+    `is_pd`: whether every Q_uu was positive is_pd; if not, the rest is meaningless.
     """
 
     gain: NDArray[np.float64]
     offset: NDArray[np.float64]
     covariance: NDArray[np.float64]
-    definite: bool
+    is_pd: bool
 
 
-def stack_laws(laws: Sequence[Law]) -> Controller:
+def stack_controllers(controllers: Sequence[ConditionController]) -> Controller:
     """One controller of all conditions."""
     return Controller(
-        torch.as_tensor(np.stack([law.gain for law in laws])),
-        torch.as_tensor(np.stack([law.offset for law in laws])),
-        torch.as_tensor(np.stack([law.covariance for law in laws])),
+        torch.as_tensor(np.stack([controller.gain for controller in controllers])),
+        torch.as_tensor(np.stack([controller.offset for controller in controllers])),
+        torch.as_tensor(np.stack([controller.covariance for controller in controllers])),
     )
 
 
-class Passes:
+class LqrSolver:
     """The passes behind a trajectory update, one condition at a time, safe to call from several threads.
 
     Args:
@@ -100,25 +100,25 @@ class Passes:
         self._previous = list(zip(_rows(previous.gain), _rows(previous.offset), _rows(previous.precision), strict=True))
         self._covariance, self._weight = _rows(previous.covariance), _rows(entropy_weight)
 
-    def previous(self, condition: int) -> Law:
+    def previous(self, condition: int) -> ConditionController:
         """The controller that eta holds on to."""
         gain, offset, _ = self._previous[condition]
-        return Law(gain, offset, self._covariance[condition], True)
+        return ConditionController(gain, offset, self._covariance[condition], True)
 
-    def backward(self, condition: int, eta: float) -> Law:
+    def backward(self, condition: int, eta: float) -> ConditionController:
         """The optimum of  sum_t E[c_t] - eta E[log previous(u | x)] - (nu_t + eta) H(p(u | x))."""
         gain, offset, precision = self._previous[condition]
-        law = np.zeros_like(gain), np.zeros_like(offset), np.zeros_like(precision)
+        controller = np.zeros_like(gain), np.zeros_like(offset), np.zeros_like(precision)
         problem = *self._cost[condition], *self._motion[condition], self._weight[condition] + eta
-        definite = lqr_kernel.backward(*problem, gain, offset, precision, eta, *law)
-        return Law(*law, definite)
+        is_pd = lqr_kernel.backward(*problem, gain, offset, precision, eta, *controller)
+        return ConditionController(*controller, is_pd)
 
-    def divergence(self, condition: int, law: Law) -> float:
-        """sum_t E[KL(law || previous)] under the states that the law visits; infinite where there is no law."""
-        if not law.definite:
+    def divergence(self, condition: int, controller: ConditionController) -> float:
+        """sum_t E[KL(controller || previous)] under the states that the controller sample_history; infinite where there is no controller."""
+        if not controller.is_pd:
             return np.inf
         dynamics = *self._motion[condition], *self._spread[condition]
-        return lqr_kernel.divergence(law.gain, law.offset, law.covariance, *self._previous[condition], *dynamics)
+        return lqr_kernel.divergence(controller.gain, controller.offset, controller.covariance, *self._previous[condition], *dynamics)
 
 
 def _rows(tensor: Tensor) -> list[NDArray[np.float64]]:

@@ -34,7 +34,7 @@ def _add_product(a: Doubles, b: Doubles, out: Doubles) -> None:
 
 @_compiled
 def _factorise(matrix: Doubles, factor: Doubles) -> bool:
-    """The lower Cholesky factor; False where the matrix is not positive definite."""
+    """The lower Cholesky factor; False where the matrix is not positive is_pd."""
     for i in range(matrix.shape[0]):
         for j in range(i + 1):
             rest = matrix[i, j]
@@ -90,18 +90,18 @@ def backward(
         gain, offset, covariance: the result.
 
     Returns:
-        False, with the result incomplete, if some Q_uu is not positive definite.
+        False, with the result incomplete, if some Q_uu is not positive is_pd.
     """
     steps, actions, states = gain.shape
     one, first_action, size = states, states + 1, states + 1 + actions
     value, curvature = np.zeros((states + 1, states + 1)), np.zeros((size, size))
-    move, bent = np.zeros((states + 1, size)), np.zeros((states + 1, size))
+    move, hess_z = np.zeros((states + 1, size)), np.zeros((states + 1, size))
     move[one, one] = 1.0
-    residual, pulled = np.zeros((actions, size)), np.zeros((actions, size))
+    residual, weighted_residual = np.zeros((actions, size)), np.zeros((actions, size))
     for a in range(actions):
         residual[a, first_action + a] = 1.0
     action_block, factor = np.zeros((actions, actions)), np.zeros((actions, actions))
-    law, inverse = np.zeros((actions, states + 1)), np.zeros((actions, actions))
+    controller, inverse = np.zeros((actions, states + 1)), np.zeros((actions, actions))
     for t in range(steps - 1, -1, -1):
         # Q_t = c_t + eta/2 r' C^-1 r + V_{t+1}(F z),  with r = u - K x - k of the anchor
         curvature[:states, :states] = hessian[t, :states, :states]
@@ -113,35 +113,35 @@ def backward(
         curvature[one, one] = 0.0
         residual[:, :states] = -anchor_gain[t]
         residual[:, one] = -anchor_offset[t]
-        pulled[:] = 0.0
-        _add_product(eta * anchor_precision[t], residual, pulled)
-        _add_product(residual, pulled, curvature)
+        weighted_residual[:] = 0.0
+        _add_product(eta * anchor_precision[t], residual, weighted_residual)
+        _add_product(residual, weighted_residual, curvature)
         if t < steps - 1:
             move[:states, :states] = transition[t, :, :states]
             move[:states, one] = drift[t]
             move[:states, first_action:] = transition[t, :, states:]
-            bent[:] = 0.0
-            _add_product(value, move, bent)  # value is symmetric
-            _add_product(move, bent, curvature)
-        # the law [K, k] = -Q_uu^-1 [Q_ux, q_u] and C = w Q_uu^-1
+            hess_z[:] = 0.0
+            _add_product(value, move, hess_z)  # value is symmetric
+            _add_product(move, hess_z, curvature)
+        # the controller [K, k] = -Q_uu^-1 [Q_ux, q_u] and C = w Q_uu^-1
         action_block[:] = curvature[first_action:, first_action:]
         if not _factorise(action_block, factor):
             return False
-        law[:] = curvature[first_action:, : states + 1]
-        _solve(factor, law)
-        law *= -1.0
+        controller[:] = curvature[first_action:, : states + 1]
+        _solve(factor, controller)
+        controller *= -1.0
         inverse[:] = 0.0
         for a in range(actions):
             inverse[a, a] = entropy_weight[t]
         _solve(factor, inverse)
-        gain[t], offset[t], covariance[t] = law[:, :states], law[:, one], inverse
+        gain[t], offset[t], covariance[t] = controller[:, :states], controller[:, one], inverse
         # V_t = Q_xx + Q_xu [K, k], made symmetric
         for i in range(states + 1):
             value[i] = curvature[i, : states + 1]
             for a in range(actions):
                 slope = curvature[i, first_action + a]
                 for j in range(states + 1):
-                    value[i, j] += slope * law[a, j]
+                    value[i, j] += slope * controller[a, j]
         for i in range(states + 1):
             for j in range(i):
                 value[i, j] = value[j, i] = 0.5 * (value[i, j] + value[j, i])
@@ -162,7 +162,7 @@ def divergence(
     initial_mean: Doubles,
     initial_covariance: Doubles,
 ) -> float:
-    """sum_t E_x[KL(p(u_t | x_t) || anchor(u_t | x_t))] in nats under the states that p visits; infinite if p is broken.
+    """sum_t E_x[KL(p(u_t | x_t) || anchor(u_t | x_t))] in nats under the states that p sample_history; infinite if p is broken.
 
     The equation is `linear_gaussian.kl_divergence`'s.
     """
@@ -171,7 +171,7 @@ def divergence(
     mean[:, 0] = initial_mean
     # transposed, as `_add_product` takes its left side
     closed, from_action, gap = np.zeros((states, states)), np.zeros((actions, states)), np.zeros((states, actions))
-    half, shaken, bent = np.zeros((states, states)), np.zeros((actions, states)), np.zeros((states, actions))
+    half, shaken, hess_z = np.zeros((states, states)), np.zeros((actions, states)), np.zeros((states, actions))
     moment, factor = np.zeros((actions, actions)), np.zeros((actions, actions))
     shift, moved = np.zeros((actions, 1)), np.zeros((1, states))
     total = 0.0
@@ -180,10 +180,10 @@ def divergence(
         gap[:] = (gain[t] - anchor_gain[t]).T
         shift[:, 0] = offset[t] - anchor_offset[t]
         _add_product(gap, mean, shift)
-        bent[:] = 0.0
-        _add_product(spread, gap, bent)
+        hess_z[:] = 0.0
+        _add_product(spread, gap, hess_z)
         moment[:] = covariance[t]
-        _add_product(gap, bent, moment)
+        _add_product(gap, hess_z, moment)
         trace = 0.0
         for a in range(actions):
             for b in range(actions):

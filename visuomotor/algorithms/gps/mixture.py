@@ -6,8 +6,8 @@ from math import log, pi
 import torch
 from torch import Tensor
 
-from visuomotor.engine.workers import available_cores, share_work
-from visuomotor.algorithms.gps.linalg import cholesky, one_thread, solve_lower
+from visuomotor.engine.thread_pool import available_cores, parallel_for
+from visuomotor.algorithms.gps.linalg import cholesky, single_threaded, solve_lower
 
 _COVARIANCE_FLOOR = 1e-6
 _NEGLIGIBLE = 1e-15  # of a point's responsibility
@@ -35,7 +35,7 @@ class GaussianMixture:
             white = torch.addmm(-(whitening[k] @ self.means[k]), points, whitening[k].mT)
             distance[k] = white.square_().sum(-1)
 
-        share_work(measure, len(distance), available_cores())
+        parallel_for(measure, len(distance), available_cores())
         return constant - 0.5 * distance.T
 
     def responsibilities(self, points: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ class GaussianMixture:
         return mean, second_moment - mean[..., :, None] * mean[..., None, :]
 
 
-def maximise(points: Tensor, responsibilities: Tensor) -> GaussianMixture:
+def m_step(points: Tensor, responsibilities: Tensor) -> GaussianMixture:
     """The M step: weighted moments, covariances raised by 1e-6."""
     mass = responsibilities.sum(0) + 1e-10
     means = responsibilities.T @ points / mass[:, None]
@@ -63,7 +63,7 @@ def maximise(points: Tensor, responsibilities: Tensor) -> GaussianMixture:
     return GaussianMixture(mass / mass.sum(), means, (covariances + covariances.mT) / 2 + floor)
 
 
-@one_thread
+@single_threaded
 def fit_mixture(
     points: Tensor,
     clusters: int,
@@ -81,7 +81,7 @@ def fit_mixture(
     centre = points.mean(0)  # centring keeps the moment differences of the M step accurate
     points = points - centre
     if start is None:
-        mixture = maximise(points, _far_apart(points, clusters, generator))
+        mixture = m_step(points, _kmeans_pp_init(points, clusters, generator))
     else:
         mixture = GaussianMixture(start.weights, start.means - centre, start.covariances)
     previous = -torch.inf
@@ -90,14 +90,14 @@ def fit_mixture(
         likelihood = log_joint.logsumexp(-1).mean().item()
         responsibilities = log_joint.softmax(-1)
         alive = responsibilities.sum(0) > 1.0
-        mixture = maximise(points, responsibilities[:, alive])
+        mixture = m_step(points, responsibilities[:, alive])
         if likelihood - previous < tolerance:
             break
         previous = likelihood
     return GaussianMixture(mixture.weights, mixture.means + centre, mixture.covariances)
 
 
-def _far_apart(points: Tensor, clusters: int, generator: torch.Generator) -> Tensor:
+def _kmeans_pp_init(points: Tensor, clusters: int, generator: torch.Generator) -> Tensor:
     """Hard assignments `(P, K)` to seeds drawn by k-means++ on standardised axes."""
     scaled = points / (points.std(0) + 1e-9)
     seeds = [scaled[int(torch.randint(len(points), (1,), generator=generator))]]

@@ -9,7 +9,7 @@ from torch import Tensor
 from visuomotor.camera import Camera
 from visuomotor.errors import VisuomotorError
 from visuomotor.algorithms.gps.config import ImageConfig, PoseConfig
-from visuomotor.policies import PoseNetwork, paste_shapes
+from visuomotor.policies import PoseNetwork, random_shapes
 from visuomotor.tasks.conditioned_task import ConditionedTask
 
 _WORLDS = 50
@@ -25,14 +25,14 @@ class PoseData:
     held_out: int
 
 
-def record_poses(task: ConditionedTask, count: int, image: ImageConfig, generator: torch.Generator) -> PoseData:
+def collect_pose_dataset(task: ConditionedTask, count: int, image: ImageConfig, generator: torch.Generator) -> PoseData:
     """Images of the target at random places, the robot's own arm anywhere between its start and the target."""
     engine = task.make_engine(min(_WORLDS, count))
     camera = Camera(engine, task.camera, image.size, image.size, image.supersampling)
     images: list[Tensor] = []
     points: list[Tensor] = []
     while len(images) * engine.worlds < count:
-        conditions = task.random_conditions(engine.worlds, generator)
+        conditions = task.sample_conditions(engine.worlds, generator)
         task.scatter(engine, conditions, generator)
         images.append(camera.rgb().clone())
         points.append(task.target_points(conditions))
@@ -65,7 +65,7 @@ class PoseTraining:
             group["lr"] = config.learning_rate * max(_LAST_RATE, cosine)
         total = 0.0
         for rows in torch.randperm(train, generator=generator).split(config.batch):
-            images = paste_shapes(data.images[rows], self._distractors, generator)
+            images = random_shapes(data.images[rows], self._distractors, generator)
             predicted = network(images.to(device))
             gap = (predicted - data.points[rows].to(device)) / network.scale
             loss = gap.square().mean()

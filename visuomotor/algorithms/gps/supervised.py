@@ -1,4 +1,4 @@
-"""The supervised half of guided policy search: what the policy is taught, and how it learns it."""
+"""The supervised half of guided policy search: what the policy is targets, and how it learns it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from visuomotor.algorithms.gps.linear_gaussian import Controller, Marginals
 
 
 @dataclass(frozen=True)
-class Lesson:
+class PolicyTargets:
     """Weighted regression, one row a sample and step: minimise sum_i (mean_i - target_i)' P_i (mean_i - target_i).
 
     target `(B, U)`; precision `(B, U, U)`. Float64.
@@ -22,14 +22,14 @@ class Lesson:
     precision: Tensor
 
 
-def lesson(
+def policy_targets(
     controller: Controller,
     states: Tensor,
     multiplier: Tensor,
     weight: Tensor,
     importance: Tensor,
     weighted: bool = True,
-) -> Lesson:
+) -> PolicyTargets:
     """The part of the augmented Lagrangian that depends on the policy's mean, as weighted regression.
 
         nu_t/2 (mu - m)' C^-1 (mu - m) + lambda_t' mu    with m = K x + k
@@ -46,7 +46,7 @@ def lesson(
     label = controller.mean_action(states) - (controller.covariance @ multiplier[..., None])[..., 0] / weight[..., None]
     scale = importance * weight if weighted else importance
     precision = controller.precision * scale[..., None, None]
-    return Lesson(label.flatten(0, 1), precision.flatten(0, 1))
+    return PolicyTargets(label.flatten(0, 1), precision.flatten(0, 1))
 
 
 def policy_covariance(controller: Controller) -> Tensor:
@@ -92,18 +92,18 @@ def fit(
     mean: Callable[..., Tensor],
     parameters: Sequence[nn.Parameter],
     inputs: Sequence[Tensor],
-    taught: Lesson,
+    targets: PolicyTargets,
     config: FitConfig,
     generator: torch.Generator,
 ) -> float:
-    """Fit a mean function to a lesson by AdamW on random batches; returns the mean loss of the last tenth of the steps.
+    """Fit a mean function to a policy_targets by AdamW on random batches; returns the mean loss of the last tenth of the steps.
 
     Precisions are scaled to a mean diagonal of one, so that the learning rate does not depend on the units of actions.
 
     Args:
         mean: maps batches of the inputs to mean actions `(b, U)`.
         parameters: what to train.
-        inputs: tensors whose first axis is the lesson's.
+        inputs: tensors whose first axis is the policy_targets's.
 
     Raises:
         VisuomotorError: the loss is no longer finite.
@@ -111,10 +111,10 @@ def fit(
     if config.steps == 0:
         return 0.0
     device = parameters[0].device
-    scale = taught.precision.diagonal(dim1=-2, dim2=-1).mean()
+    scale = targets.precision.diagonal(dim1=-2, dim2=-1).mean()
     # L L' = precision: the loss is the squared length of L'(mean - target), stable in float32
-    root = cholesky(taught.precision / scale + 1e-9 * torch.eye(taught.target.shape[-1])).float().to(device)
-    target = taught.target.float().to(device)
+    root = cholesky(targets.precision / scale + 1e-9 * torch.eye(targets.target.shape[-1])).float().to(device)
+    target = targets.target.float().to(device)
     decayed = [p for p in parameters if p.ndim > 1]
     kept = [p for p in parameters if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": kept, "weight_decay": 0.0}]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from visuomotor.camera import Camera, check_view, describe_view
+from visuomotor.camera import Camera, check_camera_spec, camera_spec
 from visuomotor.engine import Engine
 from visuomotor.errors import VisuomotorError
 from visuomotor.algorithms.gps.config import GpsConfig, ImageConfig
@@ -39,7 +39,7 @@ def load_trained(run: Run) -> Trained:
     content = load_checkpoint(run.latest_checkpoint, expect={**CHECKPOINT, "task": run.task})
     image = run.config(GpsConfig).image
     task = make_task(run.task, ConditionedTask)
-    check_view(content["view"], describe_view(task.model, task.camera, image.size, image.supersampling), str(run.path))
+    check_camera_spec(content["view"], camera_spec(task.model, task.camera, image.size, image.supersampling), str(run.path))
     if content["phase"] not in ("policy", "done") or (content["phase"], content["iteration"]) == ("policy", 0):
         raise VisuomotorError(
             f"the policy of {run.path} has not been trained yet (phase {content['phase']}); "

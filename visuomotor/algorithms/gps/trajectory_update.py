@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from visuomotor.engine.workers import available_cores, share_work
-from visuomotor.algorithms.gps.linalg import one_thread
+from visuomotor.engine.thread_pool import available_cores, parallel_for
+from visuomotor.algorithms.gps.linalg import single_threaded
 from visuomotor.algorithms.gps.linear_gaussian import Controller, Dynamics, Marginals, marginals
-from visuomotor.algorithms.gps.lqr import Law, Passes, QuadraticCost, stack_laws
+from visuomotor.algorithms.gps.lqr import ConditionController, LqrSolver, QuadraticCost, stack_controllers
 
 _LOG_SMALLEST, _LOG_LARGEST = log(1e-8), log(1e16)  # of eta
 _LARGEST_MOVE = log(30.0)
@@ -19,7 +19,7 @@ _SECANT_PASSES = 12  # after so many, halve the bracket
 
 
 @dataclass(frozen=True)
-class PolicyAgreement:
+class BadmmTerms:
     """What ties the trajectories to the policy: the augmented Lagrangian's terms of BADMM.
 
     policy: the linearised policy pi(u|x); multiplier lambda_t `(N, T, U)` on the expected action; weight nu_t `(N, T)`
@@ -30,7 +30,7 @@ class PolicyAgreement:
     multiplier: Tensor
     weight: Tensor
 
-    def add_to(self, cost: QuadraticCost) -> QuadraticCost:
+    def augment_cost(self, cost: QuadraticCost) -> QuadraticCost:
         """l - u' lambda - nu log pi(u|x), without pi's normalising constant."""
         cost = add_log_density(cost, self.policy, self.weight)
         states = self.policy.gain.shape[-1]
@@ -57,27 +57,27 @@ def add_log_density(cost: QuadraticCost, controller: Controller, weight: Tensor)
     actions = controller.offset.shape[-1]
     eye = torch.eye(actions, dtype=precision.dtype, device=precision.device)
     residual = torch.cat([-controller.gain, eye.expand(*controller.gain.shape[:2], actions, actions)], dim=-1)
-    pulled = residual.mT @ precision  # (N, T, Z, U)
-    hessian = torch.baddbmm(cost.hessian.flatten(0, 1), pulled.flatten(0, 1), residual.flatten(0, 1))
+    weighted_residual = residual.mT @ precision  # (N, T, Z, U)
+    hessian = torch.baddbmm(cost.hessian.flatten(0, 1), weighted_residual.flatten(0, 1), residual.flatten(0, 1))
     return QuadraticCost(
         hessian.view_as(cost.hessian),
-        cost.gradient - (pulled @ controller.offset[..., None])[..., 0],
+        cost.gradient - (weighted_residual @ controller.offset[..., None])[..., 0],
         cost.constant + 0.5 * ((precision @ controller.offset[..., None])[..., 0] * controller.offset).sum(-1),
     )
 
 
-@one_thread
+@single_threaded
 def update_controllers(
     cost: QuadraticCost,
     dynamics: Dynamics,
     previous: Controller,
     kl_bound: Tensor,
-    agreement: PolicyAgreement | None = None,
+    badmm_terms: BadmmTerms | None = None,
     eta: Tensor | None = None,
     tolerance: float = 0.1,
     passes: int = 30,
 ) -> TrajectoryUpdate:
-    """Minimise the augmented Lagrangian over controllers within a KL ball around the previous ones.
+    """Minimise the augmented Lagrangian over controllers check_range a KL ball around the previous ones.
 
         min_p  E_p[sum_t l - u' lambda_t] + sum_t nu_t E[KL(p || pi)]    s.t.  sum_t E_x[KL(p || previous)] <= bound
 
@@ -88,25 +88,25 @@ def update_controllers(
     Args:
         cost: quadratic expansion of l about zero.
         kl_bound: `(N,)` nats over the whole trajectory.
-        agreement: BADMM's terms, None for plain trajectory optimisation.
+        badmm_terms: BADMM's terms, None for plain trajectory optimisation.
         eta: `(N,)` where to start, such as the last iteration's.
-        tolerance: a divergence within this fraction of the bound is good enough.
+        tolerance: a divergence check_range this fraction of the bound is good enough.
         passes: at most so many backward and forward passes a condition.
     """
-    if agreement is not None:
-        cost = agreement.add_to(cost)
+    if badmm_terms is not None:
+        cost = badmm_terms.augment_cost(cost)
     conditions, steps = cost.gradient.shape[:2]
-    weight = agreement.weight if agreement is not None else cost.gradient.new_zeros(conditions, steps)
-    search = Passes(cost, dynamics, weight, previous)
+    weight = badmm_terms.weight if badmm_terms is not None else cost.gradient.new_zeros(conditions, steps)
+    search = LqrSolver(cost, dynamics, weight, previous)
     starts = torch.ones_like(kl_bound) if eta is None else eta
-    found = [_Found()] * conditions
+    found = [_EtaSearch()] * conditions
 
     def find(condition: int) -> None:
         bound, start = kl_bound[condition].item(), starts[condition].item()
-        found[condition] = _find(search, condition, bound, start, tolerance, passes)
+        found[condition] = _search_eta(search, condition, bound, start, tolerance, passes)
 
-    share_work(find, conditions, available_cores())
-    controller = stack_laws([one.law or search.previous(i) for i, one in enumerate(found)])
+    parallel_for(find, conditions, available_cores())
+    controller = stack_controllers([one.controller or search.previous(i) for i, one in enumerate(found)])
     return TrajectoryUpdate(
         controller,
         marginals(controller, dynamics),
@@ -117,47 +117,47 @@ def update_controllers(
     )
 
 
-class _Found(NamedTuple):
-    """The best of one condition so far: the largest divergence inside the ball. No law: stay at the previous one."""
+class _EtaSearch(NamedTuple):
+    """The best of one condition so far: the largest divergence inside the ball. No controller: stay at the previous one."""
 
-    law: Law | None = None
+    controller: ConditionController | None = None
     eta: float = 1.0
     kl: float = 0.0
     converged: bool = False
     passes: int = 0
 
 
-def _find(search: Passes, condition: int, bound: float, eta: float, tolerance: float, passes: int) -> _Found:
+def _search_eta(search: LqrSolver, condition: int, bound: float, eta: float, tolerance: float, passes: int) -> _EtaSearch:
     """Search the eta of one condition."""
-    best = _Found(eta=eta)
+    best = _EtaSearch(eta=eta)
     low, high = -inf, inf  # log eta: the largest outside the ball, the smallest inside
-    trail: list[tuple[float, float]] = []  # log eta and log(KL / bound)
+    history: list[tuple[float, float]] = []  # log eta and log(KL / bound)
     x = min(max(log(max(eta, 1e-300)), _LOG_SMALLEST), _LOG_LARGEST)
     used = 0
     while used < passes:
         used += 1
-        law = search.backward(condition, exp(x))
-        kl = max(search.divergence(condition, law), 0.0)  # rounding may take it below
+        controller = search.backward(condition, exp(x))
+        kl = max(search.divergence(condition, controller), 0.0)  # rounding may take it below
         if kl <= bound * (1 + tolerance) and kl >= best.kl:
             converged = kl >= bound * (1 - tolerance) or x <= _LOG_SMALLEST
-            best = _Found(law, exp(x), kl, converged)
+            best = _EtaSearch(controller, exp(x), kl, converged)
         if best.converged or x >= _LOG_LARGEST:
             break
-        trail.append((x, log(max(kl, 1e-300) / bound)))
+        history.append((x, log(max(kl, 1e-300) / bound)))
         low, high = (max(low, x), high) if kl > bound else (low, min(high, x))
-        x = _next_log_eta(trail, low, high)
+        x = _next_log_eta(history, low, high)
     return best._replace(passes=used)
 
 
-def _next_log_eta(trail: list[tuple[float, float]], low: float, high: float) -> float:
+def _next_log_eta(history: list[tuple[float, float]], low: float, high: float) -> float:
     """Where log(KL / bound) should be zero: the secant through the last two points, kept inside the bracket."""
-    x, y = trail[-1]
+    x, y = history[-1]
     bracketed = isfinite(low) and isfinite(high)
-    if bracketed and (len(trail) > _SECANT_PASSES or not isfinite(y)):
+    if bracketed and (len(history) > _SECANT_PASSES or not isfinite(y)):
         return (low + high) / 2
     slope = _USUAL_SLOPE
-    if len(trail) > 1 and isfinite(y + trail[-2][1]) and x != trail[-2][0]:
-        slope = (y - trail[-2][1]) / (trail[-2][0] - x)
+    if len(history) > 1 and isfinite(y + history[-2][1]) and x != history[-2][0]:
+        slope = (y - history[-2][1]) / (history[-2][0] - x)
         slope = min(max(slope, _USUAL_SLOPE / 4), _USUAL_SLOPE * 4)
     step = min(max(y / slope, -_LARGEST_MOVE), _LARGEST_MOVE)
     guess = min(max(x + step, _LOG_SMALLEST), _LOG_LARGEST)
@@ -168,7 +168,7 @@ def next_step_size(step_size: Tensor, predicted: Tensor, actual: Tensor, smalles
     """How far the next update may go, from how the last one turned out, all `(N,)`.
 
     Improvement as a function of the divergence is modelled as  predicted KL - penalty KL^2; the measured point gives
-    the penalty, and the best multiplier is  predicted / (2 (predicted - actual)), within [0.1, 5] of the last.
+    the penalty, and the best multiplier is  predicted / (2 (predicted - actual)), check_range [0.1, 5] of the last.
     """
     factor = (predicted / (2 * (predicted - actual).clamp(min=1e-4))).clamp(0.1, 5.0)
     return (factor * step_size).clamp(smallest, largest)

@@ -13,7 +13,7 @@ class AdaptiveKl:
     """The weight of the KL divergence from the policy that collected the data (Heess et al. 2017).
 
     It grows by `factor` after an iteration that moved more than twice the target, shrinks by it after one that moved
-    less than half, and stays within [lowest, highest]. The hinge stops single updates that run away before the weight
+    less than half, and stays check_range [lowest, highest]. The hinge stops single updates that run away before the weight
     has grown.
     """
 
@@ -27,7 +27,7 @@ class AdaptiveKl:
     def __post_init__(self) -> None:
         if not (self.target > 0 and self.factor > 1 and 0 < self.lowest <= self.coefficient <= self.highest):
             raise VisuomotorError(
-                "the KL target must be positive, the factor above 1, and the coefficient within [lowest, highest], "
+                "the KL target must be positive, the factor above 1, and the coefficient check_range [lowest, highest], "
                 f"not {self}"
             )
 

@@ -6,14 +6,14 @@ from torch import Tensor
 from visuomotor.errors import VisuomotorError
 from visuomotor.algorithms.ppo_gail.config import PpoConfig
 from visuomotor.algorithms.ppo_gail.critic import Critic
-from visuomotor.algorithms.ppo_gail.normaliser import moments
+from visuomotor.algorithms.ppo_gail.running_mean_std import moments
 from visuomotor.algorithms.ppo_gail.returns import gae, k_step_advantages
 from visuomotor.algorithms.ppo_gail.rollout import Rollout
-from visuomotor.runs.ranks import Ranks
+from visuomotor.runs.distributed import Distributed
 
 
 def judge(
-    critic: Critic, rollout: Rollout, reward: Tensor, config: PpoConfig, ranks: Ranks, sees_noise: bool = False
+    critic: Critic, rollout: Rollout, reward: Tensor, config: PpoConfig, distributed: Distributed, sees_noise: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Also teaches the critic's normalisers the rollout's states and returns.
 
@@ -36,21 +36,21 @@ def judge(
 
     seen = state(rollout.privileged, rollout.carried)
     states = seen.to(device)
-    for merged in ranks.everyones(moments(seen[valid])):
+    for merged in distributed.all_gather(moments(seen[valid])):
         critic.inputs.update_from_moments(*(part.to(device) for part in merged))
     with torch.no_grad():
         values = critic(states).cpu()
-        final = critic(state(rollout.reached_privileged, rollout.noise).to(device)).cpu()
-        last = critic(state(rollout.last_privileged, rollout.last_carried).to(device)).cpu()
+        final = critic(state(rollout.next_privileged, rollout.noise).to(device)).cpu()
+        last = critic(state(rollout.bootstrap_privileged, rollout.bootstrap_carried).to(device)).cpu()
     arguments = (reward, values, final, rollout.ended, rollout.diverged, last, config.discount)
     if config.advantage == "gae":
         advantages, returns = gae(*arguments, config.gae_lambda)
     else:
         advantages, returns = k_step_advantages(*arguments)
-    for merged in ranks.everyones(moments(returns[valid][:, None])):
+    for merged in distributed.all_gather(moments(returns[valid][:, None])):
         critic.returns.update_from_moments(*(part.to(device) for part in merged))
     kept = advantages[valid].double()
-    count, total, squares = ranks.sum(
+    count, total, squares = distributed.sum(
         torch.stack([torch.tensor(float(len(kept))).double(), kept.sum(), kept.square().sum()])
     ).tolist()
     if count == 0:

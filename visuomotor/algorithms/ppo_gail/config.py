@@ -9,7 +9,7 @@ from visuomotor.errors import VisuomotorError
 from visuomotor.algorithms.ppo_gail.curriculum import Choice
 from visuomotor.algorithms.ppo_gail.discriminator import Penalty
 from visuomotor.algorithms.ppo_gail.rewards import Form
-from visuomotor.runs.config import within
+from visuomotor.runs.config import check_range
 
 _MANY = 10**12
 _TINY = 1e-9
@@ -29,10 +29,10 @@ class PolicyConfig:
     """Hidden layers of the head that predicts object positions; the paper says one layer, so none are hidden."""
 
     def __post_init__(self) -> None:
-        within("policy.image_size", self.image_size, 20, 1024)
-        within("policy.supersampling", self.supersampling, 1, 8)
+        check_range("policy.image_size", self.image_size, 20, 1024)
+        check_range("policy.supersampling", self.supersampling, 1, 8)
         for width in self.auxiliary_hidden:
-            within("policy.auxiliary_hidden", width, 1, 100_000)
+            check_range("policy.auxiliary_hidden", width, 1, 100_000)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class PpoConfig:
     rollout: int = 25
     """Control steps of a rollout: K of the K-step return, and how far backpropagation goes through time."""
     epochs: int = 4
-    """Passes over a rollout."""
+    """LqrSolver over a rollout."""
     minibatches: int = 4
     """Parts of the worlds, each an update."""
     learning_rate: float = 7e-4
@@ -67,24 +67,24 @@ class PpoConfig:
     """Lambda of generalised advantages: 1 sums rewards, 0 trusts the critic after a step."""
     entropy: float = 0.0
     """Weight of the policy's entropy at first; it falls linearly to 0 at the end."""
-    largest_gradient: float = 1.0
+    max_grad_norm: float = 1.0
     """Norm that a gradient is cut to."""
 
     def __post_init__(self) -> None:
-        within("ppo.rollout", self.rollout, 1, 100_000)
-        within("ppo.epochs", self.epochs, 1, 1000)
-        within("ppo.minibatches", self.minibatches, 1, 100_000)
-        within("ppo.learning_rate", self.learning_rate, 0, 1)
-        within("ppo.vision_epochs (of ppo.epochs)", self.vision_epochs, 0, self.epochs)
-        within("ppo.vision_learning_rate", self.vision_learning_rate, 0, 1)
-        within("ppo.last_learning_rate", self.last_learning_rate, _TINY, 1)
+        check_range("ppo.rollout", self.rollout, 1, 100_000)
+        check_range("ppo.epochs", self.epochs, 1, 1000)
+        check_range("ppo.minibatches", self.minibatches, 1, 100_000)
+        check_range("ppo.learning_rate", self.learning_rate, 0, 1)
+        check_range("ppo.vision_epochs (of ppo.epochs)", self.vision_epochs, 0, self.epochs)
+        check_range("ppo.vision_learning_rate", self.vision_learning_rate, 0, 1)
+        check_range("ppo.last_learning_rate", self.last_learning_rate, _TINY, 1)
         if self.clip is not None:
-            within("ppo.clip", self.clip, _TINY, 100)
-        within("ppo.kl_target", self.kl_target, _TINY, 100)
-        within("ppo.discount", self.discount, 0, 1)
-        within("ppo.gae_lambda", self.gae_lambda, 0, 1)
-        within("ppo.entropy", self.entropy, 0, 100)
-        within("ppo.largest_gradient", self.largest_gradient, _TINY, 1e9)
+            check_range("ppo.clip", self.clip, _TINY, 100)
+        check_range("ppo.kl_target", self.kl_target, _TINY, 100)
+        check_range("ppo.discount", self.discount, 0, 1)
+        check_range("ppo.gae_lambda", self.gae_lambda, 0, 1)
+        check_range("ppo.entropy", self.entropy, 0, 100)
+        check_range("ppo.max_grad_norm", self.max_grad_norm, _TINY, 1e9)
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,13 @@ class ExplorationConfig:
     """Whether the critic gets the noise of the step before, which tells something of the next action."""
 
     def __post_init__(self) -> None:
-        within("exploration.correlation", self.correlation, 0, 0.999)
-        within("exploration.initial_log_std", self.initial_log_std, -10, 2)
-        within("exploration.final_log_std", self.final_log_std, -10, 2)
-        within("exploration.log_std_learning_rate", self.log_std_learning_rate, 0, 1)
+        check_range("exploration.correlation", self.correlation, 0, 0.999)
+        check_range("exploration.initial_log_std", self.initial_log_std, -10, 2)
+        check_range("exploration.final_log_std", self.final_log_std, -10, 2)
+        check_range("exploration.log_std_learning_rate", self.log_std_learning_rate, 0, 1)
         scheduled = self.std_schedule != "learned"
         smallest = math.exp(min(self.initial_log_std, self.final_log_std) if scheduled else self.initial_log_std)
-        within(
+        check_range(
             "exploration.min_std (below the standard deviation that it is a floor of)", self.min_std, 0, 0.99 * smallest
         )
 
@@ -131,16 +131,16 @@ class CriticConfig:
     learning_rate: float = 1e-3
     """Adam's."""
     epochs: int = 4
-    """Passes over a rollout."""
+    """LqrSolver over a rollout."""
     minibatches: int = 8
     """Parts of the rollout's steps, each an update."""
 
     def __post_init__(self) -> None:
         for width in self.hidden:
-            within("critic.hidden", width, 1, 100_000)
-        within("critic.learning_rate", self.learning_rate, 0, 1)
-        within("critic.epochs", self.epochs, 1, 1000)
-        within("critic.minibatches", self.minibatches, 1, 100_000)
+            check_range("critic.hidden", width, 1, 100_000)
+        check_range("critic.learning_rate", self.learning_rate, 0, 1)
+        check_range("critic.epochs", self.epochs, 1, 1000)
+        check_range("critic.minibatches", self.minibatches, 1, 100_000)
 
 
 @dataclass(frozen=True)
@@ -151,13 +151,13 @@ class ImitationConfig:
     """Lambda, between 0 (reinforcement only) and 1 (imitation only)."""
     source: Literal["discriminator", "ground-truth"] = "discriminator"
     """Ground truth puts the task's reward in the discriminator's place, which then learns and judges without being
-    heeded: for debugging either alone."""
+    used_reward: for debugging either alone."""
     form: Form = "gail"
     """-log(1-D), log D ("negative") or their sum ("airl")."""
     clip: float = 10.0
     """Largest magnitude of the imitation reward."""
     centred: bool = True
-    """Whether the rollout's mean is subtracted. Episodes that are cut short are bootstrapped, so no policy gains by
+    """Whether the rollout's mean is subtracted. VecEnv that are cut short are bootstrapped, so no policy gains by
     it; but the critic need not follow the reward's level, which changes with the discriminator."""
     features: Literal["object-centric", "privileged"] = "object-centric"
     """What the discriminator sees. With the whole state it watches the arm, and fails (the paper's ablation)."""
@@ -187,12 +187,12 @@ class ImitationConfig:
                 "imitation.weight must be between 0 (task reward only) and 1 (imitation reward only), "
                 f"not {self.weight}"
             )
-        within("imitation.clip", self.clip, _TINY, 1e6)
-        within("imitation.learning_rate", self.learning_rate, 0, 1)
-        within("imitation.updates", self.updates, 0, 100_000)
-        within("imitation.batch", self.batch, 1, 10**7)
-        within("imitation.gradient_penalty", self.gradient_penalty, 0, 1e6)
-        within("imitation.label_smoothing", self.label_smoothing, 0, 0.999)
+        check_range("imitation.clip", self.clip, _TINY, 1e6)
+        check_range("imitation.learning_rate", self.learning_rate, 0, 1)
+        check_range("imitation.updates", self.updates, 0, 100_000)
+        check_range("imitation.batch", self.batch, 1, 10**7)
+        check_range("imitation.gradient_penalty", self.gradient_penalty, 0, 1e6)
+        check_range("imitation.label_smoothing", self.label_smoothing, 0, 0.999)
 
 
 @dataclass(frozen=True)
@@ -212,22 +212,22 @@ class CurriculumConfig:
     would else be most of what is practised. None: it is not."""
 
     def __post_init__(self) -> None:
-        within("curriculum.random_starts", self.random_starts, 0, 1)
-        within("curriculum.steps", self.steps, 1, _MANY)
+        check_range("curriculum.random_starts", self.random_starts, 0, 1)
+        check_range("curriculum.steps", self.steps, 1, _MANY)
         if self.patience is not None:
-            within("curriculum.patience", self.patience, 1, _MANY)
+            check_range("curriculum.patience", self.patience, 1, _MANY)
 
 
 @dataclass(frozen=True)
-class SightConfig:
+class AuxiliaryConfig:
     """The auxiliary task: to tell from an image where the objects are. It trains the vision layers."""
 
     lessons: int = 0
     """Updates before anything else, on random starts and demonstrated states, each image in other looks."""
     batch: int = 64
-    """Images in a lesson. Many small lessons teach more than few large ones in the same time."""
+    """Images in a policy_targets. Many small lessons fit more than few large ones in the same time."""
     random_starts: float = 0.4
-    """Share of random starts in a lesson."""
+    """Share of random starts in a policy_targets."""
     learning_rate: float = 1e-3
     """Adam's, in lessons; it falls to nothing."""
     updates: int = 50
@@ -236,16 +236,16 @@ class SightConfig:
     """Adam's, of these; it falls as the policy's does."""
 
     def __post_init__(self) -> None:
-        within("sight.lessons", self.lessons, 0, _MANY)
-        within("sight.batch", self.batch, 1, 1_000_000)
-        within("sight.random_starts", self.random_starts, 0, 1)
-        within("sight.learning_rate", self.learning_rate, 0, 1)
-        within("sight.updates", self.updates, 0, 1_000_000)
-        within("sight.update_learning_rate", self.update_learning_rate, 0, 1)
+        check_range("sight.lessons", self.lessons, 0, _MANY)
+        check_range("sight.batch", self.batch, 1, 1_000_000)
+        check_range("sight.random_starts", self.random_starts, 0, 1)
+        check_range("sight.learning_rate", self.learning_rate, 0, 1)
+        check_range("sight.updates", self.updates, 0, 1_000_000)
+        check_range("sight.update_learning_rate", self.update_learning_rate, 0, 1)
 
 
 @dataclass(frozen=True)
-class CloningConfig:
+class BehaviorCloningConfig:
     """Behaviour cloning from the demonstrations' pixels, before reinforcement begins."""
 
     updates: int = 0
@@ -260,11 +260,11 @@ class CloningConfig:
     """How often each demonstration is rendered, each time with other looks."""
 
     def __post_init__(self) -> None:
-        within("cloning.updates", self.updates, 0, _MANY)
-        within("cloning.batch", self.batch, 1, 1_000_000)
-        within("cloning.learning_rate", self.learning_rate, 0, 1)
-        within("cloning.auxiliary_weight", self.auxiliary_weight, 0, 1e6)
-        within("cloning.renderings", self.renderings, 1, 100_000)
+        check_range("cloning.updates", self.updates, 0, _MANY)
+        check_range("cloning.batch", self.batch, 1, 1_000_000)
+        check_range("cloning.learning_rate", self.learning_rate, 0, 1)
+        check_range("cloning.auxiliary_weight", self.auxiliary_weight, 0, 1e6)
+        check_range("cloning.renderings", self.renderings, 1, 100_000)
 
 
 @dataclass(frozen=True)
@@ -289,15 +289,15 @@ class PpoGailConfig:
     critic: CriticConfig = field(default_factory=CriticConfig)
     imitation: ImitationConfig = field(default_factory=ImitationConfig)
     curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
-    sight: SightConfig = field(default_factory=SightConfig)
-    cloning: CloningConfig = field(default_factory=CloningConfig)
+    sight: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
+    cloning: BehaviorCloningConfig = field(default_factory=BehaviorCloningConfig)
 
     def __post_init__(self) -> None:
-        within("control_steps", self.control_steps, 0, _MANY)
-        within("worlds", self.worlds, 1, 10_000_000)
-        within("checkpoint_every", self.checkpoint_every, 1, _MANY)
-        within("ppo.minibatches (of worlds)", self.ppo.minibatches, 1, self.worlds)
-        within("critic.minibatches (of a rollout's steps)", self.critic.minibatches, 1, self.worlds * self.ppo.rollout)
+        check_range("control_steps", self.control_steps, 0, _MANY)
+        check_range("worlds", self.worlds, 1, 10_000_000)
+        check_range("checkpoint_every", self.checkpoint_every, 1, _MANY)
+        check_range("ppo.minibatches (of worlds)", self.ppo.minibatches, 1, self.worlds)
+        check_range("critic.minibatches (of a rollout's steps)", self.critic.minibatches, 1, self.worlds * self.ppo.rollout)
         if self.control_steps + self.sight.lessons + self.cloning.updates == 0:
             raise VisuomotorError("this would learn nothing; give control_steps, sight.lessons or cloning.updates")
 
@@ -306,7 +306,7 @@ class PpoGailConfig:
         return self.imitation.discriminates or self.curriculum.random_starts < 1 or self.cloning.updates > 0
 
 
-LAPTOP = PpoGailConfig(imitation=ImitationConfig(weight=0.3), sight=SightConfig(lessons=20_000))
+LAPTOP = PpoGailConfig(imitation=ImitationConfig(weight=0.3), sight=AuxiliaryConfig(lessons=20_000))
 
 PRESETS: dict[str, PpoGailConfig] = {
     "laptop": LAPTOP,
@@ -329,7 +329,7 @@ PRESETS: dict[str, PpoGailConfig] = {
         exploration=ExplorationConfig(noise="white", correlation=0.0),
         imitation=ImitationConfig(centred=False, learning_rate=1e-4, updates=5, gradient_penalty=0.0),
         curriculum=CurriculumConfig(random_starts=0.5, choice="stages", steps=10_000, patience=None),
-        sight=SightConfig(update_learning_rate=1e-4),
+        sight=AuxiliaryConfig(update_learning_rate=1e-4),
     ),
     "gpu": replace(LAPTOP, control_steps=30_000_000, worlds=512, checkpoint_every=20),
 }

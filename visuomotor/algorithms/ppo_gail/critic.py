@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from visuomotor.policies.perceptron import perceptron
-from visuomotor.algorithms.ppo_gail.normaliser import RunningNormaliser
+from visuomotor.policies.mlp import mlp
+from visuomotor.algorithms.ppo_gail.running_mean_std import RunningMeanStd
 
 
 class Critic(nn.Module):
@@ -16,9 +16,9 @@ class Critic(nn.Module):
 
     def __init__(self, state_size: int, hidden: Sequence[int]) -> None:
         super().__init__()
-        self.inputs = RunningNormaliser(state_size)
-        self.returns = RunningNormaliser(1)
-        self.layers = perceptron((state_size, *hidden, 1))
+        self.inputs = RunningMeanStd(state_size)
+        self.returns = RunningMeanStd(1)
+        self.layers = mlp((state_size, *hidden, 1))
 
     def forward(self, states: Tensor) -> Tensor:
         """Values `(...)` of privileged states `(..., P)`, in units of reward."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from visuomotor.demos import Episode
 from visuomotor.errors import VisuomotorError
-from visuomotor.tasks.episodes import Start
+from visuomotor.tasks.env import InitialStates
 
 Choice = Literal["frontier", "stages"]
 
@@ -24,7 +24,7 @@ class Curriculum:
     """Some episodes start at random, the others in demonstrated states (Zhu et al. 2018, III-B2). Which ones is a
     matter of `choice`:
 
-    * `stages`: every stage is as likely as the others, and every state within it (the paper's clusters).
+    * `stages`: every stage is as likely as the others, and every state check_range it (the paper's clusters).
     * `frontier`: the less a stage is mastered, the more control steps are spent from it, however short its episodes.
       Stages are parted by how many steps it then took the demonstrator to get on to the next stage, and a
       part's weight is (1 - p) (p + 0.1) + 0.01, where p is how often episodes from there got on. Practice goes to what
@@ -66,9 +66,9 @@ class Curriculum:
         }
         self._stage = torch.cat([episode.stages for episode in episodes])
         self._last_stage = stages - 1
-        to_go = torch.cat([steps_to_go(episode.stages) for episode in episodes])
+        to_go = torch.cat([steps_to_next_stage(episode.stages) for episode in episodes])
         self.parts: list[Tensor] = []
-        """State numbers of each part: stage by stage, within one from near the next stage to far from it."""
+        """State numbers of each part: stage by stage, check_range one from near the next stage to far from it."""
         for stage in self._stage.unique():
             states = (self._stage == stage).nonzero()[:, 0]
             states = states[to_go[states].argsort(stable=True)]
@@ -88,17 +88,17 @@ class Curriculum:
         return {int(stage): float(self.success[of_part == stage].mean()) for stage in of_part.unique()}
 
     @property
-    def random_share(self) -> float:
+    def random_fraction(self) -> float:
         """Of control steps in episodes that start at random, as things stand."""
         left = min(1.0, float(1 - self.success.mean()) / _OFTEN) if self.choice == "frontier" else 1.0
         return 1 - (1 - self.random_starts) * left
 
-    def choose(self, count: int, generator: torch.Generator) -> tuple[Tensor, Start]:
-        """See `StartStates`."""
+    def choose(self, count: int, generator: torch.Generator) -> tuple[Tensor, InitialStates]:
+        """See `InitialStateSampler`."""
         of_parts = self._probabilities()
         # The longer episodes are, the fewer make their share of control steps.
-        random = self.random_share / self.random_steps
-        demonstrated = (1 - self.random_share) / float(of_parts @ self.lengths[self._stage_of_part])
+        random = self.random_fraction / self.random_steps
+        demonstrated = (1 - self.random_fraction) / float(of_parts @ self.lengths[self._stage_of_part])
         given = torch.rand(count, generator=generator) >= random / (random + demonstrated)
         wanted = int(given.sum())
         part = torch.multinomial(of_parts, wanted, replacement=True, generator=generator) if wanted else torch.empty(0)
@@ -109,7 +109,7 @@ class Curriculum:
         )
         episode = self._episode[chosen]
         physics = {name: value[episode] for name, value in self._physics.items()}
-        return given, Start(self._states[chosen], physics, self.steps, self.patience, chosen)
+        return given, InitialStates(self._states[chosen], physics, self.steps, self.patience, chosen)
 
     def _probabilities(self) -> Tensor:
         """`(parts,)`: that a demonstrated start is of each part."""
@@ -124,12 +124,12 @@ class Curriculum:
         return weights * (starts / starts.sum())[self._stage_of_part]
 
     def note(self, numbers: Tensor, best: Tensor, successes: Tensor, steps: Tensor) -> None:
-        """See `StartStates`."""
+        """See `InitialStateSampler`."""
         if self.choice == "stages":
             return
         started = self._stage[numbers]
-        got_on = torch.where(started == self._last_stage, successes.double(), (best > started).double())
-        for part, success in zip(self._part[numbers].tolist(), got_on.tolist(), strict=True):
+        advanced = torch.where(started == self._last_stage, successes.double(), (best > started).double())
+        for part, success in zip(self._part[numbers].tolist(), advanced.tolist(), strict=True):
             self.success[part] = _MEMORY * self.success[part] + (1 - _MEMORY) * success
         for stage, length in zip(started.tolist(), steps.tolist(), strict=True):
             self.lengths[stage] = _MEMORY * self.lengths[stage] + (1 - _MEMORY) * length
@@ -143,7 +143,7 @@ class Curriculum:
         self.success, self.lengths = content["success"].clone(), content["lengths"].clone()
 
 
-def steps_to_go(stages: Tensor) -> Tensor:
+def steps_to_next_stage(stages: Tensor) -> Tensor:
     """`(T,)`: from each state of an episode, how many steps until a later stage than its own; T where none comes."""
     steps = torch.full_like(stages, len(stages))
     for t, stage in enumerate(stages):

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.policies.perceptron import perceptron
-from visuomotor.algorithms.ppo_gail.normaliser import RunningNormaliser, moments
-from visuomotor.runs.ranks import Ranks
+from visuomotor.policies.mlp import mlp
+from visuomotor.algorithms.ppo_gail.running_mean_std import RunningMeanStd, moments
+from visuomotor.runs.distributed import Distributed
 
 Penalty = Literal["demonstrations", "interpolated"]
 
@@ -44,8 +44,8 @@ class Discriminator(nn.Module):
     def __init__(self, feature_size: int, action_size: int = 0, hidden: Sequence[int] = (100, 64)) -> None:
         super().__init__()
         self.feature_size, self.action_size = feature_size, action_size
-        self.normaliser = RunningNormaliser(feature_size)
-        self.layers = perceptron((feature_size + action_size, *hidden, 1))
+        self.normaliser = RunningMeanStd(feature_size)
+        self.layers = mlp((feature_size + action_size, *hidden, 1))
 
     def forward(self, features: Tensor, actions: Tensor | None = None) -> Tensor:
         """Logits `(...)` for features `(..., F)` and, if it was made for them, actions `(..., A)`."""
@@ -86,7 +86,7 @@ class Discriminator(nn.Module):
         generator: torch.Generator,
         batch: int = 256,
         steps: int = 5,
-        ranks: Ranks | None = None,
+        distributed: Distributed | None = None,
     ) -> DiscriminatorStatistics:
         """A few steps of gradient descent on minibatches, half demonstrations and half policy.
 
@@ -95,13 +95,13 @@ class Discriminator(nn.Module):
             demonstrations, rollouts: features `(..., F)`. Actions `(..., A)` if it sees actions.
             penalty: weight of the gradient penalty. label_smoothing: see `loss`.
             batch: rows of either kind in a minibatch, drawn with replacement.
-            ranks: other processes that learn the same discriminator, each from its own rollouts.
+            distributed: other processes that learn the same discriminator, each from its own rollouts.
         """
-        ranks = ranks or Ranks()
+        distributed = distributed or Distributed()
         for features, kind in ((demonstrations, "demonstrations"), (rollouts, "rollouts")):
             if features.numel() == 0 or not features.isfinite().all():
                 raise VisuomotorError(f"the discriminator needs at least one step of {kind}, all of them finite")
-        self._observe(demonstrations, rollouts, ranks)
+        self._observe(demonstrations, rollouts, distributed)
         demonstrated = self.inputs(demonstrations, demonstration_actions).flatten(0, -2)
         rolled_out = self.inputs(rollouts, rollout_actions).flatten(0, -2)
         sums = torch.zeros(6, device=demonstrated.device)
@@ -116,14 +116,14 @@ class Discriminator(nn.Module):
             if penalty:
                 cost = self.gradient_penalty(demonstration, policy, generator, penalty_on)
             optimiser.zero_grad(set_to_none=True)
-            ((loss + penalty * cost) / ranks.count).backward()
-            ranks.sum_gradients(self)
+            ((loss + penalty * cost) / distributed.count).backward()
+            distributed.sum_gradients(self)
             optimiser.step()
             with torch.no_grad():
                 right = demonstration_logits > 0, policy_logits < 0
                 mean = demonstration_logits.sigmoid().mean(), policy_logits.sigmoid().mean()
                 sums += torch.stack([loss, *(rows.float().mean() for rows in right), *mean, cost])
-        return DiscriminatorStatistics(*(ranks.sum(sums) / ranks.count / max(steps, 1)).tolist())
+        return DiscriminatorStatistics(*(distributed.sum(sums) / distributed.count / max(steps, 1)).tolist())
 
     def gradient_penalty(
         self, demonstration: Tensor, policy: Tensor, generator: torch.Generator, on: Penalty = "demonstrations"
@@ -147,10 +147,10 @@ class Discriminator(nn.Module):
     def _logits(self, inputs: Tensor) -> Tensor:
         return self.layers(inputs)[..., 0]
 
-    def _observe(self, demonstrations: Tensor, rollouts: Tensor, ranks: Ranks) -> None:
+    def _observe(self, demonstrations: Tensor, rollouts: Tensor, distributed: Distributed) -> None:
         """Demonstrations count as much as all rollouts together, however few they are."""
         seen = 0.0
-        for of_rank in ranks.everyones(moments(rollouts)):
+        for of_rank in distributed.all_gather(moments(rollouts)):
             self.normaliser.update_from_moments(*of_rank)
             seen += float(of_rank[0])
         count, mean, squares = moments(demonstrations)

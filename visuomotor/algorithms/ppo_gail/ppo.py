@@ -11,7 +11,7 @@ from visuomotor.algorithms.ppo_gail.config import CriticConfig, PpoConfig
 from visuomotor.algorithms.ppo_gail.critic import Critic
 from visuomotor.algorithms.ppo_gail.exploration import WhiteNoise
 from visuomotor.algorithms.ppo_gail.rollout import Rollout
-from visuomotor.runs.ranks import Ranks
+from visuomotor.runs.distributed import Distributed
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def update_policy(
     advantages: Tensor,
     config: PpoConfig,
     kl: AdaptiveKl,
-    ranks: Ranks,
+    distributed: Distributed,
     generator: torch.Generator,
 ) -> PolicyStatistics:
     """A few epochs over a rollout, in minibatches of whole worlds; then the KL penalty's coefficient is adjusted.
@@ -58,20 +58,20 @@ def update_policy(
         sees = epoch >= config.epochs - config.vision_epochs
         order = torch.randperm(worlds, generator=generator)
         for part in order.tensor_split(config.minibatches):
-            loss, sums_of_part = policy_loss(policy, noise, rollout, advantages, part, config, kl, ranks, sees)
+            loss, sums_of_part = policy_loss(policy, noise, rollout, advantages, part, config, kl, distributed, sees)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            ranks.sum_gradients(networks)
-            norm = torch.nn.utils.clip_grad_norm_(networks.parameters(), config.largest_gradient)
+            distributed.sum_gradients(networks)
+            norm = torch.nn.utils.clip_grad_norm_(networks.parameters(), config.max_grad_norm)
             optimiser.step()
             if epoch == config.epochs - 1:
                 sums += torch.cat([sums_of_part, norm.detach().cpu().double()[None]])
-    count, surrogate, kl_sum, clipped, norm = ranks.sum(sums).tolist()
+    count, surrogate, kl_sum, clipped, norm = distributed.sum(sums).tolist()
     kl.update(kl_sum / count)
     return PolicyStatistics(
         kl=kl_sum / count,
         surrogate=surrogate / count,
-        gradient_norm=norm / config.minibatches / ranks.count,
+        gradient_norm=norm / config.minibatches / distributed.count,
         clip_fraction=clipped / count,
         entropy=float(noise.entropy().detach()),
         noise_std=float(noise.std.detach().mean()),
@@ -86,7 +86,7 @@ def policy_loss(
     part: Tensor,
     config: PpoConfig,
     kl: AdaptiveKl,
-    ranks: Ranks,
+    distributed: Distributed,
     sees: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """The loss of some worlds, as this process's share of the mean over all processes' worlds.
@@ -103,11 +103,11 @@ def policy_loss(
         return rows[:, part].to(device)
 
     seen = policy.see(take(rollout.images)) if sees else take(rollout.seen)
-    unrolled = policy.unroll(
+    sequence = policy.forward_sequence(
         seen, take(rollout.proprioception), rollout.first_state[part].to(device), take(rollout.starts)
     )
     actions, starts, carried = take(rollout.actions), take(rollout.starts), take(rollout.carried)
-    means, std, old_means, old_std = unrolled.mean, noise.std, take(rollout.means), rollout.std.to(device)
+    means, std, old_means, old_std = sequence.mean, noise.std, take(rollout.means), rollout.std.to(device)
     valid = ~take(rollout.diverged)
     log_prob = noise.log_prob(actions, means, std, starts, carried)
     ratio = (log_prob - noise.log_prob(actions, old_means, old_std, starts, carried)).exp()
@@ -118,11 +118,11 @@ def policy_loss(
     # Not KL(old || new): that is the smaller the wider the new policy is, and the noise would grow.
     divergence = noise.kl(means, std, old_means, old_std)
     sums = torch.stack([(valid * x).sum() for x in (torch.ones_like(gain), gain, divergence, clipped)])
-    count, _, kl_everywhere, _ = ranks.sum(sums.double())
+    count, _, kl_everywhere, _ = distributed.sum(sums.double())
     # The hinge of the penalty is a function of the mean over all processes; its slope is taken there.
     mean_kl = sums[2] / float(count) + (float(kl_everywhere) - sums[2].item()) / float(count)
     loss = -(valid * gain).sum() / float(count) + kl.penalty(mean_kl)
-    loss = loss - config.entropy * noise.entropy() / ranks.count
+    loss = loss - config.entropy * noise.entropy() / distributed.count
     return loss, sums.detach().cpu().double()
 
 
@@ -132,7 +132,7 @@ def update_critic(
     states: Tensor,
     returns: Tensor,
     config: CriticConfig,
-    ranks: Ranks,
+    distributed: Distributed,
     generator: torch.Generator,
 ) -> float:
     """Regression of V(s) on returns `(N,)`, states `(N, P)`; returns the last epoch's mean squared error over all
@@ -148,10 +148,10 @@ def update_critic(
             rows = part.to(states.device)
             losses = critic.loss(states[rows], returns[rows])
             # Where worlds blew up there may be fewer steps than minibatches; the mean of none would be NaN.
-            loss = (losses.mean() if len(rows) else losses.sum()) / ranks.count
+            loss = (losses.mean() if len(rows) else losses.sum()) / distributed.count
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            ranks.sum_gradients(critic)
+            distributed.sum_gradients(critic)
             optimiser.step()
             total += float(loss.detach()) / config.minibatches
-    return float(ranks.sum(torch.tensor(total)))
+    return float(distributed.sum(torch.tensor(total)))

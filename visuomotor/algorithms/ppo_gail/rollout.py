@@ -8,27 +8,27 @@ from torch import Tensor
 
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.algorithms.ppo_gail.exploration import WhiteNoise
-from visuomotor.tasks.episodes import Episodes, Readings
+from visuomotor.tasks.env import VecEnv, Observations
 
 
 @dataclass(frozen=True)
 class Rollout:
     """K control steps of W worlds: tensors `(K, W, ...)`.
 
-    What was seen: images uint8; other_images, the same states in other looks (None where nobody learns from them);
+    What was seen: images uint8; rerandomized_images, the same states in other looks (None where nobody learns from them);
     seen, the policy's features of the images; proprioception, privileged, features, objects, stage; starts: bool, the
     step is the first of an episode; random_starts: bool, that episode began at random.
 
     What was done: actions (unclipped), means and noise, of which they are the sum; carried, the noise of the step
     before, zero where an episode starts; std `(A,)`, of the noise.
 
-    What came of it: task_reward; reached_privileged and reached_stage, of the state that the step led to, before a new
-    episode; ended, diverged: bool. first_state `(W, S)`: the policy's before the first step; last_privileged `(W, P)`
-    and last_carried `(W, A)`: of the step after the last one.
+    What came of it: task_reward; next_privileged and next_stage, of the state that the step led to, before a new
+    episode; ended, diverged: bool. first_state `(W, S)`: the policy's before the first step; bootstrap_privileged `(W, P)`
+    and bootstrap_carried `(W, A)`: of the step after the last one.
     """
 
     images: Tensor
-    other_images: Tensor | None
+    rerandomized_images: Tensor | None
     seen: Tensor
     proprioception: Tensor
     privileged: Tensor
@@ -43,17 +43,17 @@ class Rollout:
     carried: Tensor
     std: Tensor
     task_reward: Tensor
-    reached_privileged: Tensor
-    reached_stage: Tensor
+    next_privileged: Tensor
+    next_stage: Tensor
     ended: Tensor
     diverged: Tensor
     first_state: Tensor
-    last_privileged: Tensor
-    last_carried: Tensor
+    bootstrap_privileged: Tensor
+    bootstrap_carried: Tensor
 
 
 @dataclass
-class Seconds:
+class Timings:
     """Where the time of a rollout went."""
 
     physics: float = 0.0
@@ -65,7 +65,7 @@ class Collector:
     """Runs a policy with exploration noise, in episodes that go on from rollout to rollout.
 
     Args:
-        other_looks: whether to render every state once more, in other looks.
+        rerandomize: whether to render every state once more, in other looks.
 
     Attributes:
         state: the policy's recurrent state `(W, S)`; starts: `(W,)` bool, whether a new episode has just begun;
@@ -74,12 +74,12 @@ class Collector:
 
     def __init__(
         self,
-        episodes: Episodes,
+        episodes: VecEnv,
         policy: RecurrentPolicy,
         noise: WhiteNoise,
         steps: int,
         generator: torch.Generator,
-        other_looks: bool = False,
+        rerandomize: bool = False,
     ):
         self.episodes, self.policy, self.noise, self.steps, self.generator = episodes, policy, noise, steps, generator
         self.unit_noise = torch.zeros(episodes.worlds, episodes.task.action_size)
@@ -91,13 +91,13 @@ class Collector:
         size = policy.image_size
         # One buffer for all rollouts: fresh memory of this size is slow. Who keeps a rollout must copy its images.
         self._images = torch.empty(steps, worlds, size, size, 3, dtype=torch.uint8)
-        self._other_images = torch.empty_like(self._images) if other_looks else None
+        self._other_images = torch.empty_like(self._images) if rerandomize else None
 
     @torch.no_grad()
-    def collect(self) -> tuple[Rollout, Seconds]:
+    def collect(self) -> tuple[Rollout, Timings]:
         """K steps. The images are valid until the next call."""
         rows: list[dict[str, Tensor]] = []
-        seconds = Seconds()
+        seconds = Timings()
         first_state = self.state.clone()
         std = self.noise.std.cpu()
         for step in range(self.steps):
@@ -105,7 +105,7 @@ class Collector:
             began = time.perf_counter()
             self._images[step] = self.episodes.images()
             if self._other_images is not None:
-                self._other_images[step] = self.episodes.images_in_other_looks()
+                self._other_images[step] = self.episodes.render_rerandomized()
             rendered = time.perf_counter()
             seen = self.policy.see(self._images[step].to(self.device))
             mean, state = self.policy.step(
@@ -119,10 +119,10 @@ class Collector:
             noise = std * self.unit_noise
             actions = mean + noise
             decided = time.perf_counter()
-            transition = self.episodes.advance(actions)
+            transition = self.episodes.step(actions)
             rows.append(
                 {
-                    **{name: getattr(readings, name) for name in Readings.__dataclass_fields__},
+                    **{name: getattr(readings, name) for name in Observations.__dataclass_fields__},
                     "seen": seen,
                     "starts": self.starts,
                     "random_starts": self.episodes.random_start,
@@ -131,8 +131,8 @@ class Collector:
                     "noise": noise,
                     "carried": carried,
                     "task_reward": transition.reward,
-                    "reached_privileged": transition.readings.privileged,
-                    "reached_stage": transition.readings.stage,
+                    "next_privileged": transition.readings.privileged,
+                    "next_stage": transition.readings.stage,
                     "ended": transition.ended,
                     "diverged": transition.diverged,
                 }
@@ -146,11 +146,11 @@ class Collector:
         stacked = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
         rollout = Rollout(
             images=self._images,
-            other_images=self._other_images,
+            rerandomized_images=self._other_images,
             std=std,
             first_state=first_state,
-            last_privileged=self._readings.privileged,
-            last_carried=std * self.unit_noise * ~self.starts[:, None],
+            bootstrap_privileged=self._readings.privileged,
+            bootstrap_carried=std * self.unit_noise * ~self.starts[:, None],
             **stacked,
         )
         return rollout, seconds

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import torch
 
-from visuomotor.camera import check_view, describe_view
+from visuomotor.camera import check_camera_spec, camera_spec
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.algorithms.ppo_gail.config import PolicyConfig, PpoGailConfig
 from visuomotor.runs import Run, load_checkpoint
-from visuomotor.tasks import Episodes, StagedTask, make_task
+from visuomotor.tasks import VecEnv, StagedTask, make_task
 
 CHECKPOINT: Final = {"method": "ppo-gail", "method_version": 3}
 """What every checkpoint of this method says; the version changes with what else is in it."""
@@ -30,9 +30,9 @@ class Trained:
     circumstances: tuple[str, ...] = ()
     """What the config does not tell of the training: several processes, or an end before its time."""
 
-    def episodes(self, worlds: int, generator: torch.Generator) -> Episodes:
-        """Episodes from random starts, with the images that the policy was trained on."""
-        return Episodes(
+    def episodes(self, worlds: int, generator: torch.Generator) -> VecEnv:
+        """VecEnv from random starts, with the images that the policy was trained on."""
+        return VecEnv(
             self.task,
             worlds,
             generator,
@@ -64,8 +64,8 @@ def load_trained(run: Run) -> Trained:
     config = run.config(PpoGailConfig)
     settings = config.policy
     task = make_task(run.task, StagedTask)
-    view = describe_view(task.model, task.camera, settings.image_size, settings.supersampling)
-    check_view(content["view"], view, str(run.path))
+    view = camera_spec(task.model, task.camera, settings.image_size, settings.supersampling)
+    check_camera_spec(content["view"], view, str(run.path))
     policy = new_policy(task, settings)
     policy.load_state_dict(content["policy"])
     return Trained(

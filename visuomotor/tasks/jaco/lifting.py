@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.engine import Engine
-from visuomotor.robots.jaco import add_jaco
+from visuomotor.robots.jaco import BASE_POS, add_jaco
 from visuomotor.tasks.randomization import DomainRandomization
 from visuomotor.tasks.table_task import TableTask
 
@@ -26,7 +26,7 @@ class Lifting(TableTask):
     expert: ClassVar[str] = "visuomotor.demos.lifting:lift"
 
     def __init__(self, randomization: DomainRandomization | None = None):
-        super().__init__(add_jaco, randomization)
+        super().__init__(add_jaco, BASE_POS, randomization)
 
     def stage(self, engine: Engine) -> Tensor:
         stage = self.reached(engine, 0).long()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.engine import Engine
-from visuomotor.robots.jaco import add_jaco
+from visuomotor.robots.jaco import BASE_POS, add_jaco
 from visuomotor.tasks.randomization import DomainRandomization
 from visuomotor.tasks.table_task import TableTask
 
@@ -20,7 +20,7 @@ class Stacking(TableTask):
     """A Jaco arm puts the red block on the blue one (Zhu et al. 2018, IV-B).
 
     Features (12) for the discriminator: from gripper to either block, from the lower to the upper one, where the upper
-    one is. Stacked: the upper block touches the lower one, centres within 2 cm sideways and one edge apart, give or
+    one is. Stacked: the upper block touches the lower one, centres check_range 2 cm sideways and one edge apart, give or
     take 1 cm, in height.
     """
 
@@ -33,7 +33,7 @@ class Stacking(TableTask):
     expert: ClassVar[str] = "visuomotor.demos.stacking:stack"
 
     def __init__(self, randomization: DomainRandomization | None = None):
-        super().__init__(add_jaco, randomization)
+        super().__init__(add_jaco, BASE_POS, randomization)
 
     def add_sensors(self, spec: mujoco.MjSpec) -> None:
         upper, lower = self.objects

@@ -73,7 +73,7 @@ class Hanger(Task):
         super().__init__(spec, pr2.robot, pr2.camera)
         model, self._pr2 = self.model, pr2
         self._left_qpos = [int(model.joint(name).qposadr[0]) for name in pr2.left_joints]
-        self._left_servos = [model.actuator(name).id for name in pr2.left_servos]
+        self._left_servos = [model.actuator(name).id for name in pr2.left_joints]
         self._fingers = [model.actuator(name).id for name in pr2.right_fingers]
         self._finger_qpos = [int(model.joint(name).qposadr[0]) for name in pr2.right_fingers]
         self._left_fingers = [model.actuator(name).id for name in pr2.left_fingers]
@@ -177,9 +177,11 @@ class Hanger(Task):
 
     def keypoints(self, engine: Engine) -> Tensor:
         """Both ends of the bar and the middle of the base rail."""
-        corners = torch.tensor([(0.0, BAR_HALF_LENGTH, 0.0), (0.0, -BAR_HALF_LENGTH, 0.0), (0.0, 0.0, -HEIGHT)])
+        corners = torch.tensor(
+            [[(0.0, BAR_HALF_LENGTH, 0.0), (0.0, -BAR_HALF_LENGTH, 0.0), (0.0, 0.0, -HEIGHT)]], dtype=torch.float64
+        )
         quat = engine.field("xquat")[:, self._rack, None]
-        return (engine.field("site_xpos")[:, self._bar, None] + rotate(quat, corners.double())).float()
+        return (engine.field("site_xpos")[:, self._bar, None] + rotate(quat, corners)).float()
 
     def stage(self, engine: Engine) -> Tensor:
         offset = self._hook_from_bar(engine)

@@ -15,7 +15,7 @@ from visuomotor.tasks import StagedTask
 
 Array = NDArray[np.float64]
 Range = tuple[float, float]
-Script = Generator[None]
+MotionPlan = Generator[None]
 """What a demonstrator does in one world: each `yield` is a control step, in which the hand pursues its aim."""
 
 OPEN, STILL, CLOSE = -1.0, 0.0, 1.0
@@ -26,7 +26,7 @@ _GAIN = 0.5  # of the way to the aim that a control step goes; more overshoots, 
 
 
 @dataclass(frozen=True)
-class Habits:
+class ExpertNoise:
     """How a person moves. Each range is drawn from anew whenever it is needed."""
 
     reaction: Range = (0.2, 0.5)
@@ -37,14 +37,14 @@ class Habits:
     """Of stopping to look, between movements."""
     pause: Range = (0.2, 0.7)
     """s."""
-    detour_chance: float = 0.3
+    via_point_chance: float = 0.3
     """Of a movement that does not go straight."""
-    detour: float = 0.04
+    via_point: float = 0.04
     """m, standard deviation of the point that it goes by, along each axis, from the straight way's middle."""
-    wobble: float = 0.003
+    tremor: float = 0.003
     """m, standard deviation of the aim about where it is meant to be, along each axis."""
-    wobble_time: float = 0.4
-    """s, in which the wobble forgets."""
+    tremor_time: float = 0.4
+    """s, in which the tremor forgets."""
     grasp_miss: float = 0.004
     """m, standard deviation of a grasp's place, along each axis."""
     grasp_turn: float = 0.12
@@ -53,7 +53,7 @@ class Habits:
     """Of closing the fingers above the block at the first attempt."""
 
 
-class Hand:
+class ScriptedExpert:
     """The hand of one world: where it is, what it sees, and where it shall be.
 
     Args:
@@ -62,11 +62,11 @@ class Hand:
     """
 
     def __init__(
-        self, task: StagedTask, engine: Engine, world: int, generator: torch.Generator, habits: Habits | None = None
+        self, task: StagedTask, engine: Engine, world: int, generator: torch.Generator, habits: ExpertNoise | None = None
     ):
-        self.habits = habits or Habits()
+        self.habits = habits or ExpertNoise()
         self.generator = generator
-        self._period = task.control_period
+        self._period = task.control_dt
         self._model, self._engine, self._world = task.model, engine, world
         self._blocks = [int(task.model.body(name).id) for name in task.objects]
         self._limits = task.action_limits.numpy()
@@ -133,42 +133,42 @@ class Hand:
     def happens(self, chance: float) -> bool:
         return self.uniform((0, 1)) < chance
 
-    def wait(self, seconds: float) -> Script:
-        """Stay where it is, but for the wobble."""
+    def wait(self, seconds: float) -> MotionPlan:
+        """Stay where it is, but for the tremor."""
         for _ in range(max(1, round(seconds / self._period))):
             yield
 
-    def pause(self) -> Script:
+    def pause(self) -> MotionPlan:
         """Stop to look, or not."""
         if self.happens(self.habits.pause_chance):
             yield from self.wait(self.uniform(self.habits.pause))
 
-    def move(self, position: Array, yaw: float | None = None, detour: bool = True, haste: float = 1.0) -> Script:
+    def move(self, position: Array, yaw: float | None = None, via_point: bool = True, speed_scale: float = 1.0) -> MotionPlan:
         """Go there, fingers down, and arrive.
 
         Args:
             position: of the pinch point, m.
             yaw: about the vertical, rad; None keeps it.
-            detour: whether it may go by another point.
-            haste: factor on the speed.
+            via_point: whether it may go by another point.
+            speed_scale: factor on the speed.
         """
         rotation = _downwards(self._yaw() if yaw is None else yaw)
-        if detour and self.happens(self.habits.detour_chance):
-            middle = (self._position + position) / 2 + self.normal(self.habits.detour) * (1, 1, 0.5)
+        if via_point and self.happens(self.habits.via_point_chance):
+            middle = (self._position + position) / 2 + self.normal(self.habits.via_point) * (1, 1, 0.5)
             half_turn = self._rotation @ mink.SO3.exp((self._rotation.inverse() @ rotation).log() / 2)
-            yield from self._glide(middle, half_turn, haste)
-        yield from self._glide(position, rotation, haste)
+            yield from self._glide(middle, half_turn, speed_scale)
+        yield from self._glide(position, rotation, speed_scale)
         for _ in range(round(1.0 / self._period)):
             if np.linalg.norm(self.position - position) < 0.01:
                 return
             yield
 
-    def _glide(self, position: Array, rotation: mink.SO3, haste: float) -> Script:
+    def _glide(self, position: Array, rotation: mink.SO3, speed_scale: float) -> MotionPlan:
         """Straight, starting and ending slowly."""
         start, turned = self._position.copy(), self._rotation
         turn = (turned.inverse() @ rotation).log()
         way = max(float(np.linalg.norm(position - start)), _LEVER * float(np.linalg.norm(turn)))
-        steps = max(2, math.ceil(way / (haste * self.uniform(self.habits.speed)) / self._period))
+        steps = max(2, math.ceil(way / (speed_scale * self.uniform(self.habits.speed)) / self._period))
         for step in range(1, steps + 1):
             part = step / steps
             done = part * part * (3 - 2 * part)
@@ -192,10 +192,10 @@ class Hand:
     def _shake(self) -> None:
         """Noise through two low passes: smooth in its speed as well."""
         habits = self.habits
-        keep = math.exp(-2 * self._period / habits.wobble_time)
+        keep = math.exp(-2 * self._period / habits.tremor_time)
         # Two equal low passes of white noise keep this part of its variance.
         passed = (1 - keep) ** 4 * (1 + keep**2) / (1 - keep**2) ** 3
-        fresh = self.normal(habits.wobble / math.sqrt(passed))
+        fresh = self.normal(habits.tremor / math.sqrt(passed))
         self._wobble[0] = keep * self._wobble[0] + (1 - keep) * fresh
         self._wobble[1] = keep * self._wobble[1] + (1 - keep) * self._wobble[0]
 

@@ -12,7 +12,7 @@ FEATURE_POINTS = 32
 _SMALLEST_SIDE = 24
 
 
-class VisionLayers(nn.Module):
+class VisionEncoder(nn.Module):
     """Three rectified convolutions and a spatial softmax: 32 feature points from an image of any size.
 
     64 filters of 7x7 at stride 2, 32 of 5x5, 32 of 5x5, no padding, no pooling (Levine et al. 2015, figure 2): a

@@ -7,29 +7,29 @@ from typing import Any
 
 import torch
 
-from visuomotor.camera import check_view, describe_view
+from visuomotor.camera import check_camera_spec, camera_spec
 from visuomotor.demos import Episode
 from visuomotor.demos.episode import mean_return
 from visuomotor.errors import VisuomotorError
 from visuomotor.algorithms.ppo_gail.adaptive_kl import AdaptiveKl
 from visuomotor.algorithms.ppo_gail.advantages import judge
-from visuomotor.algorithms.ppo_gail.cloning import Cloning
+from visuomotor.algorithms.ppo_gail.behavior_cloning import BehaviorCloning
 from visuomotor.algorithms.ppo_gail.config import PpoGailConfig
 from visuomotor.algorithms.ppo_gail.critic import Critic
 from visuomotor.algorithms.ppo_gail.curriculum import Curriculum
-from visuomotor.algorithms.ppo_gail.demonstrated import demonstrations, fingerprint
+from visuomotor.algorithms.ppo_gail.expert_data import demonstrations, fingerprint
 from visuomotor.algorithms.ppo_gail.exploration import exploration_noise
-from visuomotor.algorithms.ppo_gail.imitation import Imitation
+from visuomotor.algorithms.ppo_gail.gail_reward import GailReward
 from visuomotor.algorithms.ppo_gail.ppo import update_critic, update_policy
 from visuomotor.algorithms.ppo_gail.rollout import Collector
-from visuomotor.algorithms.ppo_gail.sight import Lessons, Sight
-from visuomotor.algorithms.ppo_gail.tally import Tally
+from visuomotor.algorithms.ppo_gail.auxiliary_task import PretrainingBatches, AuxiliaryTask
+from visuomotor.algorithms.ppo_gail.episode_statistics import EpisodeStatistics
 from visuomotor.algorithms.ppo_gail.trained import CHECKPOINT, new_policy
 from visuomotor.runs import Run, generator_states, load_checkpoint, restore_generators, save_checkpoint
 from visuomotor.runs.devices import choose_device
-from visuomotor.runs.interrupts import Interrupts
-from visuomotor.runs.ranks import Ranks
-from visuomotor.tasks import Episodes, StagedTask, make_task
+from visuomotor.runs.graceful_shutdown import GracefulShutdown
+from visuomotor.runs.distributed import Distributed
+from visuomotor.tasks import VecEnv, StagedTask, make_task
 
 Report = Callable[[dict[str, Any]], None]
 _ROW = 100  # updates of behaviour cloning in a row of metrics
@@ -47,26 +47,26 @@ def train(
     Raises:
         KeyboardInterrupt: on SIGINT or SIGTERM, after the iteration under way has been saved.
     """
-    ranks = Ranks()
-    trainer = Trainer(task_name, config, run.seed, ranks)
+    distributed = Distributed()
+    trainer = Trainer(task_name, config, run.seed, distributed)
     if resume:
         if run.latest_checkpoint.exists():
             trainer.restore(load_checkpoint(run.latest_checkpoint, expect={**CHECKPOINT, "task": task_name}))
-        if ranks.first:
+        if distributed.first:
             run.truncate_metrics(trainer.logged)
     # Of several processes torchrun is the master, and stops them itself.
-    with Interrupts(heeded=ranks.count == 1) as interrupts:
+    with GracefulShutdown(used_reward=distributed.count == 1) as interrupts:
         for row in trainer.steps():
-            if ranks.first:
+            if distributed.first:
                 run.log(row)
                 trainer.logged = run.metrics_lines
                 if report is not None:
                     report(row)
             if trainer.rows % config.checkpoint_every == 0 or trainer.done or interrupts.asked:
                 content = trainer.content()
-                if ranks.first:
+                if distributed.first:
                     save_checkpoint(run.latest_checkpoint, content)
-                ranks.wait()
+                distributed.wait()
             if interrupts.asked and not trainer.done:
                 raise KeyboardInterrupt
     run.close()
@@ -75,19 +75,19 @@ def train(
 class Trainer:
     """The state of training between two iterations."""
 
-    def __init__(self, task_name: str, config: PpoGailConfig, seed: int, ranks: Ranks | None = None):
-        self.config, self.seed, self.ranks = config, seed, ranks or Ranks()
+    def __init__(self, task_name: str, config: PpoGailConfig, seed: int, distributed: Distributed | None = None):
+        self.config, self.seed, self.distributed = config, seed, distributed or Distributed()
         self.task = task = make_task(task_name, StagedTask)
         self.device = choose_device(config.device)
         self.shown = shown = demonstrations(task, config)
-        self.human_return = {"human_return": mean_return(shown, task.steps)} if shown else {}
+        self.demo_return = {"demo_return": mean_return(shown, task.steps)} if shown else {}
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.policy = new_policy(task, config.policy).to(self.device)
             self.noise = exploration_noise(task.action_size, config.exploration).to(self.device)
             noise_seen = task.action_size if config.exploration.critic_sees_noise else 0
             self.critic = Critic(task.privileged_size + noise_seen, config.critic.hidden).to(self.device)
-            self.imitation = Imitation(task, shown, config.imitation, self.ranks)
+            self.imitation = GailReward(task, shown, config.imitation, self.distributed)
         vision = self.policy.vision
         rest = [parameter for parameter in self.policy.parameters() if all(parameter is not seen for seen in vision)]
         self.optimisers = {
@@ -97,15 +97,15 @@ class Trainer:
             "critic": torch.optim.Adam(self.critic.parameters(), config.critic.learning_rate, eps=1e-5, fused=True),
             "cloning": torch.optim.Adam(self.policy.parameters(), config.cloning.learning_rate, fused=True),
         }
-        self.sight = Sight(self.policy, config.sight, self.ranks)
+        self.sight = AuxiliaryTask(self.policy, config.sight, self.distributed)
         self.kl = AdaptiveKl(config.ppo.kl_target)
         # Worlds differ from process to process; what all must draw alike (weights, minibatches) has the other one.
         self.generators = {
             "shared": torch.Generator().manual_seed(seed),
-            "own": torch.Generator().manual_seed(seed + 7919 * (self.ranks.number + 1)),
+            "own": torch.Generator().manual_seed(seed + 7919 * (self.distributed.number + 1)),
         }
         self.curriculum = _curriculum(task, shown, config)
-        self.episodes = Episodes(
+        self.episodes = VecEnv(
             task,
             config.worlds,
             self.generators["own"],
@@ -114,16 +114,16 @@ class Trainer:
             starts=self.curriculum,
             vary=config.vary,
             stagger=True,
-            threads=self.ranks.threads,
+            threads=self.distributed.threads,
         )
-        self.tally = Tally(task, self.episodes.elapsed == 0, self.ranks)
+        self.episode_statistics = EpisodeStatistics(task, self.episodes.elapsed == 0, self.distributed)
         self.collector = Collector(
             self.episodes,
             self.policy,
             self.noise,
             config.ppo.rollout,
             self.generators["own"],
-            other_looks=config.sight.updates > 0,
+            rerandomize=config.sight.updates > 0,
         )
         self.cloned, self.iteration, self.control_steps, self.elapsed, self.logged = 0, 0, 0, 0.0, 0
 
@@ -136,7 +136,7 @@ class Trainer:
     @property
     def rows(self) -> int:
         """How many rows of metrics there have been."""
-        return self.sight.taught // _LESSONS_ROW + self.cloned // _ROW + self.iteration
+        return self.sight.targets // _LESSONS_ROW + self.cloned // _ROW + self.iteration
 
     @property
     def _fraction(self) -> float:
@@ -156,7 +156,7 @@ class Trainer:
             started = time.perf_counter()
             row = self._iterate()
             self.iteration += 1
-            taken = self.config.worlds * self.config.ppo.rollout * self.ranks.count
+            taken = self.config.worlds * self.config.ppo.rollout * self.distributed.count
             self.control_steps += taken
             spent = time.perf_counter() - started
             self.elapsed += spent
@@ -174,8 +174,8 @@ class Trainer:
         settings, images = self.config.sight, self.config.policy
         if self.sight.done:
             return
-        seed = (1000 * self.seed + self.ranks.number + 1) * 10_000_019 % 2**62  # torch's seeds have 64 bits
-        lessons = Lessons(
+        seed = (1000 * self.seed + self.distributed.number + 1) * 10_000_019 % 2**62  # torch's seeds have 64 bits
+        lessons = PretrainingBatches(
             self.task,
             self.shown,
             settings,
@@ -183,15 +183,15 @@ class Trainer:
             images.supersampling,
             self.config.vary,
             seed,
-            self.ranks.threads,
+            self.distributed.threads,
         )
         while not self.sight.done:
             started = time.perf_counter()
-            distance = self.sight.teach(lessons, _LESSONS_ROW)
+            distance = self.sight.fit(lessons, _LESSONS_ROW)
             self.elapsed += time.perf_counter() - started
             yield {
                 "phase": "sight",
-                "iteration": self.sight.taught,
+                "iteration": self.sight.targets,
                 "iterations": settings.lessons,
                 "auxiliary_error": distance,
                 "elapsed_seconds": self.elapsed,
@@ -202,13 +202,13 @@ class Trainer:
         if self.cloned >= settings.updates:
             return
         # After a resume the same images again; in every process others.
-        looks = torch.Generator().manual_seed(self.seed + 1 + 7919 * self.ranks.number)
-        cloning = Cloning(self.task, self.shown, settings, seen.image_size, seen.supersampling, self.config.vary, looks)
+        looks = torch.Generator().manual_seed(self.seed + 1 + 7919 * self.distributed.number)
+        cloning = BehaviorCloning(self.task, self.shown, settings, seen.image_size, seen.supersampling, self.config.vary, looks)
         while self.cloned < settings.updates:
             started = time.perf_counter()
             error = 0.0
             for _ in range(min(_ROW, settings.updates - self.cloned)):
-                error = cloning.update(self.policy, self.optimisers["cloning"], self.generators["own"], self.ranks)
+                error = cloning.update(self.policy, self.optimisers["cloning"], self.generators["own"], self.distributed)
                 self.cloned += 1
             self.elapsed += time.perf_counter() - started
             yield {
@@ -225,12 +225,12 @@ class Trainer:
         self.noise.schedule(self._fraction)
         rollout, seconds = self.collector.collect()
         began = time.perf_counter()
-        reward, imitation, judged = self.imitation.reward(rollout, own)
+        reward, imitation, discriminator_stats = self.imitation.reward(rollout, own)
         advantages, returns, states = judge(
-            self.critic, rollout, reward, ppo, self.ranks, exploration.critic_sees_noise
+            self.critic, rollout, reward, ppo, self.distributed, exploration.critic_sees_noise
         )
         value_loss = update_critic(
-            self.critic, self.optimisers["critic"], states, returns, self.config.critic, self.ranks, own
+            self.critic, self.optimisers["critic"], states, returns, self.config.critic, self.distributed, own
         )
         rates = ppo.learning_rate, ppo.vision_learning_rate, exploration.log_std_learning_rate
         for group, rate in zip(self.optimisers["policy"].param_groups, rates, strict=True):
@@ -243,19 +243,19 @@ class Trainer:
             advantages,
             replace(ppo, entropy=ppo.entropy * (1 - self._fraction)),
             self.kl,
-            self.ranks,
+            self.distributed,
             shared,
         )
-        distance = self.sight.look_again(rollout, self.config.sight.update_learning_rate * self._left, shared)
+        distance = self.sight.update_on_rollout(rollout, self.config.sight.update_learning_rate * self._left, shared)
         return {
-            **self.tally.take(rollout, imitation),
+            **self.episode_statistics.take(rollout, imitation),
             **self._practice(),
-            **judged,
+            **discriminator_stats,
             **vars(statistics),
             "auxiliary_error": distance,
             "kl_coefficient": self.kl.coefficient,
             "value_loss": value_loss,
-            "divergences": float(self.ranks.sum(rollout.diverged.sum())),
+            "divergences": float(self.distributed.sum(rollout.diverged.sum())),
             "seconds_physics": seconds.physics,
             "seconds_pixels": seconds.pixels,
             "seconds_policy": seconds.policy,
@@ -268,7 +268,7 @@ class Trainer:
         if self.curriculum is not None and self.curriculum.choice == "frontier":
             for stage, progress in self.curriculum.progress().items():
                 numbers[f"curriculum_{self.task.stages[stage]}"] = progress
-        return numbers | self.human_return
+        return numbers | self.demo_return
 
     def content(self) -> dict[str, Any]:
         """Everything that the rest of training depends on, in plain containers; to be called in every process."""
@@ -276,7 +276,7 @@ class Trainer:
             "collector": self.collector.content(),
             "generator": self.generators["own"].get_state(),
             "curriculum": None if self.curriculum is None else self.curriculum.content(),
-            "tally": self.tally.content(),
+            "episode_statistics": self.episode_statistics.content(),
         }
         return {
             **CHECKPOINT,
@@ -297,7 +297,7 @@ class Trainer:
             "sight": self.sight.content(),
             "kl_coefficient": self.kl.coefficient,
             "generators": generator_states({"shared": self.generators["shared"]}),
-            "processes": self.ranks.gather(own),
+            "processes": self.distributed.gather(own),
         }
 
     def restore(self, content: dict[str, Any]) -> None:
@@ -306,16 +306,16 @@ class Trainer:
         Raises:
             VisuomotorError: another camera, other demonstrations, or another number of processes or worlds.
         """
-        check_view(content["view"], self._view, "this checkpoint")
+        check_camera_spec(content["view"], self._view, "this checkpoint")
         if content["demonstrations"] != fingerprint(self.shown):
             raise VisuomotorError(
                 f"{self.config.demos} does not hold the demonstrations that this run began with; say where they "
                 "are with --demos FILE, or train a new run"
             )
-        if len(content["processes"]) != self.ranks.count:
+        if len(content["processes"]) != self.distributed.count:
             raise VisuomotorError(
                 f"the checkpoint was written by {len(content['processes'])} processes, this job has "
-                f"{self.ranks.count}; start as many"
+                f"{self.distributed.count}; start as many"
             )
         self.cloned, self.iteration = content["cloned"], content["iteration"]
         self.control_steps = content["control_steps"]
@@ -329,17 +329,17 @@ class Trainer:
         self.sight.restore(content["sight"])
         self.kl.coefficient = content["kl_coefficient"]
         restore_generators({"shared": self.generators["shared"]}, content["generators"])
-        own = content["processes"][self.ranks.number]
+        own = content["processes"][self.distributed.number]
         self.generators["own"].set_state(own["generator"])
         self.collector.restore(own["collector"])
-        self.tally.restore(own["tally"])
+        self.episode_statistics.restore(own["episode_statistics"])
         if self.curriculum is not None:
             self.curriculum.restore(own["curriculum"])
 
     @property
     def _view(self) -> dict[str, Any]:
         seen = self.config.policy
-        return describe_view(self.task.model, self.task.camera, seen.image_size, seen.supersampling)
+        return camera_spec(self.task.model, self.task.camera, seen.image_size, seen.supersampling)
 
 
 def _curriculum(task: StagedTask, shown: Sequence[Episode], config: PpoGailConfig) -> Curriculum | None:

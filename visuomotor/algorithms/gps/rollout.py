@@ -32,7 +32,7 @@ class Samples:
     images: Tensor | None
 
 
-Actor = Callable[[Observation], Tensor]
+PolicyFn = Callable[[Observation], Tensor]
 """Maps an observation to actions `(n, U)`."""
 
 
@@ -40,7 +40,7 @@ def rollout(
     task: ConditionedTask,
     engine: Engine,
     conditions: Conditions,
-    actor: Actor,
+    policy_fn: PolicyFn,
     camera: Camera | None = None,
     generator: torch.Generator | None = None,
     spread: float = 0.0,
@@ -49,7 +49,7 @@ def rollout(
     """One episode in every world.
 
     Args:
-        actor: asked at every control step; its actions are clipped to the task's limits when applied and recorded.
+        policy_fn: asked at every control step; its actions are clipped to the task's limits when applied and recorded.
         camera: renders each step's image; None for none.
         generator, spread: the start pose's randomness, see `ConditionedTask.start`.
         watch: called at every step before the action, for videos.
@@ -64,7 +64,7 @@ def rollout(
         observation = Observation(step, task.state(engine, conditions), task.proprioception(engine), seen)
         if watch is not None:
             watch()
-        action = actor(observation).clamp(-task.action_limits, task.action_limits)
+        action = policy_fn(observation).clamp(-task.action_limits, task.action_limits)
         if not action.isfinite().all():
             raise VisuomotorError(f"the actions at step {step} are not finite; the controller or policy has diverged")
         task.act(engine, action)

@@ -7,21 +7,21 @@ import torch
 from torch import Tensor
 
 from visuomotor.algorithms.ppo_gail.rollout import Rollout
-from visuomotor.runs.ranks import Ranks
+from visuomotor.runs.distributed import Distributed
 from visuomotor.tasks import StagedTask
 
 _RECENT = 256  # episodes from random starts that the numbers are means of
 
 
-class Tally:
+class EpisodeStatistics:
     """Follows every world's episode through the rollouts; all processes' numbers are one.
 
     Args:
         whole: `(W,)` bool, whether the episode under way is seen from its beginning.
     """
 
-    def __init__(self, task: StagedTask, whole: Tensor, ranks: Ranks):
-        self._task, self._ranks, self._whole = task, ranks, whole.clone()
+    def __init__(self, task: StagedTask, whole: Tensor, distributed: Distributed):
+        self._task, self._ranks, self._whole = task, distributed, whole.clone()
         self._returns = {name: torch.zeros(len(whole)) for name in ("task", "imitation")}
         self.recent: deque[list[float]] = deque(maxlen=_RECENT)
         """Of the last whole episodes from random starts: success (0 or 1), the sums of the task's and the imitation
@@ -41,14 +41,14 @@ class Tally:
         begun_before = (ended.int().cumsum(0) - ended.int()) == 0
         whole = self._whole | ~begun_before
         counts = ended & whole & rollout.random_starts & ~rollout.diverged
-        columns = [self._task.success(rollout.reached_stage).float()]
+        columns = [self._task.success(rollout.next_stage).float()]
         for name, reward in (("task", rollout.task_reward), ("imitation", imitation)):
             sums, self._returns[name] = running_sums(
                 torch.zeros_like(rollout.task_reward) if reward is None else reward, ended, self._returns[name]
             )
             columns.append(sums)
         self._whole |= ended.any(0)
-        for finished in self._ranks.everyones(torch.stack(columns, -1)[counts].tolist()):
+        for finished in self._ranks.all_gather(torch.stack(columns, -1)[counts].tolist()):
             self.recent.extend(finished)
         stages = len(self._task.stages)
         steps = rollout.stage.flatten().bincount(minlength=stages).double()

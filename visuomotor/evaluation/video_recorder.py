@@ -14,16 +14,16 @@ _FILMED, _SHOWN, _FAILURES_SHOWN = 48, 8, 4
 _SIDE, _SUPERSAMPLING = 144, 2
 
 
-class Film:
+class VideoRecorder:
     """Frames of the first trials, larger than the policy's images."""
 
     def __init__(self, engine: Engine, task: Task):
         self._worlds = torch.arange(min(_FILMED, engine.worlds))
         self._camera = Camera(engine, task.camera, _SIDE, _SIDE, _SUPERSAMPLING)
         self._frames: list[Tensor] = []
-        self._rate = 1 / task.control_period
+        self._rate = 1 / task.control_dt
 
-    def shoot(self) -> None:
+    def capture(self) -> None:
         """Add a frame of every filmed world."""
         self._frames.append(self._camera.rgb(self._worlds))
 

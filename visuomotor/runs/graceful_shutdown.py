@@ -9,20 +9,20 @@ from typing import Any
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)  # clusters send SIGTERM before they take a machine away
 
 
-class Interrupts:
+class GracefulShutdown:
     """Within this context SIGINT and SIGTERM only set `asked`; a second one raises KeyboardInterrupt at once.
 
     Args:
-        heeded: False leaves signals as they are, as other threads than the main one must, and ignored ones stay ignored
+        used_reward: False leaves signals as they are, as other threads than the main one must, and ignored ones stay ignored
             (`nohup`).
     """
 
-    def __init__(self, heeded: bool = True):
+    def __init__(self, used_reward: bool = True):
         self.asked = False
-        self._heeded = heeded and threading.current_thread() is threading.main_thread()
+        self._heeded = used_reward and threading.current_thread() is threading.main_thread()
         self._before: dict[int, Any] = {}
 
-    def __enter__(self) -> "Interrupts":
+    def __enter__(self) -> "GracefulShutdown":
         for number in _SIGNALS if self._heeded else ():
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._ask)

@@ -8,15 +8,15 @@ from torch import Tensor
 
 from visuomotor.demos import Episode
 from visuomotor.algorithms.ppo_gail.config import ImitationConfig
-from visuomotor.algorithms.ppo_gail.demonstrated import demonstrated_actions, demonstrated_features
+from visuomotor.algorithms.ppo_gail.expert_data import expert_actions, expert_features
 from visuomotor.algorithms.ppo_gail.discriminator import Discriminator
 from visuomotor.algorithms.ppo_gail.rewards import hybrid_reward, imitation_reward
 from visuomotor.algorithms.ppo_gail.rollout import Rollout
-from visuomotor.runs.ranks import Ranks
+from visuomotor.runs.distributed import Distributed
 from visuomotor.tasks import StagedTask
 
 
-class Imitation:
+class GailReward:
     """The discriminator, its optimiser, and what it knows of the demonstrations. Weights come from torch's global
     generator.
 
@@ -24,8 +24,8 @@ class Imitation:
         shown: demonstrations; none are needed where the config says so.
     """
 
-    def __init__(self, task: StagedTask, shown: Sequence[Episode], config: ImitationConfig, ranks: Ranks):
-        self.config, self._ranks = config, ranks
+    def __init__(self, task: StagedTask, shown: Sequence[Episode], config: ImitationConfig, distributed: Distributed):
+        self.config, self._ranks = config, distributed
         self._sees_all = config.features == "privileged"
         self.discriminator = Discriminator(
             task.privileged_size if self._sees_all else task.feature_size, task.action_size if config.actions else 0
@@ -34,8 +34,8 @@ class Imitation:
             self.discriminator.parameters(), config.learning_rate, betas=(0.5, 0.999), fused=True
         )
         if config.discriminates:
-            self._shown_features = demonstrated_features(task, shown, self._sees_all)
-            self._shown_actions = torch.cat(demonstrated_actions(shown)) if config.actions else None
+            self._shown_features = expert_features(task, shown, self._sees_all)
+            self._shown_actions = torch.cat(expert_actions(shown)) if config.actions else None
 
     def reward(self, rollout: Rollout, generator: torch.Generator) -> tuple[Tensor, Tensor | None, dict[str, float]]:
         """Train the discriminator a little, and let it reward the rollout.
@@ -50,7 +50,7 @@ class Imitation:
         features = rollout.privileged if self._sees_all else rollout.features
         actions = rollout.actions.clamp(-1, 1) if settings.actions else None
         valid = ~rollout.diverged
-        judged = self.discriminator.update(
+        discriminator_stats = self.discriminator.update(
             self._optimiser,
             self._shown_features,
             features[valid],
@@ -62,16 +62,16 @@ class Imitation:
             generator=generator,
             batch=settings.batch,
             steps=settings.updates,
-            ranks=self._ranks,
+            distributed=self._ranks,
         )
         with torch.no_grad():
             reward = imitation_reward(self.discriminator(features, actions), settings.form, settings.clip)
         if settings.source == "ground-truth":
-            heeded = rollout.task_reward
+            used_reward = rollout.task_reward
         else:
-            heeded = reward - self._mean(reward[valid]) if settings.centred else reward
-        hybrid = hybrid_reward(rollout.task_reward, heeded, settings.weight)
-        return hybrid, reward, {f"discriminator_{name}": value for name, value in vars(judged).items()}
+            used_reward = reward - self._mean(reward[valid]) if settings.centred else reward
+        hybrid = hybrid_reward(rollout.task_reward, used_reward, settings.weight)
+        return hybrid, reward, {f"discriminator_{name}": value for name, value in vars(discriminator_stats).items()}
 
     def _mean(self, values: Tensor) -> float:
         """Over all processes."""

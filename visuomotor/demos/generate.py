@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from visuomotor.demos.episode import Episode
-from visuomotor.demos.hand import Habits, Hand, Script
+from visuomotor.demos.expert import ExpertNoise, ScriptedExpert, MotionPlan
 from visuomotor.demos.lifting import lift
 from visuomotor.demos.stacking import stack
 from visuomotor.engine import Engine
 from visuomotor.errors import VisuomotorError, unknown
 from visuomotor.tasks import StagedTask, Variation
 
-SCRIPTS: Final[dict[str, Callable[[Hand], Script]]] = {"lifting": lift, "stacking": stack}
+SCRIPTS: Final[dict[str, Callable[[ScriptedExpert], MotionPlan]]] = {"lifting": lift, "stacking": stack}
 LONGEST: Final = 60.0
 """s; the published demonstrations were all shorter."""
 
@@ -23,7 +23,7 @@ _PATIENCE: Final = 3  # times as many episodes are tried as are wanted, at most
 
 
 def demonstrate(
-    task: StagedTask, count: int, generator: torch.Generator, habits: Habits | None = None, threads: int = 0
+    task: StagedTask, count: int, generator: torch.Generator, habits: ExpertNoise | None = None, threads: int = 0
 ) -> list[Episode]:
     """`count` episodes in worlds drawn at random, successful or not; those whose physics blew up are left out.
 
@@ -38,11 +38,11 @@ def demonstrate(
     task.start(engine, worlds, generator)
     # Everyone has dice of their own, so that nobody's moves depend on what happens in other worlds.
     seeds = torch.randint(2**62, (count,), generator=generator).tolist()
-    hands = [Hand(task, engine, world, torch.Generator().manual_seed(seeds[world]), habits) for world in range(count)]
+    hands = [ScriptedExpert(task, engine, world, torch.Generator().manual_seed(seeds[world]), habits) for world in range(count)]
     scripts = [SCRIPTS[task.name](hand) for hand in hands]
     lengths, diverged = torch.full((count,), -1), torch.zeros(count, dtype=torch.bool)
     states, stages, actions = [_settle(engine)], [task.stage(engine)], list[Tensor]()
-    for step in range(round(LONGEST / task.control_period)):
+    for step in range(round(LONGEST / task.control_dt)):
         action = torch.zeros(count, task.action_size)
         for world in (lengths < 0).nonzero()[:, 0].tolist():
             try:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from visuomotor.demos.episode import Demonstrations, Episode
-from visuomotor.demos.replay import Replay
+from visuomotor.demos.replay import StateReplay
 from visuomotor.tasks import StagedTask
 
 TOLERANCE = 1e-6
 """On the machine that recorded a dataset, a step reproduces but for the rounding of what is written (3e-8 for scripted
-ones); another machine rounds its sums otherwise, which contacts amplify a little within a step. In the units of the
+ones); another machine rounds its sums otherwise, which contacts amplify a little check_range a step. In the units of the
 state: m, rad, m/s, rad/s, ..."""
 
 
@@ -55,7 +55,7 @@ class EpisodeCheck:
 
 def check(demonstrations: Demonstrations, task: StagedTask) -> list[EpisodeCheck]:
     """One check for each episode."""
-    replay = Replay(task, image_size=1)
+    replay = StateReplay(task, image_size=1)
     return [_check_episode(episode, replay) for episode in demonstrations.episodes]
 
 
@@ -64,11 +64,11 @@ def wrong_stages(episode: Episode, stages: Tensor) -> int:
     return int((stages != episode.stages).sum())
 
 
-def _check_episode(episode: Episode, replay: Replay) -> EpisodeCheck:
+def _check_episode(episode: Episode, replay: StateReplay) -> EpisodeCheck:
     stages = replay.readings(episode).stage
     succeeded = bool(replay.task.success(stages[-1]))
     return EpisodeCheck(
-        error=None if episode.actions is None else float((replay.successors(episode) - episode.states[1:]).abs().max()),
+        error=None if episode.actions is None else float((replay.next_states(episode) - episode.states[1:]).abs().max()),
         stages=wrong_stages(episode, stages),
         rewards=int((replay.task.reward(stages)[1:] != episode.rewards).sum()),
         succeeded=succeeded,

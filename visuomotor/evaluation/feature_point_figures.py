@@ -5,9 +5,9 @@ from pathlib import Path
 import torch
 
 from visuomotor.figures.feature_points import draw_feature_points, draw_policy_against_pose
-from visuomotor.algorithms.gps.learners import policy_actor
+from visuomotor.algorithms.gps.policy_opt import policy_fn
 from visuomotor.algorithms.gps.trained import load_trained
-from visuomotor.policies import VisionLayers
+from visuomotor.policies import VisionEncoder
 from visuomotor.runs import Run
 from visuomotor.tasks import rollout
 
@@ -27,7 +27,7 @@ def draw_feature_pictures(run: Run) -> list[Path]:
         everything = trained.task.conditions(protocol)
         conditions = everything[torch.tensor([len(everything) // 4])]
         engine = trained.task.make_engine(1)
-        samples = rollout(trained.task, engine, conditions, policy_actor(trained.policy), trained.camera(engine))
+        samples = rollout(trained.task, engine, conditions, policy_fn(trained.policy), trained.camera(engine))
         assert samples.images is not None
         images = samples.images[0, [int(m * trained.task.steps) for m in _MOMENTS]]
         points = _points(trained.policy.vision, images)
@@ -39,6 +39,6 @@ def draw_feature_pictures(run: Run) -> list[Path]:
 
 
 @torch.inference_mode()
-def _points(vision: VisionLayers, images: torch.Tensor) -> torch.Tensor:
+def _points(vision: VisionEncoder, images: torch.Tensor) -> torch.Tensor:
     """`(image, point, xy)`."""
     return vision(images).unflatten(-1, (-1, 2))

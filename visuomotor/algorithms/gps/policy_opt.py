@@ -4,45 +4,45 @@ import torch
 from torch import Tensor
 
 from visuomotor.algorithms.gps.config import EndToEndConfig
-from visuomotor.algorithms.gps.supervised import FitConfig, Lesson, fit
-from visuomotor.policies import StatePolicy, VisuomotorPolicy, paste_shapes
-from visuomotor.tasks.rollout import Actor, Observation, Samples
+from visuomotor.algorithms.gps.supervised import FitConfig, PolicyTargets, fit
+from visuomotor.policies import StatePolicy, VisuomotorPolicy, random_shapes
+from visuomotor.algorithms.gps.rollout import PolicyFn, Observation, Samples
 
 _CHUNK = 256  # images at once where no gradient is needed
 _SMALLEST_SCALE = 1e-3
 
 
-class StateLearner:
-    """The full-state network that stands in for the policy while trajectories are trained first."""
+class StatePolicyOptimizer:
+    """The full-state network that looks_stacked in for the policy while trajectories are trained first."""
 
     def __init__(self, policy: StatePolicy, config: FitConfig, generator: torch.Generator):
         self.policy, self._config, self._generator = policy, config, generator
 
-    def teach(self, samples: list[Samples], taught: Lesson, covariance: Tensor) -> float:
+    def fit(self, samples: list[Samples], targets: PolicyTargets, covariance: Tensor) -> float:
         states = torch.cat([s.states.flatten(0, 1) for s in samples])
         policy = self.policy
-        _scale_once(policy.state_mean, policy.state_scale, policy.action_scale, states, taught.target)
+        _scale_once(policy.state_mean, policy.state_scale, policy.action_scale, states, targets.target)
         policy.covariance.copy_(covariance)
-        return fit(policy, list(policy.parameters()), [states.float()], taught, self._config, self._generator)
+        return fit(policy, list(policy.parameters()), [states.float()], targets, self._config, self._generator)
 
     @torch.inference_mode()
     def mean_actions(self, samples: Samples) -> Tensor:
         return self.policy(samples.states).double().clone()
 
 
-class VisuomotorLearner:
-    """The visuomotor policy: taught its motor layers first, on fixed feature points, then as a whole."""
+class VisuomotorPolicyOptimizer:
+    """The visuomotor policy: targets its motor layers first, on fixed feature points, then as a whole."""
 
     def __init__(self, policy: VisuomotorPolicy, config: EndToEndConfig, distractors: int, generator: torch.Generator):
         self.policy, self._config, self._distractors, self._generator = policy, config, distractors, generator
 
-    def teach(self, samples: list[Samples], taught: Lesson, covariance: Tensor) -> float:
+    def fit(self, samples: list[Samples], targets: PolicyTargets, covariance: Tensor) -> float:
         policy = self.policy
         device = policy.action_scale.device
         images = torch.cat([_images(s) for s in samples]).to(device)
         readings = torch.cat([s.proprioception.flatten(0, 1) for s in samples]).float().to(device)
         _scale_once(
-            policy.proprioception_mean, policy.proprioception_scale, policy.action_scale, readings, taught.target
+            policy.proprioception_mean, policy.proprioception_scale, policy.action_scale, readings, targets.target
         )
         policy.covariance.copy_(covariance)
         # feature points of each image as it is and, since they will shift a little among clutter, with shapes on it
@@ -51,19 +51,19 @@ class VisuomotorLearner:
             if self._distractors:
                 points += [policy.vision(self._distract(chunk)) for chunk in images.split(_CHUNK)]
         copies = 2 if self._distractors else 1
-        repeated = Lesson(taught.target.repeat(copies, 1), taught.precision.repeat(copies, 1, 1))
+        repeated = PolicyTargets(targets.target.repeat(copies, 1), targets.precision.repeat(copies, 1, 1))
         inputs = [torch.cat(points), readings.repeat(copies, 1)]
         motor = list(policy.motor.parameters())
-        loss = fit(policy.from_points, motor, inputs, repeated, self._config.motor, self._generator)
+        loss = fit(policy.act_from_feature_points, motor, inputs, repeated, self._config.motor, self._generator)
 
         def distracted(images: Tensor, readings: Tensor) -> Tensor:
             return policy(self._distract(images), readings)
 
         whole = list(policy.parameters())
-        return fit(distracted, whole, [images, readings], taught, self._config.whole, self._generator) or loss
+        return fit(distracted, whole, [images, readings], targets, self._config.whole, self._generator) or loss
 
     def _distract(self, images: Tensor) -> Tensor:
-        return paste_shapes(images, self._distractors, self._generator)
+        return random_shapes(images, self._distractors, self._generator)
 
     @torch.inference_mode()
     def mean_actions(self, samples: Samples) -> Tensor:
@@ -73,7 +73,7 @@ class VisuomotorLearner:
         return actions.cpu().double().view(*samples.actions.shape).clone()
 
 
-def policy_actor(policy: VisuomotorPolicy) -> Actor:
+def policy_fn(policy: VisuomotorPolicy) -> PolicyFn:
     """The policy's mean action at every step, from images and readings alone."""
     device = policy.action_scale.device
 

@@ -9,13 +9,13 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from visuomotor.engine.workers import available_cores
+from visuomotor.engine.thread_pool import available_cores
 from visuomotor.errors import VisuomotorError
 
 Content = TypeVar("Content")
 
 
-class Ranks:
+class Distributed:
     """The processes of a job; one alone is a job too, and nothing is sent.
 
     torchrun tells each process its number through the environment.
@@ -67,7 +67,7 @@ class Ranks:
         for gradient, part in zip(gradients, total.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
-    def everyones(self, content: Content) -> list[Content]:
+    def all_gather(self, content: Content) -> list[Content]:
         """What every process gave, for each of them, in the order of their numbers."""
         if self.count == 1:
             return [content]
@@ -83,7 +83,7 @@ class Ranks:
         dist.gather_object(content, gathered)
         return gathered or []
 
-    def from_first(self, make: Callable[[], Content]) -> Content:
+    def broadcast_from_main(self, make: Callable[[], Content]) -> Content:
         """What `make` gives, called in the first process only; where it raises, all raise.
 
         Raises:

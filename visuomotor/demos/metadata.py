@@ -8,7 +8,7 @@ from typing import Any, Final
 from torch import Tensor
 
 from visuomotor.demos.episode import Episode
-from visuomotor.demos.scene import scene_hash
+from visuomotor.demos.model_hash import model_hash
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks import StagedTask
 
@@ -21,11 +21,11 @@ def describe(task: StagedTask) -> dict[str, Any]:
         "format": FORMAT,
         "visuomotor": metadata.version("visuomotor"),
         "mujoco": metadata.version("mujoco"),
-        "scene": scene_hash(task.model),
+        "scene": model_hash(task.model),
         "state": "mujoco.batch.Batch.state, float64",
         "state_size": task.make_engine(1, 1).state().shape[1],
         "action_limits": task.action_limits.tolist(),
-        "control_period": task.control_period,
+        "control_dt": task.control_dt,
         "steps": task.steps,
         "stages": list(task.stages),
         "stage_rewards": list(task.stage_rewards),
@@ -41,7 +41,7 @@ def check_task(path: Path, name: str, facts: Mapping[str, Any], task: StagedTask
             f"record some: {script_command(task.name, Path(f'demos/{task.name}.hdf5'))}"
         )
     now = describe(task)
-    same = ("scene", "state_size", "action_limits", "control_period", "stages", "stage_rewards")
+    same = ("scene", "state_size", "action_limits", "control_dt", "stages", "stage_rewards")
     different = [key for key in same if facts[key] != now[key]]
     if facts["physics"] != now["physics"]:
         different.append("what varies between worlds")

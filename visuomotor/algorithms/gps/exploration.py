@@ -5,7 +5,7 @@ from torch import Tensor
 
 from visuomotor.algorithms.gps.linear_gaussian import Controller
 from visuomotor.tasks.conditioned_task import ConditionedTask
-from visuomotor.tasks.rollout import Actor, Observation
+from visuomotor.algorithms.gps.rollout import PolicyFn, Observation
 
 
 def smooth_noise(shape: tuple[int, ...], generator: torch.Generator, width: float = 2.0) -> Tensor:
@@ -23,8 +23,8 @@ def smooth_noise(shape: tuple[int, ...], generator: torch.Generator, width: floa
     return smooth / scale[:, None]
 
 
-def exploring(controller: Controller, noise: Tensor) -> Actor:
-    """An actor that draws from the controller: K x + k + chol(C) noise, with noise `(N, T, U)`."""
+def noisy_controller(controller: Controller, noise: Tensor) -> PolicyFn:
+    """An policy_fn that draws from the controller: K x + k + chol(C) noise, with noise `(N, T, U)`."""
     shaped = (torch.linalg.cholesky(controller.covariance) @ noise[..., None])[..., 0]
 
     def act(observation: Observation) -> Tensor:
@@ -35,14 +35,14 @@ def exploring(controller: Controller, noise: Tensor) -> Actor:
     return act
 
 
-def holding_controller(task: ConditionedTask, start_states: Tensor, noise: float) -> Controller:
+def init_pd_controller(task: ConditionedTask, start_states: Tensor, noise: float) -> Controller:
     """The first controllers: hold each condition's start pose by proportional and derivative gains.
 
     Args:
         start_states: `(N, X)`, joint angles first, then their velocities.
         noise: standard deviation of the exploration, as a fraction of each action limit.
     """
-    proportional, derivative = task.holding_gains()
+    proportional, derivative = task.pd_gains()
     conditions, states = start_states.shape
     actions = task.action_size
     gain = torch.zeros(actions, states, dtype=torch.float64)

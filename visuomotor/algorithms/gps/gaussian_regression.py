@@ -5,11 +5,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from visuomotor.algorithms.gps.linalg import cholesky, one_thread
+from visuomotor.algorithms.gps.linalg import cholesky, single_threaded
 from visuomotor.algorithms.gps.mixture import GaussianMixture
 
 
-class LocalFit(NamedTuple):
+class LinearGaussianFit(NamedTuple):
     """output ~ N(gain input + offset, covariance) at each time step.
 
     gain `(T, O, I)`, offset `(T, O)`, covariance `(T, O, O)`.
@@ -20,8 +20,8 @@ class LocalFit(NamedTuple):
     covariance: Tensor
 
 
-@one_thread
-def fit_locally(samples: Tensor, inputs: int, prior: GaussianMixture, strength: float, ridge: float) -> LocalFit:
+@single_threaded
+def fit_linear_gaussian(samples: Tensor, inputs: int, prior: GaussianMixture, strength: float, ridge: float) -> LinearGaussianFit:
     """Fit a Gaussian to the samples of each time step and condition it on the inputs.
 
     The covariance is the posterior mode under a normal-inverse-Wishart prior whose mean and scatter are the mixture's,
@@ -50,4 +50,4 @@ def fit_locally(samples: Tensor, inputs: int, prior: GaussianMixture, strength: 
     gain = torch.cholesky_solve(sigma[:, :inputs, inputs:], cholesky(input_block)).mT
     offset = mean[:, inputs:] - (gain @ mean[:, :inputs, None])[..., 0]
     residual = sigma[:, inputs:, inputs:] - gain @ input_block @ gain.mT
-    return LocalFit(gain, offset, (residual + residual.mT) / 2)
+    return LinearGaussianFit(gain, offset, (residual + residual.mT) / 2)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import nn
 
 
-def perceptron(sizes: Sequence[int], output_gain: float = 1.0) -> nn.Sequential:
+def mlp(sizes: Sequence[int], output_gain: float = 1.0) -> nn.Sequential:
     """Linear layers of the given sizes, input first and output last, with tanh between them.
 
     Weights start orthogonal: gain sqrt(2) inside, so that signals keep their size through tanh, and `output_gain` at

@@ -7,20 +7,20 @@ from typing import Any
 
 import torch
 
-from visuomotor.camera import Camera, check_view, describe_view
+from visuomotor.camera import Camera, check_camera_spec, camera_spec
 from visuomotor.errors import VisuomotorError
 from visuomotor.algorithms.gps.badmm import BadmmState, initial_state, iterate
 from visuomotor.algorithms.gps.checkpointing import from_plain, to_plain
 from visuomotor.algorithms.gps.config import GpsConfig
-from visuomotor.algorithms.gps.learners import StateLearner, VisuomotorLearner, policy_actor
-from visuomotor.algorithms.gps.pose_regression import PoseTraining, record_poses
-from visuomotor.algorithms.gps.sampler import exploring, holding_controller, smooth_noise
+from visuomotor.algorithms.gps.policy_opt import StatePolicyOptimizer, VisuomotorPolicyOptimizer, policy_fn
+from visuomotor.algorithms.gps.pose_regression import PoseTraining, collect_pose_dataset
+from visuomotor.algorithms.gps.exploration import noisy_controller, init_pd_controller, smooth_noise
 from visuomotor.algorithms.gps.trained import CHECKPOINT
 from visuomotor.policies import PoseNetwork, StatePolicy, VisuomotorPolicy
 from visuomotor.runs import Run, generator_states, load_checkpoint, restore_generators, save_checkpoint
 from visuomotor.runs.devices import choose_device
-from visuomotor.runs.ranks import Ranks
-from visuomotor.tasks import ConditionedTask, Outcome, Samples, make_task, rollout
+from visuomotor.runs.distributed import Distributed
+from visuomotor.tasks import ConditionedTask, EpisodeOutcome, Samples, make_task, rollout
 
 Report = Callable[[dict[str, Any]], None]
 _PHASES = ("pose", "trajectories", "policy")
@@ -37,7 +37,7 @@ def train(
     Raises:
         VisuomotorError: under torchrun with several processes, which would all write the same run.
     """
-    if Ranks().count > 1:
+    if Distributed().count > 1:
         raise VisuomotorError("gps trains in one process: start it without torchrun")
     trainer = Trainer(task_name, config, run.seed)
     if resume:
@@ -107,22 +107,22 @@ class Trainer:
     def _pose_training(self) -> PoseTraining:
         if self.pose_training is None:  # the images are drawn anew after a resume: same seed, same images
             drawing = torch.Generator().manual_seed(self.seed + 1)
-            data = record_poses(self.task, self.config.pose.images, self.config.image, drawing)
+            data = collect_pose_dataset(self.task, self.config.pose.images, self.config.image, drawing)
             self.pose_training = PoseTraining(self.pose_network, data, self.config.pose, self.config.image.distractors)
         return self.pose_training
 
     def _move(self) -> dict[str, float]:
-        return self._iterate(StateLearner(self.state_policy, self.config.state_policy, self.generator), camera=None)
+        return self._iterate(StatePolicyOptimizer(self.state_policy, self.config.state_policy, self.generator), camera=None)
 
     def _see_and_move(self) -> dict[str, float]:
         settings = self.config.end_to_end
-        learner = VisuomotorLearner(self.policy, settings, self.config.image.distractors, self.generator)
+        policy_optimizer = VisuomotorPolicyOptimizer(self.policy, settings, self.config.image.distractors, self.generator)
         camera = self._camera()
         if self.iteration == 0 and self.state is not None:  # another policy: what tied the trajectories to the old goes
             fresh = initial_state(self.state.controller, self.config)
             self.state = replace(fresh, eta=self.state.eta)
-        row = self._iterate(learner, camera)
-        rollout(self.task, self.engine, self.conditions, policy_actor(self.policy), camera)
+        row = self._iterate(policy_optimizer, camera)
+        rollout(self.task, self.engine, self.conditions, policy_fn(self.policy), camera)
         outcome = self.task.judge(self.engine, self.conditions)
         return row | {
             "policy_success": outcome.success.double().mean().item(),
@@ -133,16 +133,16 @@ class Trainer:
         image = self.config.image
         return Camera(self.engine, self.task.camera, image.size, image.size, image.supersampling)
 
-    def _iterate(self, learner: StateLearner | VisuomotorLearner, camera: Camera | None) -> dict[str, float]:
+    def _iterate(self, policy_optimizer: StatePolicyOptimizer | VisuomotorPolicyOptimizer, camera: Camera | None) -> dict[str, float]:
         if self.state is None:
             self.task.start(self.engine, self.conditions, None, 0.0)
             start = self.task.state(self.engine, self.conditions)
-            self.state = initial_state(holding_controller(self.task, start, self.config.trajectory.noise), self.config)
+            self.state = initial_state(init_pd_controller(self.task, start, self.config.trajectory.noise), self.config)
         samples, outcome = self._sample(self.state, camera)
         self.solved |= outcome.success
         numbers: dict[str, float] = {}
         self.state = iterate(
-            self.state, samples, learner, self.task.cost, self.config, self.generator, watch=numbers.update
+            self.state, samples, policy_optimizer, self.task.cost, self.config, self.generator, watch=numbers.update
         )
         return numbers | {
             "cost": self.task.cost(samples.states, samples.actions).sum(-1).mean().item(),
@@ -152,14 +152,14 @@ class Trainer:
             "divergences": float(self.engine.divergences),
         }
 
-    def _sample(self, state: BadmmState, camera: Camera | None) -> tuple[Samples, Outcome]:
+    def _sample(self, state: BadmmState, camera: Camera | None) -> tuple[Samples, EpisodeOutcome]:
         trajectory = self.config.trajectory
-        noise = smooth_noise(tuple(state.controller.offset.shape), self.generator, trajectory.noise_width)
+        noise = smooth_noise(tuple(state.controller.offset.shape), self.generator, trajectory.noise_smoothing_steps)
         samples = rollout(
             self.task,
             self.engine,
             self.conditions,
-            exploring(state.controller, noise),
+            noisy_controller(state.controller, noise),
             camera,
             self.generator,
             trajectory.start_spread,
@@ -189,7 +189,7 @@ class Trainer:
 
     def restore(self, content: dict[str, Any]) -> None:
         """Go back to where `content` was taken."""
-        check_view(content["view"], self._view, "this checkpoint")
+        check_camera_spec(content["view"], self._view, "this checkpoint")
         self.phase, self.iteration = content["phase"], content["iteration"]
         self.solved = content["solved"]
         self.elapsed, self.logged = content["elapsed"], content["logged"]
@@ -207,4 +207,4 @@ class Trainer:
     @property
     def _view(self) -> dict[str, Any]:
         image = self.config.image
-        return describe_view(self.task.model, self.task.camera, image.size, image.supersampling)
+        return camera_spec(self.task.model, self.task.camera, image.size, image.supersampling)

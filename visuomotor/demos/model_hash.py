@@ -26,7 +26,7 @@ _FIELDS = {
 }
 
 
-def scene_hash(model: mujoco.MjModel) -> str:
+def model_hash(model: mujoco.MjModel) -> str:
     """16 hex digits that stay the same on every machine, and change when the model's physics does."""
     touching = (model.geom_contype | model.geom_conaffinity) > 0  # the other geoms are only looks
     parts = [_text(f"opt.{name}", getattr(model.opt, name)) for name in _OPTIONS] + [_text("qpos0", model.qpos0)]

@@ -11,7 +11,7 @@ _SMALLEST_DEVIATION = 1e-4  # a feature that hardly moves is not blown up to its
 Moments = tuple[Tensor, Tensor, Tensor]
 
 
-class RunningNormaliser(nn.Module):
+class RunningMeanStd(nn.Module):
     """Mean and variance of all rows seen so far, in float64, and rows scaled by them.
 
     Statistics are the count n, the mean and the sum of squared deviations M. Two sets merge exactly (Chan et al. 1979):

@@ -1,4 +1,4 @@
-"""Behaviour cloning from pixels: the baseline that needs no reward, or a first lesson before reinforcement."""
+"""Behaviour cloning from pixels: the baseline that needs no reward, or a first policy_targets before reinforcement."""
 
 from collections.abc import Sequence
 
@@ -7,16 +7,16 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from visuomotor.demos import Episode
-from visuomotor.demos.replay import Replay
+from visuomotor.demos.replay import StateReplay
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
-from visuomotor.algorithms.ppo_gail.config import CloningConfig
-from visuomotor.algorithms.ppo_gail.demonstrated import demonstrated_actions
-from visuomotor.algorithms.ppo_gail.sight import sight_loss
-from visuomotor.runs.ranks import Ranks
+from visuomotor.algorithms.ppo_gail.config import BehaviorCloningConfig
+from visuomotor.algorithms.ppo_gail.expert_data import expert_actions
+from visuomotor.algorithms.ppo_gail.auxiliary_task import object_position_loss
+from visuomotor.runs.distributed import Distributed
 from visuomotor.tasks import StagedTask
 
 
-class Cloning:
+class BehaviorCloning:
     """Regression of the policy's mean on demonstrated actions, over whole episodes, so that its memory is what it will
     be when it acts. Every demonstration is rendered several times, each time with other looks.
 
@@ -29,15 +29,15 @@ class Cloning:
         self,
         task: StagedTask,
         episodes: Sequence[Episode],
-        config: CloningConfig,
+        config: BehaviorCloningConfig,
         image_size: int,
         supersampling: int,
         vary: bool,
         looks: torch.Generator,
     ):
         self.config = config
-        replay = Replay(task, image_size, supersampling)
-        self._actions = demonstrated_actions(episodes)
+        replay = StateReplay(task, image_size, supersampling)
+        self._actions = expert_actions(episodes)
         readings = [replay.readings(episode) for episode in episodes]
         self._proprioception = [each.proprioception for each in readings]
         self._objects = [each.objects for each in readings]
@@ -51,7 +51,7 @@ class Cloning:
         policy: RecurrentPolicy,
         optimiser: torch.optim.Optimizer,
         generator: torch.Generator,
-        ranks: Ranks,
+        distributed: Distributed,
     ) -> float:
         """One gradient step on minibatches that each process draws with its own `generator`.
 
@@ -62,15 +62,15 @@ class Cloning:
         images, readings, objects, actions, valid = (part.to(device) for part in self._minibatch(generator))
         features = policy.see(images)
         starts = torch.zeros_like(valid)
-        unrolled = policy.unroll(features, readings, policy.initial_state(images.shape[1]), starts)
-        error = (unrolled.mean - actions)[valid].square().mean()
-        seen, _ = sight_loss(policy, features[valid], objects[valid])
+        sequence = policy.forward_sequence(features, readings, policy.initial_state(images.shape[1]), starts)
+        error = (sequence.mean - actions)[valid].square().mean()
+        seen, _ = object_position_loss(policy, features[valid], objects[valid])
         optimiser.zero_grad(set_to_none=True)
-        ((error + self.config.auxiliary_weight * seen) / ranks.count).backward()
-        ranks.sum_gradients(policy)
+        ((error + self.config.auxiliary_weight * seen) / distributed.count).backward()
+        distributed.sum_gradients(policy)
         torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
         optimiser.step()
-        return float(ranks.sum(error)) / ranks.count
+        return float(distributed.sum(error)) / distributed.count
 
     def _minibatch(self, generator: torch.Generator) -> list[Tensor]:
         """Images, readings, objects and actions `(T, batch, ...)` of episodes that all begin at the first row, and

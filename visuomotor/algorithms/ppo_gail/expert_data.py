@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from visuomotor.demos import Episode, read_demonstrations
-from visuomotor.demos.checks import wrong_stages
-from visuomotor.demos.facts import script_command
-from visuomotor.demos.replay import Replay
+from visuomotor.demos.verify import wrong_stages
+from visuomotor.demos.metadata import script_command
+from visuomotor.demos.replay import StateReplay
 from visuomotor.errors import VisuomotorError
 from visuomotor.algorithms.ppo_gail.config import PpoGailConfig
 from visuomotor.tasks import StagedTask
@@ -37,7 +37,7 @@ def demonstrations(task: StagedTask, config: PpoGailConfig) -> list[Episode]:
             f"no demonstration in {config.demos} ends in success, and others are not learned from; record some that do"
         )
     # A file's facts do not tell where stages begin. On another machine a state or two may be on the other side.
-    replay = Replay(task)
+    replay = StateReplay(task)
     wrong = sum(wrong_stages(episode, replay.readings(episode).stage) for episode in episodes)
     if wrong > _WRONG_STAGES * sum(len(episode.stages) for episode in episodes):
         raise VisuomotorError(
@@ -55,14 +55,14 @@ def fingerprint(shown: Sequence[Episode]) -> str | None:
     return digest.hexdigest()[:16] if shown else None
 
 
-def demonstrated_features(task: StagedTask, episodes: Sequence[Episode], privileged: bool = False) -> Tensor:
+def expert_features(task: StagedTask, episodes: Sequence[Episode], privileged: bool = False) -> Tensor:
     """Features `(N, F)` of every state in which something was done; `privileged` takes the whole state instead."""
-    replay = Replay(task)
+    replay = StateReplay(task)
     readings = [replay.readings(episode) for episode in episodes]
     return torch.cat([(each.privileged if privileged else each.features)[:-1] for each in readings])
 
 
-def demonstrated_actions(episodes: Sequence[Episode]) -> list[Tensor]:
+def expert_actions(episodes: Sequence[Episode]) -> list[Tensor]:
     """Actions `(T, A)` of each episode.
 
     Raises:

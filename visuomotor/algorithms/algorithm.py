@@ -1,0 +1,97 @@
+"""What every algorithm is to the training loop, to evaluation and to the command line."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from visuomotor.camera import camera_spec, check_camera_spec
+from visuomotor.policies.policy import Network, PolicySpec, TrainedPolicy
+from visuomotor.runs.distributed import Distributed
+from visuomotor.tasks import Task
+
+
+class Algorithm(ABC):
+    """Trains a policy on a task, step by step; everything that the rest of training depends on is in `state_dict`.
+
+    Args:
+        task: what to learn. task_reference: the name it was made from.
+        config: of the algorithm's own type, such as one of `presets`.
+        seed: of every random draw.
+        distributed: the processes of the job; this one alone by default.
+    """
+
+    name: ClassVar[str]
+    """Short name, such as "gps"."""
+    version: ClassVar[int]
+    """Of `state_dict`: changes with what is in it."""
+    presets: ClassVar[Mapping[str, Any]]
+    """Configs by name; "laptop" is the default."""
+
+    def __init__(
+        self, task: Task, config: Any, seed: int, distributed: Distributed | None = None, task_reference: str = ""
+    ):
+        self.task, self.config, self.seed = task, config, seed
+        self.distributed = distributed or Distributed()
+        self.task_reference = task_reference or task.name
+        self.elapsed_seconds = 0.0
+
+    @abstractmethod
+    def steps(self) -> Iterator[dict[str, Any]]:
+        """Go on until training is done; yields a row of metrics after every step."""
+
+    @property
+    @abstractmethod
+    def done(self) -> bool: ...
+
+    @property
+    def save_interval(self) -> int:
+        """Steps between two checkpoints."""
+        return 1
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the rest of training depends on, in plain containers; to be called in every process."""
+
+    @abstractmethod
+    def load_state_dict(self, content: dict[str, Any]) -> None:
+        """Go back to where `state_dict` was taken.
+
+        Raises:
+            VisuomotorError: it was taken under circumstances that cannot be restored here; the message names them.
+        """
+
+    @abstractmethod
+    def policy(self) -> TrainedPolicy | None:
+        """The policy as it is now; None while it has learned nothing yet."""
+
+    def header(self) -> dict[str, Any]:
+        """What a checkpoint says of itself, and must say to be loaded again."""
+        return {"algorithm": self.name, "algorithm_version": self.version, "task": self.task.name}
+
+    def trained_policy(
+        self, network: Network, image_size: int, supersampling: int, training: dict[str, Any]
+    ) -> TrainedPolicy:
+        """`network` with the spec of this task, and of the camera that it was trained with."""
+        robot = self.task.robot
+        spec = PolicySpec(
+            algorithm=self.name,
+            task=self.task_reference,
+            task_name=self.task.name,
+            camera=camera_spec(self.task.model, self.task.camera, image_size, supersampling),
+            proprioception_size=self.task.size("proprioception"),
+            action_limits=robot.robot.action_limits,
+            action_unit="N m" if robot.robot.control == "torque" else "rad/s",
+            control_dt=self.task.control_dt,
+            training=training,
+        )
+        return TrainedPolicy(network, spec)
+
+
+def check_policy_fits(spec: PolicySpec, task: Task, whose: str) -> None:
+    """Raise a VisuomotorError where a task is not what a policy was trained for.
+
+    Args:
+        whose: policy, in words, such as a run's path.
+    """
+    now = camera_spec(task.model, task.camera, spec.image_size, spec.supersampling)
+    check_camera_spec(spec.camera, now, whose)
