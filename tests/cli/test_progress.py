@@ -62,8 +62,10 @@ def test_the_table_of_reinforcement_fits_a_small_terminal():
     row |= {"seconds_physics": 1.0, "seconds_pixels": 3.0, "control_steps": 24_000_000, "fraction": 0.1}
     row |= {f"discriminator_{name}": 0.5 for name in ("loss", "penalty", "demonstration_mean", "policy_mean")}
     row |= {"discriminator_demonstration_accuracy": 0.9, "discriminator_policy_accuracy": 0.8}
-    row |= {"success_random": 0.5, "task_return": 10.0, "demo_return": 20.0, "imitation_return": 5.0, "kl": 0.1}
-    row |= dict.fromkeys(("surrogate", "gradient_norm", "entropy", "auxiliary_error", "value_loss"), 0.1)
+    row |= {"success_random": 0.5, "task_return": 10.0, "human_return": 20.0, "imitation_return": 5.0, "kl": 0.1}
+    row |= dict.fromkeys(
+        ("surrogate", "gradient_norm", "clip_fraction", "entropy", "noise_std", "auxiliary_error", "value_loss"), 0.1
+    )
     row |= dict.fromkeys(("steps_per_second", "kl_coefficient", "divergences", "elapsed_seconds", "task_reward"), 0.1)
     shown = Progress()
     shown.update(phase="ppo", iteration=3, **row)

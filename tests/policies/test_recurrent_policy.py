@@ -58,15 +58,15 @@ def test_an_unrolled_rollout_is_the_same_as_its_steps(recurrent):
     policy = make(recurrent=recurrent)
     images, readings, starts = rollout(7, 3)
     starts[0, 1] = True
-    first = torch.randn_like(policy.initial_state(3))
+    first = torch.randn_like(policy.initial_hidden_state(3))
     with torch.no_grad():
-        sequence = policy.forward_sequence(policy.see(images), readings, first, starts)
+        sequence = policy.forward_sequence(policy.encode_images(images), readings, first, starts)
         state = first
         for t in range(len(images)):
-            state = torch.where(starts[t][:, None], policy.initial_state(3), state)
-            mean, state = policy.step(policy.see(images[t]), readings[t], state)
+            state = torch.where(starts[t][:, None], policy.initial_hidden_state(3), state)
+            mean, state = policy.step(policy.encode_images(images[t]), readings[t], state)
             torch.testing.assert_close(sequence.mean[t], mean, rtol=0, atol=1e-5)
-    torch.testing.assert_close(sequence.state, state, rtol=0, atol=1e-5)
+    torch.testing.assert_close(sequence.hidden_state, state, rtol=0, atol=1e-5)
     assert sequence.mean.shape == (7, 3, ACTIONS)
     assert state.shape == (3, 200 if recurrent else 0)
 
@@ -74,7 +74,7 @@ def test_an_unrolled_rollout_is_the_same_as_its_steps(recurrent):
 def test_features_and_objects_are_those_of_plain_convolutions():
     policy = make()
     images, _, _ = rollout(50, 4)  # more images than go through the convolutions at a time
-    objects = policy.predict_object_positions(policy.see(images))
+    objects = policy.predict_keypoints(policy.encode_images(images))
     head = policy.auxiliary[0]
     expected = image_features(policy, images.flatten(0, 1)) @ head.weight.double().T + head.bias.double()
     torch.testing.assert_close(objects.double(), expected.view(50, 4, OBJECTS, 3), rtol=1e-4, atol=1e-5)
@@ -84,7 +84,7 @@ def test_gradients_of_the_vision_layers_are_those_of_plain_convolutions():
     policy = make()
     images, _, _ = rollout(50, 4)
     layers = [policy.conv1.weight, policy.conv1.bias, policy.conv2.weight, policy.image_proj[0].weight]
-    policy.predict_object_positions(policy.see(images)).square().sum().backward()
+    policy.predict_keypoints(policy.encode_images(images)).square().sum().backward()
     gradients = [parameter.grad.double() for parameter in layers]
     head = policy.auxiliary[0]
     plain = image_features(policy, images.flatten(0, 1)) @ head.weight.double().T + head.bias.double()
@@ -97,10 +97,10 @@ def test_a_start_forgets_and_nothing_else_does():
     images, readings, starts = rollout(6, 2, start_rate=0)
     starts[3, 0] = True
     with torch.no_grad():
-        state = torch.randn_like(policy.initial_state(2))
-        before = policy.forward_sequence(policy.see(images), readings, state, starts).mean
+        state = torch.randn_like(policy.initial_hidden_state(2))
+        before = policy.forward_sequence(policy.encode_images(images), readings, state, starts).mean
         readings[2] += 1
-        after = policy.forward_sequence(policy.see(images), readings, state, starts).mean
+        after = policy.forward_sequence(policy.encode_images(images), readings, state, starts).mean
     changed = ((after - before).abs() > 1e-6).any(-1)
     assert changed.tolist() == [[False, False]] * 2 + [[True, True]] + [[False, True]] * 3
 
@@ -109,15 +109,15 @@ def test_a_start_also_forgets_what_is_not_a_number():
     policy = make()
     images, readings, starts = rollout(2, 1)
     starts[0] = True
-    assert policy.forward_sequence(policy.see(images), readings, policy.initial_state(1) / 0, starts).mean.isfinite().all()
+    assert policy.forward_sequence(policy.encode_images(images), readings, policy.initial_hidden_state(1) / 0, starts).mean.isfinite().all()
 
 
 def test_gradients_reach_every_parameter():
     policy = make()
     images, readings, starts = rollout(4, 3)
-    features = policy.see(images)
-    sequence = policy.forward_sequence(features, readings, policy.initial_state(3), starts)
-    (sequence.mean.square().sum() + policy.predict_object_positions(features).square().sum()).backward()
+    features = policy.encode_images(images)
+    sequence = policy.forward_sequence(features, readings, policy.initial_hidden_state(3), starts)
+    (sequence.mean.square().sum() + policy.predict_keypoints(features).square().sum()).backward()
     for name, parameter in policy.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
@@ -126,7 +126,7 @@ def test_gradients_reach_every_parameter():
 def test_first_actions_are_small():
     policy = RecurrentPolicy(READINGS, ACTIONS, OBJECTS)
     images, readings, _ = rollout(1, 8)
-    mean, _ = policy.step(policy.see(images[0]), readings[0], policy.initial_state(8))
+    mean, _ = policy.step(policy.encode_images(images[0]), readings[0], policy.initial_hidden_state(8))
     assert mean.abs().max() < 0.05
 
 
@@ -134,7 +134,7 @@ def test_first_actions_are_small():
 def test_other_image_sizes(side):
     images, readings, _ = rollout(1, 2, side)
     policy = make(image_size=side)
-    assert policy.step(policy.see(images[0]), readings[0], policy.initial_state(2))[0].shape == (2, ACTIONS)
+    assert policy.step(policy.encode_images(images[0]), readings[0], policy.initial_hidden_state(2))[0].shape == (2, ACTIONS)
 
 
 @pytest.mark.parametrize("side", [16, 66])
@@ -146,16 +146,16 @@ def test_image_sizes_that_cannot_work_are_refused(side):
 def test_bad_observations_are_refused():
     policy = make()
     images, readings, starts = rollout(1, 2)
-    state = policy.initial_state(2)
+    state = policy.initial_hidden_state(2)
     for wrong in (images[0].float(), images[0, :, :32, :32], images[0].permute(0, 3, 1, 2)):
         with pytest.raises(VisuomotorError, match="trained on 64x64 images"):
-            policy.see(wrong)
+            policy.encode_images(wrong)
     with pytest.raises(VisuomotorError, match="24 joint readings, not 23"):
-        policy.step(policy.see(images[0]), readings[0, :, 1:], state)
+        policy.step(policy.encode_images(images[0]), readings[0, :, 1:], state)
     for bad in (torch.nan, torch.inf):
         readings[0, 1, 3] = bad
         with pytest.raises(VisuomotorError, match="not finite"):
-            policy.forward_sequence(policy.see(images), readings, state, starts)
+            policy.forward_sequence(policy.encode_images(images), readings, state, starts)
 
 
 def test_a_perceptron_starts_orthogonal():

@@ -64,6 +64,14 @@ class Algorithm(ABC):
     def policy(self) -> TrainedPolicy | None:
         """The policy as it is now; None while it has learned nothing yet."""
 
+    def camera_spec(self, image_size: int, supersampling: int) -> dict[str, Any]:
+        """The camera that images come from, for checkpoint and policy."""
+        return camera_spec(self.task.model, self.task.camera, image_size, supersampling)
+
+    def check_camera(self, trained: Mapping[str, Any], image_size: int, supersampling: int) -> None:
+        """Raise a VisuomotorError where a checkpoint was taken with another camera."""
+        check_camera_spec(trained, self.camera_spec(image_size, supersampling), "this checkpoint")
+
     def header(self) -> dict[str, Any]:
         """What a checkpoint says of itself, and must say to be loaded again."""
         return {"algorithm": self.name, "algorithm_version": self.version, "task": self.task.name}
@@ -77,7 +85,7 @@ class Algorithm(ABC):
             algorithm=self.name,
             task=self.task_reference,
             task_name=self.task.name,
-            camera=camera_spec(self.task.model, self.task.camera, image_size, supersampling),
+            camera=self.camera_spec(image_size, supersampling),
             proprioception_size=self.task.size("proprioception"),
             action_limits=robot.robot.action_limits,
             action_unit="N m" if robot.robot.control == "torque" else "rad/s",

@@ -12,6 +12,7 @@ _LABELS = {
     "kl_coefficient": "coefficient of its penalty",
     "predicted_improvement": "improvement predicted",
     "policy_kl": "KL policy to trajectory",
+    "noise_std": "exploration noise (std)",
     "success": "success so far",
     "success_random": "success from random starts, noisy_controller",
     "task_return": "task return",
@@ -33,9 +34,14 @@ _GROUPS = {  # by what their names begin with: one row of shares
     "seconds_": "time",
 }
 _WHERE = {"phase", "iteration", "iterations", "fraction", "elapsed_seconds"}
-_IN_THE_LOG_ONLY = {"discriminator_loss", "discriminator_penalty", "surrogate", "gradient_norm", "task_reward"} | {
-    f"discriminator_{who}_mean" for who in ("demonstration", "policy")
-}
+_IN_THE_LOG_ONLY = {
+    "discriminator_loss",
+    "discriminator_penalty",
+    "surrogate",
+    "gradient_norm",
+    "clip_fraction",
+    "task_reward",
+} | {f"discriminator_{who}_mean" for who in ("demonstration", "policy")}
 
 
 class Progress:

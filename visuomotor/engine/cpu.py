@@ -11,7 +11,7 @@ from torch import Tensor
 from visuomotor.errors import VisuomotorError
 
 _VELOCITY_STAGE = int(mujoco.mjtStage.mjSTAGE_VEL)
-_BLOW_UPS = [
+_INSTABILITIES = [
     int(mujoco.mjtWarning.mjWARN_BADQPOS),
     int(mujoco.mjtWarning.mjWARN_BADQVEL),
     int(mujoco.mjtWarning.mjWARN_BADQACC),
@@ -36,7 +36,7 @@ class CpuEngine:
         self._batch = Batch(model, worlds, threads)
         self._fields: dict[str, Tensor] = {}
         self._model_fields: dict[str, Tensor] = {}
-        self._divergences = 0
+        self._num_diverged = 0
         self._diverged = torch.zeros(worlds, dtype=torch.bool)
         self.reset()
 
@@ -53,8 +53,8 @@ class CpuEngine:
         return self._diverged
 
     @property
-    def divergences(self) -> int:
-        return self._divergences
+    def num_diverged(self) -> int:
+        return self._num_diverged
 
     def field(self, name: str) -> Tensor:
         if name not in self._fields:
@@ -79,17 +79,17 @@ class CpuEngine:
         return name in self._model_fields
 
     def step(self, frame_skip: int = 1) -> None:
-        before = self._blow_ups()
+        before = self._instability_counts()
         self._batch.step(nstep=frame_skip, stage=_VELOCITY_STAGE)
-        self._diverged = torch.from_numpy(self._blow_ups() > before)
+        self._diverged = torch.from_numpy(self._instability_counts() > before)
         if self._diverged.any():
             worlds = self._diverged.nonzero()[:, 0]
-            self._divergences += len(worlds)
+            self._num_diverged += len(worlds)
             self.reset(worlds)
 
-    def _blow_ups(self) -> np.ndarray:
+    def _instability_counts(self) -> np.ndarray:
         """`(world,)`: how often each world has blown up, by MuJoCo's own counters."""
-        return self._batch.warning[:, _BLOW_UPS, 1].sum(axis=1)
+        return self._batch.warning[:, _INSTABILITIES, 1].sum(axis=1)
 
     def forward(self, worlds: Tensor | None = None) -> None:
         self._batch.forward(ids=None if worlds is None else worlds.numpy())

@@ -28,7 +28,7 @@ class Engine(Protocol):
         ...
 
     @property
-    def divergences(self) -> int:
+    def num_diverged(self) -> int:
         """How many worlds have blown up so far."""
         ...
 

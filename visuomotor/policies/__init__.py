@@ -2,9 +2,21 @@
 
 from visuomotor.policies.augmentation import random_shapes
 from visuomotor.policies.pose_network import PoseNetwork
+from visuomotor.policies.policy import Policy, PolicySpec, TrainedPolicy, load_policy
 from visuomotor.policies.spatial_softmax import spatial_softmax
 from visuomotor.policies.state_policy import StatePolicy
 from visuomotor.policies.vision_encoder import VisionEncoder
 from visuomotor.policies.visuomotor_policy import VisuomotorPolicy
 
-__all__ = ["PoseNetwork", "StatePolicy", "VisionEncoder", "VisuomotorPolicy", "random_shapes", "spatial_softmax"]
+__all__ = [
+    "Policy",
+    "PolicySpec",
+    "PoseNetwork",
+    "StatePolicy",
+    "TrainedPolicy",
+    "VisionEncoder",
+    "VisuomotorPolicy",
+    "load_policy",
+    "random_shapes",
+    "spatial_softmax",
+]

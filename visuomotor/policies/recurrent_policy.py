@@ -1,7 +1,6 @@
 """The recurrent visuomotor policy of Zhu et al. 2018: pixels and joint readings through an LSTM to joint velocities."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +21,10 @@ _PIECE = 128  # images the convolutions take at a time: what they work on then s
 
 @dataclass(frozen=True)
 class SequenceOutput:
-    """What a policy makes of a rollout: mean `(T, W, A)` and the state after it `(W, S)`."""
+    """Of a policy on a rollout: mean actions `(T, W, A)` and the hidden state after it `(W, S)`."""
 
     mean: Tensor
-    state: Tensor
+    hidden_state: Tensor
 
 
 class _Filters(nn.Module):
@@ -69,27 +68,33 @@ class RecurrentPolicy(nn.Module):
     the image features; its loss trains the vision layers (Zhu et al. 2018, section III-B and figure 2).
 
     Args:
-        proprioception_size: P. action_size: A. objects: K, how many 3-D positions the auxiliary head predicts.
+        proprioception_size: P. action_size: A. keypoints: K, how many 3-D positions the auxiliary head predicts.
         image_size: side of the square images, a multiple of 4.
         recurrent: False puts a tanh layer of 100 in the LSTM's place; the state then has no width.
-        auxiliary_hidden: sizes of tanh layers in the auxiliary head; none makes it linear.
     """
 
     def __init__(
         self,
         proprioception_size: int,
         action_size: int,
-        objects: int,
+        keypoints: int,
         image_size: int = 64,
         recurrent: bool = True,
-        auxiliary_hidden: Sequence[int] = (),
     ) -> None:
         super().__init__()
         if image_size % _STRIDE or image_size < _SMALLEST_SIDE:
             raise VisuomotorError(
                 f"the image size must be a multiple of {_STRIDE} and at least {_SMALLEST_SIDE}, not {image_size}"
             )
-        self.image_size, self.proprioception_size, self.objects = image_size, proprioception_size, objects
+        self.settings = {
+            "proprioception_size": proprioception_size,
+            "action_size": action_size,
+            "keypoints": keypoints,
+            "image_size": image_size,
+            "recurrent": recurrent,
+        }
+        """The constructor's arguments."""
+        self.image_size, self.proprioception_size, self.keypoints = image_size, proprioception_size, keypoints
         side = (image_size // _STRIDE - 5) // 2 + 1
         self.conv1 = _Filters(3, 16, 8)
         self.conv2 = _Filters(16, 32, 4)
@@ -97,15 +102,15 @@ class RecurrentPolicy(nn.Module):
         self.proprio_proj = mlp((proprioception_size, _READING_FEATURES), math.sqrt(2))
         joined = _IMAGE_FEATURES + _READING_FEATURES
         self.lstm = nn.LSTM(joined, _HIDDEN) if recurrent else None
-        self.layer = None if recurrent else mlp((joined, _HIDDEN), math.sqrt(2))
+        self.feedforward = None if recurrent else mlp((joined, _HIDDEN), math.sqrt(2))
         self.action_mean = mlp((_HIDDEN, action_size), 0.01)
-        self.auxiliary = mlp((_IMAGE_FEATURES, *auxiliary_hidden, 3 * objects))
+        self.keypoint_head = mlp((_IMAGE_FEATURES, 3 * keypoints))
 
-    def initial_state(self, worlds: int) -> Tensor:
-        """Zeros `(worlds, S)`: what the LSTM puts out, then what it remembers; S is 0 without recurrence."""
-        return torch.zeros(worlds, 2 * _HIDDEN if self.lstm else 0, device=self.device)
+    def initial_hidden_state(self, n: int) -> Tensor:
+        """Zeros `(n, S)`: output and cell of the LSTM; S is 0 without recurrence."""
+        return torch.zeros(n, 2 * _HIDDEN if self.lstm else 0, device=self.device)
 
-    def see(self, images: Tensor) -> Tensor:
+    def encode_images(self, images: Tensor) -> Tensor:
         """Image features `(..., 128)` of images `(..., height, width, rgb)` uint8."""
         size = self.image_size
         if images.dtype != torch.uint8 or images.shape[-3:] != (size, size, 3):
@@ -118,33 +123,37 @@ class RecurrentPolicy(nn.Module):
         maps = [self._response_maps(piece) for piece in pieces]
         return self.image_proj(torch.cat(maps)).relu().unflatten(0, images.shape[:-3])
 
-    def predict_object_positions(self, features: Tensor) -> Tensor:
+    def predict_keypoints(self, features: Tensor) -> Tensor:
         """Where the objects are, `(..., K, 3)` m, by the auxiliary head; features: `(..., 128)`."""
-        return self.auxiliary(features).unflatten(-1, (self.objects, 3))
+        return self.keypoint_head(features).unflatten(-1, (self.keypoints, 3))
 
-    def step(self, features: Tensor, proprioception: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def act(self, images: Tensor, proprioception: Tensor, hidden_state: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean actions `(n, A)`, and the hidden state for the next step."""
+        return self.step(self.encode_images(images), proprioception.float(), hidden_state)
+
+    def step(self, features: Tensor, proprioception: Tensor, hidden_state: Tensor) -> tuple[Tensor, Tensor]:
         """One step of every world.
 
         Args:
-            features: `(world, 128)` of `see`. proprioception: `(world, P)`. state: `(world, S)`.
+            features: `(world, 128)` of `encode_images`. proprioception: `(world, P)`. hidden_state: `(world, S)`.
 
         Returns:
             Mean actions `(world, A)` and the state for the next step.
         """
         starts = torch.zeros(1, len(features), dtype=torch.bool, device=features.device)
-        sequence = self.forward_sequence(features[None], proprioception[None], state, starts)
-        return sequence.mean[0], sequence.state
+        sequence = self.forward_sequence(features[None], proprioception[None], hidden_state, starts)
+        return sequence.mean[0], sequence.hidden_state
 
-    def forward_sequence(self, features: Tensor, proprioception: Tensor, state: Tensor, starts: Tensor) -> SequenceOutput:
+    def forward_sequence(self, features: Tensor, proprioception: Tensor, hidden_state: Tensor, starts: Tensor) -> SequenceOutput:
         """Every step of stored rollouts, with gradients through time.
 
         Args:
-            features: `(T, W, 128)` of `see`. proprioception: `(T, W, P)`.
-            state: `(W, S)` before the first step.
+            features: `(T, W, 128)` of `encode_images`. proprioception: `(T, W, P)`.
+            hidden_state: `(W, S)` before the first step.
             starts: `(T, W)` bool, true where a step is the first of an episode: the state is zeroed before it.
         """
-        hidden, state = self._recur(self._joined(features, proprioception), state, starts)
-        return SequenceOutput(self.action_mean(hidden), state)
+        hidden, hidden_state = self._recur(self._joined(features, proprioception), hidden_state, starts)
+        return SequenceOutput(self.action_mean(hidden), hidden_state)
 
     @property
     def device(self) -> torch.device:
@@ -152,8 +161,8 @@ class RecurrentPolicy(nn.Module):
         return self.conv1.weight.device
 
     @property
-    def vision(self) -> list[nn.Parameter]:
-        """The parameters of `see`."""
+    def vision_parameters(self) -> list[nn.Parameter]:
+        """The parameters of `encode_images`."""
         return [p for layer in (self.conv1, self.conv2, self.image_proj) for p in layer.parameters()]
 
     def _response_maps(self, images: Tensor) -> Tensor:
@@ -171,12 +180,12 @@ class RecurrentPolicy(nn.Module):
             raise VisuomotorError("joint readings are not finite: reset worlds whose physics diverged before they act")
         return torch.cat([image_features, self.proprio_proj(proprioception).tanh()], dim=-1)
 
-    def _recur(self, joined: Tensor, state: Tensor, starts: Tensor) -> tuple[Tensor, Tensor]:
+    def _recur(self, joined: Tensor, hidden_state: Tensor, starts: Tensor) -> tuple[Tensor, Tensor]:
         """Features `(T, W, 192)` to what the recurrent layer puts out `(T, W, 100)`, and the last state."""
         if self.lstm is None:
-            assert self.layer is not None
-            return self.layer(joined).tanh(), state
-        memory = tuple(part.contiguous()[None] for part in state.chunk(2, dim=-1))
+            assert self.feedforward is not None
+            return self.feedforward(joined).tanh(), hidden_state
+        memory = tuple(part.contiguous()[None] for part in hidden_state.chunk(2, dim=-1))
         fresh = starts.any(1)
         fresh[0] = True
         lengths = fresh.nonzero()[:, 0].diff(append=torch.tensor([len(fresh)], device=fresh.device)).tolist()

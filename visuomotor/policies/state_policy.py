@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from visuomotor.policies.visuomotor_policy import control_head
+from visuomotor.policies.visuomotor_policy import control_layers
 
 
 class StatePolicy(nn.Module):
@@ -16,7 +16,7 @@ class StatePolicy(nn.Module):
 
     def __init__(self, state_size: int, action_size: int) -> None:
         super().__init__()
-        self.motor = control_head(state_size, action_size)
+        self.control_head = control_layers(state_size, action_size)
         self.register_buffer("state_mean", torch.zeros(state_size))
         self.register_buffer("state_scale", torch.ones(state_size))
         self.register_buffer("action_scale", torch.ones(action_size))
@@ -24,4 +24,4 @@ class StatePolicy(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """Mean actions `(batch, action)` for full states `(batch, X)`."""
-        return self.motor((states.float() - self.state_mean) / self.state_scale) * self.action_scale
+        return self.control_head((states.float() - self.state_mean) / self.state_scale) * self.action_scale

@@ -1,6 +1,6 @@
 """Many worlds of a task, stepped together: physics, observations, pixels, rewards, resets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -112,6 +112,7 @@ class VecEnv:
         # others, and how many of these there may be.
         self._steps, self._furthest, self._successes = (torch.zeros_like(self.episode_length) for _ in range(3))
         self._first, self._outside, self._outside_limit = (torch.zeros_like(self.episode_length) for _ in range(3))
+        self._diverged = torch.zeros(num_envs, dtype=torch.bool)
         self.reset()
         if init_at_random_ep_len:
             self.episode_length = torch.randint(task.max_episode_steps, (num_envs,), generator=generator)
@@ -154,6 +155,7 @@ class VecEnv:
         task = self.task
         task.step(self.engine, actions)
         diverged = self.engine.diverged.clone()
+        self._diverged |= diverged
         observations = self.observe()
         stage = observations["stage"]
         self.episode_length += 1
@@ -183,6 +185,7 @@ class VecEnv:
             counter[env_ids] = 0
         self._outside_limit[env_ids] = task.max_episode_steps
         self.initial_state_id[env_ids] = -1
+        self._diverged[env_ids] = False
         chosen = torch.zeros(len(env_ids), dtype=torch.bool)
         if params is None:
             if self._initial_states is not None:
@@ -216,9 +219,10 @@ class VecEnv:
             self._steps[known],
         )
 
-    def finish_episodes(self, callback: Any = None) -> EpisodeOutcome:
-        """See `Task.finish_episode`; worlds that have blown up since their reset have failed."""
-        raise NotImplementedError
+    def finish_episodes(self, callback: Callable[[], None] | None = None) -> EpisodeOutcome:
+        """See `Task.finish_episode`. Worlds that have blown up since their reset have failed."""
+        outcome = self.task.finish_episode(self.engine, callback)
+        return EpisodeOutcome(outcome.success & ~self._diverged, outcome.distance)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the episodes' future depends on but the generator, in plain containers."""
@@ -228,6 +232,7 @@ class VecEnv:
             "params": vars(params),
             "episode_length": self.episode_length.clone(),
             "initial_state_id": self.initial_state_id.clone(),
+            "diverged": self._diverged.clone(),
             "episodes": torch.stack(
                 [self._steps, self._furthest, self._successes, self._first, self._outside, self._outside_limit]
             ),
@@ -245,5 +250,6 @@ class VecEnv:
         self.engine.set_state(content["state"])
         self.episode_length = content["episode_length"].clone()
         self.initial_state_id = content["initial_state_id"].clone()
+        self._diverged = content["diverged"].clone()
         counters = content["episodes"].clone()
         self._steps, self._furthest, self._successes, self._first, self._outside, self._outside_limit = counters

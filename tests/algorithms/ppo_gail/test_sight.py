@@ -68,10 +68,10 @@ def test_the_loss_is_hubers():
     torch.manual_seed(0)
     policy = RecurrentPolicy(4, 3, 1, image_size=20)
     images = torch.randint(256, (3, 20, 20, 3), dtype=torch.uint8)
-    objects = policy.predict_object_positions(policy.see(images)).detach()
+    objects = policy.predict_keypoints(policy.encode_images(images)).detach()
     objects[0, 0, 0] += 0.02
     objects[1, 0, 1] -= 0.30
-    loss, distance = object_position_loss(policy, policy.see(images), objects)
+    loss, distance = object_position_loss(policy, policy.encode_images(images), objects)
     # In decimetres, over nine numbers: 0.2^2 / 2 check_range 0.5, and 0.5 (3 - 0.25) beyond it.
     assert loss.item() == pytest.approx((0.02 + 1.375) / 9, rel=1e-4)
     assert distance.item() == pytest.approx(0.02, rel=1e-3)  # the middle one of 0, 0.02 and 0.30

@@ -172,12 +172,12 @@ def test_a_rollout_is_replayed_with_the_same_probabilities(demos: Path, form: st
     assert (~rollout.starts).any()
     part = torch.tensor([6, 1, 3])
     sequence = trainer.policy.forward_sequence(
-        trainer.policy.see(rollout.images[:, part]),
+        trainer.policy.encode_images(rollout.images[:, part]),
         rollout.proprioception[:, part],
         rollout.first_state[part],
         rollout.starts[:, part],
     )
-    torch.testing.assert_close(rollout.seen, trainer.policy.see(rollout.images), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(rollout.seen, trainer.policy.encode_images(rollout.images), atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(sequence.mean, rollout.means[:, part], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(rollout.actions, rollout.means + rollout.noise)
     # What is carried is the step before's noise, nothing at an episode's start.

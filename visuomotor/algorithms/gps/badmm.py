@@ -8,21 +8,33 @@ import torch
 from torch import Tensor
 
 from visuomotor.algorithms.gps.config import GpsConfig
-from visuomotor.algorithms.gps.dynamics import fit_dynamics, fit_prior, transitions
-from visuomotor.algorithms.gps.linear_gaussian import Controller, Dynamics, Marginals, kl_divergence, marginals
+from visuomotor.algorithms.gps.dynamics import fit_prior, fit_stable_dynamics, transitions
+from visuomotor.algorithms.gps.linear_gaussian import (
+    Controller,
+    Dynamics,
+    Marginals,
+    compute_marginals,
+    kl_divergence,
+    where,
+)
 from visuomotor.algorithms.gps.linearize import linearize
 from visuomotor.algorithms.gps.lqr import QuadraticCost
-from visuomotor.algorithms.gps.supervised import PolicyTargets, importance_weights, policy_targets, policy_covariance
-from visuomotor.algorithms.gps.trajectory_update import BadmmTerms, next_step_size, update_controllers
-from visuomotor.tasks.cost import Cost
 from visuomotor.algorithms.gps.rollout import Samples
+from visuomotor.algorithms.gps.supervised import (
+    PolicyTargets,
+    importance_weights,
+    policy_covariance,
+    policy_targets,
+)
+from visuomotor.algorithms.gps.trajectory_update import BadmmTerms, next_step_size, update_controllers
+from visuomotor.tasks import Cost
 
 
 class PolicyOptimizer(Protocol):
-    """The policy's side: something that can be targets on samples and asked for its mean actions on them."""
+    """The policy's side: it can be fitted to targets on samples, and asked for its mean actions on them."""
 
     def fit(self, samples: list[Samples], targets: PolicyTargets, covariance: Tensor) -> float:
-        """Fit the mean to the policy_targets, whose rows are the samples' steps in order; returns the loss."""
+        """Fit the mean to the targets, whose rows are the samples' steps in order; returns the loss."""
         ...
 
     def mean_actions(self, samples: Samples) -> Tensor:
@@ -39,21 +51,37 @@ class SampleBatch:
 
 
 @dataclass(frozen=True)
-class BadmmState:
-    """All that one iteration hands to the next.
+class Update:
+    """The last update of the trajectories: what it started from and what it promised.
 
-    controller: the local controllers; multiplier lambda `(N, T, U)`; weight nu `(T,)`; step_size, eta `(N,)`; sample_history:
-    the newest samples last. `expected` is what the last update promised: Lagrangians `(N,)` before and after it, under
-    the model of its time.
+    controller: before the update; samples and success `(N,)` bool: of episodes with it; predicted, predicted_kl: how
+    much the augmented cost, and the KL terms in it, should fall on average over conditions.
     """
 
     controller: Controller
-    multiplier: Tensor
-    weight: Tensor
-    step_size: Tensor
+    samples: Samples
+    success: Tensor
+    predicted: Tensor
+    predicted_kl: Tensor
+
+
+@dataclass(frozen=True)
+class BadmmState:
+    """All that one iteration hands to the next.
+
+    controller: the local controllers, not yet tried; lagrange_multiplier lambda `(N, T, U)`; kl_weight nu `(T,)`;
+    kl_step_mult `()`; eta `(N,)`; sample_history: the newest samples last; transition_history: tuples of all recent
+    samples, for the prior; last_update: made `controller`, None before the first one.
+    """
+
+    controller: Controller
+    lagrange_multiplier: Tensor
+    kl_weight: Tensor
+    kl_step_mult: Tensor
     eta: Tensor
     sample_history: tuple[SampleBatch, ...] = ()
-    expected: tuple[Tensor, Tensor] | None = None
+    transition_history: tuple[Tensor, ...] = ()
+    last_update: Update | None = None
 
 
 def initial_state(controller: Controller, config: GpsConfig) -> BadmmState:
@@ -61,9 +89,9 @@ def initial_state(controller: Controller, config: GpsConfig) -> BadmmState:
     conditions, steps = controller.offset.shape[:2]
     return BadmmState(
         controller=controller,
-        multiplier=torch.zeros_like(controller.offset),
-        weight=torch.full((steps,), config.badmm.initial_kl_weight, dtype=torch.float64),
-        step_size=torch.ones(conditions, dtype=torch.float64),
+        lagrange_multiplier=torch.zeros_like(controller.offset),
+        kl_weight=torch.full((steps,), config.badmm.initial_kl_weight, dtype=torch.float64),
+        kl_step_mult=torch.ones((), dtype=torch.float64),
         eta=torch.ones(conditions, dtype=torch.float64),
     )
 
@@ -71,134 +99,173 @@ def initial_state(controller: Controller, config: GpsConfig) -> BadmmState:
 def iterate(
     state: BadmmState,
     samples: Samples,
+    success: Tensor,
     policy_optimizer: PolicyOptimizer,
     cost: Cost,
     config: GpsConfig,
     generator: torch.Generator,
-    watch: Callable[[dict[str, float]], None],
+    callback: Callable[[dict[str, float]], None],
 ) -> BadmmState:
     """One iteration: fit dynamics to the new samples, then alternate policy and trajectories (Levine et al. 2015, IV).
 
     Args:
-        samples: one episode a condition, drawn with `state.controller`.
-        watch: gets the numbers worth a look after every inner iteration.
+        samples: one episode a condition, drawn with `state.controller`. success: `(N,)` bool, of these episodes.
+        callback: gets the metrics of every inner iteration.
     """
-    drawn_with = state.controller
+    badmm, trajectory = config.badmm, config.trajectory
+    state, numbers = judge_last_update(state, samples, success, cost, config)
+    assert state.last_update is not None
+    drawn_with, samples, success = state.controller, state.last_update.samples, state.last_update.success
     expansion = cost.expand(samples.states, samples.actions)
     quadratic = QuadraticCost(expansion.hessian, expansion.gradient, expansion.constant)
-    dynamics = _fit_dynamics(state, samples, config, generator)
-    spread = marginals(drawn_with, dynamics)
-    state = replace(state, sample_history=(*state.sample_history, SampleBatch(samples, spread.of_states()))[-config.badmm.reuse_iterations :])
+    dynamics, marginals = fit_stable_dynamics(samples, drawn_with, state.transition_history, config.dynamics, generator)
+    history = (*state.sample_history, SampleBatch(samples, marginals.of_states()))[-badmm.reuse_iterations :]
 
-    controller = drawn_with
-    multiplier, weight, eta = state.multiplier, state.weight, state.eta
-    bound, predicted, actual = torch.zeros(()), torch.zeros(()), torch.zeros(())
-    before = after = torch.zeros_like(state.step_size)
-    for inner in range(config.badmm.inner_iterations):
-        weights = weight.expand(multiplier.shape[:2])
-        targets = _all_policy_targets(state.sample_history, controller, spread, multiplier, weights, config)
+    controller, multiplier = drawn_with, state.lagrange_multiplier
+    kl_weight, eta = state.kl_weight, state.eta
+    predicted = predicted_kl = torch.zeros(())
+    for inner in range(badmm.inner_iterations):
+        weights = kl_weight.expand(multiplier.shape[:2])
+        targets = _all_policy_targets(history, controller, marginals, multiplier, weights, config)
         covariance = policy_covariance(controller)
-        if inner == 0 and state.expected is not None:
-            # what the last update brought, seen with the new samples and the policy that it knew
-            policy = _linearized(policy_optimizer, samples, covariance, config, generator)
-            now = lagrangian(drawn_with, policy, dynamics, quadratic, weights)
-            predicted, actual = state.expected[0] - state.expected[1], state.expected[0] - now
-            step_size = next_step_size(
-                state.step_size, predicted, actual, config.trajectory.min_kl_step_mult, config.trajectory.max_kl_step_mult
-            )
-            state = replace(state, step_size=step_size)
-        loss = policy_optimizer.fit([visit.samples for visit in state.sample_history], targets, covariance)
+        loss = policy_optimizer.fit([batch.samples for batch in history], targets, covariance)
         policy = _linearized(policy_optimizer, samples, covariance, config, generator)
-        if inner == 0:
-            before = lagrangian(drawn_with, policy, dynamics, quadratic, weights)
-        badmm_terms = BadmmTerms(policy, multiplier, weights)
-        bound = config.trajectory.kl_step * state.step_size * samples.states.shape[1]
-        update = update_controllers(quadratic, dynamics, drawn_with, bound, badmm_terms, eta)
-        controller, spread, eta = update.controller, update.marginals, update.eta
-        after = lagrangian(controller, policy, dynamics, quadratic, weights)
-        gap = policy.mean_action(spread.state_mean) - controller.mean_action(spread.state_mean)
-        multiplier = multiplier + config.badmm.dual_step_size * weights[..., None] * gap
-        divergence = kl_divergence(controller, policy, spread.state_mean, spread.state_covariance)
-        if inner == config.badmm.inner_iterations - 1:
-            weight = next_weights(weight, divergence.mean(0), config.badmm.schedule)
-        watch(
+        bound = trajectory.kl_step * state.kl_step_mult * samples.states.shape[1]
+        update = update_controllers(
+            quadratic, dynamics, drawn_with, bound.expand(len(eta)), BadmmTerms(policy, multiplier, weights), eta
+        )
+        controller, marginals, eta = update.controller, update.marginals, update.eta
+        gap = policy.mean_action(marginals.state_mean) - controller.mean_action(marginals.state_mean)
+        multiplier = multiplier + badmm.dual_step_size * weights[..., None] * gap
+        policy_kl = kl_divergence(controller, policy, marginals.state_mean, marginals.state_covariance)
+        if inner == badmm.inner_iterations - 1:
+            predicted, predicted_kl = _predict(drawn_with, controller, policy, dynamics, quadratic, weights)
+            kl_weight = next_kl_weight(kl_weight, policy_kl.mean(0))
+        callback(
             {
                 "inner_iteration": inner,
                 "kl": update.kl.mean().item(),
-                "kl_bound": bound.mean().item(),
-                "predicted_improvement": predicted.mean().item(),
-                "actual_improvement": actual.mean().item(),
-                "policy_kl": divergence.mean().item(),
+                "kl_bound": bound.item(),
+                "policy_kl": policy_kl.mean().item(),
                 "supervised_loss": loss,
-                "policy_gap": gap.norm(dim=-1).mean().item(),
-                "weight": weight.mean().item(),
+                "policy_action_gap": gap.norm(dim=-1).mean().item(),
+                "kl_weight": kl_weight.mean().item(),
                 "eta": eta.median().item(),
-                "step_size": state.step_size.mean().item(),
+                "kl_step_mult": state.kl_step_mult.item(),
+                **numbers,
             }
         )
     return replace(
         state,
         controller=controller,
-        multiplier=multiplier,
-        weight=weight,
+        lagrange_multiplier=multiplier,
+        kl_weight=kl_weight,
         eta=eta,
-        expected=(before, after),
+        sample_history=history,
+        last_update=Update(drawn_with, samples, success, predicted, predicted_kl),
     )
 
 
-def lagrangian(
-    controller: Controller, policy: Controller, dynamics: Dynamics, cost: QuadraticCost, weight: Tensor
-) -> Tensor:
-    """sum_t E[l_t] + nu_t E[KL(p || pi)] of each condition, `(N,)`: what improvement is measured in."""
-    spread = marginals(controller, dynamics)
-    divergence = kl_divergence(controller, policy, spread.state_mean, spread.state_covariance)
-    return (cost.expected(spread) + weight * divergence).sum(-1)
+def judge_last_update(
+    state: BadmmState, samples: Samples, success: Tensor, cost: Cost, config: GpsConfig
+) -> tuple[BadmmState, dict[str, float]]:
+    """Compare the new samples with those before the last update: take it back where it made things worse, and adapt
+    the step size.
 
+    A condition takes its update back, controller and samples, where the physics blew up, where it had succeeded and no
+    longer does, or where its cost rose by more than the mean improvement that was predicted. Costs are those of the
+    samples themselves. The model's expected costs of two iterations are not comparable: near the target the cost's
+    expansion is the steeper the closer a sample came.
 
-def next_weights(weight: Tensor, divergence: Tensor, schedule: str) -> Tensor:
-    """Weights nu `(T,)` that keep policy and trajectories equally close at all steps (appendix A.1).
-
-    divergence: KL(p || pi) at each step, mean over conditions, `(T,)`. The paper doubles the weight where it is above
-    its mean over time and halves it at two deviations below; the released code draws the lines at half a deviation
-    above and one below.
+    Returns:
+        The state, whose `last_update` holds the samples to go on from, and metrics.
     """
-    above, below = {"paper": (0.0, 2.0), "released": (0.5, 1.0)}[schedule]
-    mean, deviation = divergence.mean(), divergence.std()
-    weight = torch.where(divergence > mean + above * deviation, weight * 2, weight)
-    return torch.where(divergence <= mean - below * deviation, weight / 2, weight)
+    history = (*state.transition_history, transitions(samples.states, samples.actions)[~samples.diverged])
+    state = replace(state, transition_history=history[-config.dynamics.prior_iterations :])
+    last = state.last_update
+    if last is None:
+        nothing = torch.zeros(())
+        return replace(state, last_update=Update(state.controller, samples, success, nothing, nothing)), {}
+    saved = cost(last.samples.states, last.samples.actions).sum(-1) - cost(samples.states, samples.actions).sum(-1)
+    kept = (success | ~last.success) & (saved >= -last.predicted) & ~samples.diverged
+    improvement = saved[~samples.diverged].mean() + last.predicted_kl
+    trajectory = config.trajectory
+    kl_step_mult = next_step_size(
+        state.kl_step_mult,
+        last.predicted,
+        improvement,
+        trajectory.min_kl_step_mult,
+        trajectory.max_kl_step_mult,
+    )
+    state = replace(
+        state,
+        controller=where(kept, state.controller, last.controller),
+        kl_step_mult=kl_step_mult,
+        last_update=replace(
+            last,
+            samples=Samples.where(kept, samples, last.samples),
+            success=torch.where(kept, success, last.success),
+        ),
+    )
+    return state, {
+        "predicted_improvement": last.predicted.item(),
+        "actual_improvement": improvement.item(),
+        "accepted": kept.double().mean().item(),
+    }
 
 
-def _fit_dynamics(state: BadmmState, samples: Samples, config: GpsConfig, generator: torch.Generator) -> Dynamics:
-    settings = config.dynamics
-    recent = [visit.samples for visit in state.sample_history] + [samples]
-    tuples = torch.cat([transitions(s.states, s.actions) for s in recent[-settings.prior_iterations :]])
-    prior = fit_prior(tuples, settings.clusters, settings.prior_points, generator)
-    return fit_dynamics(samples.states, samples.actions, prior, settings.prior_strength, settings.ridge)
+def _predict(
+    before: Controller, after: Controller, policy: Controller, dynamics: Dynamics, cost: QuadraticCost, weights: Tensor
+) -> tuple[Tensor, Tensor]:
+    """How much an update lowers  sum_t E[l_t] + nu_t E[KL(p || pi)]  under one model, one policy and one weight, and
+    the KL terms' part in it; means over conditions, `()`."""
+    costs, divergences = [], []
+    for controller in (before, after):
+        marginals = compute_marginals(controller, dynamics)
+        policy_kl = kl_divergence(controller, policy, marginals.state_mean, marginals.state_covariance)
+        costs.append(cost.expected(marginals).sum(-1).mean())
+        divergences.append((weights * policy_kl).sum(-1).mean())
+    fallen = divergences[0] - divergences[1]
+    return costs[0] - costs[1] + fallen, fallen
+
+
+def next_kl_weight(kl_weight: Tensor, divergence: Tensor) -> Tensor:
+    """Weights nu `(T,)` that keep policy and trajectories equally close at all steps (Levine et al. 2015, appendix
+    A.1): doubled where the divergence is above its mean over time, halved where it is two deviations below.
+
+    divergence: KL(p || pi) at each step, mean over conditions, `(T,)`.
+    """
+    mean, std = divergence.mean(), divergence.std()
+    kl_weight = torch.where(divergence > mean, kl_weight * 2, kl_weight)
+    return torch.where(divergence <= mean - 2 * std, kl_weight / 2, kl_weight)
 
 
 def _all_policy_targets(
-    sample_history: tuple[SampleBatch, ...],
+    history: tuple[SampleBatch, ...],
     controller: Controller,
-    spread: Marginals,
+    marginals: Marginals,
     multiplier: Tensor,
     weights: Tensor,
     config: GpsConfig,
 ) -> PolicyTargets:
-    """The lessons of all remembered samples, in order, labelled by the current controllers."""
+    """The targets on all remembered samples, in order, labelled by the current controllers."""
     parts: list[PolicyTargets] = []
-    for age, visit in enumerate(reversed(sample_history)):
-        states = visit.samples.states
-        importance = (
-            torch.ones(states.shape[:2], dtype=torch.float64)
-            if age == 0
-            else importance_weights(states, spread, visit.marginals, config.badmm.importance_std_floor)
-        )
-        parts.insert(0, policy_targets(controller, states, multiplier, weights, importance, config.badmm.weighted_loss))
+    for index, batch in enumerate(history):
+        states = batch.samples.states
+        importance = torch.ones(states.shape[:2], dtype=torch.float64)
+        if index < len(history) - 1:
+            std_floor = config.badmm.importance_std_floor
+            importance = importance_weights(states, marginals, batch.marginals, std_floor)
+        parts.append(policy_targets(controller, states, multiplier, weights, importance))
     return PolicyTargets(torch.cat([part.target for part in parts]), torch.cat([part.precision for part in parts]))
 
 
 def _linearized(
-    policy_optimizer: PolicyOptimizer, samples: Samples, covariance: Tensor, config: GpsConfig, generator: torch.Generator
+    policy_optimizer: PolicyOptimizer,
+    samples: Samples,
+    covariance: Tensor,
+    config: GpsConfig,
+    generator: torch.Generator,
 ) -> Controller:
     settings = config.dynamics
     actions = policy_optimizer.mean_actions(samples)

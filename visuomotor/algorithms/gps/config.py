@@ -15,7 +15,7 @@ class ImageConfig:
     """Side of the square images in pixels; the paper's robot had 240."""
     supersampling: int = 2
     """Rays along each side of a pixel: a wire thinner than a pixel then keeps its place."""
-    distractors: int = 6
+    num_shapes: int = 6
     """Random shapes pasted over a training image, at most, so that clutter distracts less; the paper has none."""
     first_layer: str | None = None
     """File of first-layer filters to begin with (see `VisionEncoder.load_first_layer`); None draws them at random."""
@@ -41,18 +41,16 @@ class TrajectoryConfig:
 
     iterations: int = 15
     """Iterations with a small full-state network, before the visuomotor policy comes in."""
-    noise: float = 0.08
+    initial_noise_std: float = 0.08
     """Exploration of the first controllers: standard deviation as a fraction of each action limit."""
     noise_smoothing_steps: float = 2.0
-    """Steps over which exploration noise is smoothed."""
-    start_spread: float = 0.0
-    """Deviation of the start pose in rad."""
+    """Control steps over which exploration noise is smoothed."""
     kl_step: float = 1.0
-    """How far one update may go: nats a time step, times the step size that adapts to predicted improvement."""
+    """How far one update may go: nats a time step, times a multiplier that adapts to how well predictions hold."""
     min_kl_step_mult: float = 0.5
-    """Lower limit of that step size."""
+    """Lower limit of the multiplier."""
     max_kl_step_mult: float = 3.0
-    """Its upper limit."""
+    """Upper limit of the multiplier."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +79,6 @@ class BadmmConfig:
     """Step of the Lagrange multipliers on the expected action."""
     initial_kl_weight: float = 0.01
     """Weight of the divergence between policy and trajectories at first."""
-    schedule: Literal["paper", "released"] = "paper"
-    """Which lines the weights' schedule draws, the paper's or those of the released code."""
-    weighted_loss: bool = True
-    """Whether the supervised loss carries the weights (as in the Lagrangian) or not (as the paper prints it)."""
     reuse_iterations: int = 4
     """Of how many iterations the samples are remembered, for the prior and for the supervised step."""
     importance_std_floor: float = 0.1
@@ -97,9 +91,9 @@ class EndToEndConfig:
 
     iterations: int = 3
     """Iterations of guided policy search with the visuomotor policy; the paper's hanger took 2."""
-    motor: FitConfig = field(default_factory=lambda: FitConfig(steps=2000))
+    head_fit: FitConfig = field(default_factory=lambda: FitConfig(steps=2000))
     """First the fully connected layers alone, on fixed feature points."""
-    whole: FitConfig = field(default_factory=lambda: FitConfig(steps=150, batch=50, learning_rate=3e-4))
+    finetune_fit: FitConfig = field(default_factory=lambda: FitConfig(steps=150, batch=50, learning_rate=3e-4))
     """Then all layers together."""
 
 
@@ -107,6 +101,10 @@ class EndToEndConfig:
 class GpsConfig:
     """Guided policy search."""
 
+    num_conditions: int = 18
+    """Starts that trajectories are optimised from. They are drawn once; the hanger's are its 9 positions x 2 grasps."""
+    randomize: bool = False
+    """Whether conditions differ in dynamics and appearance too, where the task varies them."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the visuomotor policy learns; `auto` takes CUDA where there is one. Physics and pixels stay on the CPU."""
     image: ImageConfig = field(default_factory=ImageConfig)
@@ -119,13 +117,14 @@ class GpsConfig:
     end_to_end: EndToEndConfig = field(default_factory=EndToEndConfig)
 
     def __post_init__(self) -> None:
+        check_range("num_conditions", self.num_conditions, 2, 10_000)
         check_range("image.size", self.image.size, 24, 1024)
-        check_range("image.distractors", self.image.distractors, 0, 100)
+        check_range("image.num_shapes", self.image.num_shapes, 0, 100)
         check_range("image.supersampling", self.image.supersampling, 1, 8)
         check_range("pose.images", self.pose.images, 10, 1_000_000)
         check_range("pose.epochs", self.pose.epochs, 0, 10_000)
         check_range("trajectory.iterations", self.trajectory.iterations, 1, 1000)
-        check_range("trajectory.noise", self.trajectory.noise, 1e-6, 1)
+        check_range("trajectory.initial_noise_std", self.trajectory.initial_noise_std, 1e-6, 1)
         check_range("trajectory.kl_step", self.trajectory.kl_step, 1e-6, 100)
         check_range("trajectory.min_kl_step_mult", self.trajectory.min_kl_step_mult, 1e-6, self.trajectory.max_kl_step_mult)
         check_range("dynamics.clusters", self.dynamics.clusters, 2, 1000)
@@ -138,8 +137,8 @@ class GpsConfig:
         check_range("end_to_end.iterations", self.end_to_end.iterations, 0, 1000)
         for name, fit in (
             ("state_policy", self.state_policy),
-            ("end_to_end.motor", self.end_to_end.motor),
-            ("end_to_end.whole", self.end_to_end.whole),
+            ("end_to_end.head_fit", self.end_to_end.head_fit),
+            ("end_to_end.finetune_fit", self.end_to_end.finetune_fit),
         ):
             check_range(f"{name}.steps", fit.steps, 0, 10_000_000)
             check_range(f"{name}.batch", fit.batch, 1, 100_000)
@@ -153,7 +152,7 @@ PRESETS: dict[str, GpsConfig] = {
     # the paper's numbers where it gives them, and nothing that it did not do
     "paper": replace(
         _LAPTOP,
-        image=ImageConfig(size=240, supersampling=1, distractors=0),
+        image=ImageConfig(size=240, supersampling=1, num_shapes=0),
         pose=PoseConfig(images=1000),
         end_to_end=EndToEndConfig(iterations=2),
     ),
@@ -163,7 +162,7 @@ PRESETS: dict[str, GpsConfig] = {
         image=ImageConfig(size=128),
         pose=PoseConfig(images=4000, epochs=60),
         end_to_end=EndToEndConfig(
-            motor=FitConfig(steps=4000), whole=FitConfig(steps=1000, batch=100, learning_rate=3e-4)
+            head_fit=FitConfig(steps=4000), finetune_fit=FitConfig(steps=1000, batch=100, learning_rate=3e-4)
         ),
     ),
 }

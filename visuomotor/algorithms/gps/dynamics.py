@@ -3,11 +3,15 @@
 import torch
 from torch import Tensor
 
-from visuomotor.algorithms.gps.linear_gaussian import Dynamics
+from visuomotor.algorithms.gps.config import DynamicsConfig
+from visuomotor.algorithms.gps.linear_gaussian import Controller, Dynamics, Marginals, compute_marginals
 from visuomotor.algorithms.gps.gaussian_regression import fit_linear_gaussian
 from visuomotor.algorithms.gps.mixture import GaussianMixture, fit_mixture
+from visuomotor.algorithms.gps.rollout import Samples
 
-_INITIAL_VARIANCE_FLOOR = 1e-6
+_INITIAL_VARIANCE = 1e-6  # of the start's state: every condition starts in one state of its own
+_STABLE = 0.4  # times the range of the sampled states: a wider standard deviation is no model of them
+_FITS = 4
 
 
 def transitions(states: Tensor, actions: Tensor) -> Tensor:
@@ -45,7 +49,7 @@ def fit_dynamics(
     """
     count, size = states.shape[0], states.shape[-1]
     fit = fit_linear_gaussian(transitions(states, actions), size + actions.shape[-1], prior, strength, ridge)
-    initial_covariance = _INITIAL_VARIANCE_FLOOR * torch.eye(size, dtype=states.dtype, device=states.device)
+    initial_covariance = _INITIAL_VARIANCE * torch.eye(size, dtype=states.dtype, device=states.device)
     return Dynamics(
         transition=fit.gain.expand(count, *fit.gain.shape),
         offset=fit.offset.expand(count, *fit.offset.shape),
@@ -53,3 +57,42 @@ def fit_dynamics(
         initial_mean=states[:, 0],
         initial_covariance=initial_covariance.expand(count, size, size),
     )
+
+
+def fit_stable_dynamics(
+    samples: Samples,
+    controller: Controller,
+    history: tuple[Tensor, ...],
+    config: DynamicsConfig,
+    generator: torch.Generator,
+) -> tuple[Dynamics, Marginals]:
+    """Dynamics fitted to the samples, and the marginals of `controller`, with which they were drawn.
+
+    The prior's clusters are drawn at random, and now and then the closed loop of a fit is unstable over the episode:
+    its marginals explode. Such a fit is recognised and made again, a few times at most; the most stable one is taken.
+
+    Args:
+        history: tuples of recent samples, `(n, T, D)` each, for the prior.
+    """
+    best: tuple[float, Dynamics, Marginals] | None = None
+    for _ in range(_FITS):
+        prior = fit_prior(torch.cat(history), config.clusters, config.prior_points, generator)
+        dynamics = fit_dynamics(samples.states, samples.actions, prior, config.prior_strength, config.ridge)
+        marginals = compute_marginals(controller, dynamics)
+        width = relative_width(marginals, samples.states)
+        if best is None or width < best[0]:
+            best = width, dynamics, marginals
+        if width < _STABLE:
+            break
+    assert best is not None
+    return best[1], best[2]
+
+
+def relative_width(marginals: Marginals, states: Tensor) -> float:
+    """The largest standard deviation of a state under the marginals, in units of that state's range over all samples
+    `(N, T, X)`; infinite where it is not finite."""
+    flat = states.flatten(0, 1)
+    spread = (flat.amax(0) - flat.amin(0)).clamp(min=1e-9)
+    std = marginals.state_covariance.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
+    widest = float((std / spread).max())
+    return widest if widest == widest else float("inf")

@@ -1,20 +1,20 @@
-"""Exploration: run the local controllers with smooth noise."""
+"""Exploration of the local controllers: the first ones, and smooth noise."""
 
 import torch
 from torch import Tensor
 
 from visuomotor.algorithms.gps.linear_gaussian import Controller
-from visuomotor.tasks.conditioned_task import ConditionedTask
-from visuomotor.algorithms.gps.rollout import PolicyFn, Observation
+from visuomotor.algorithms.gps.rollout import PolicyFn
+from visuomotor.tasks import Observations, Task
 
 
-def smooth_noise(shape: tuple[int, ...], generator: torch.Generator, width: float = 2.0) -> Tensor:
-    """Standard normal noise `(n, T, U)`, smoothed over time by a Gaussian of `width` steps, of unit variance again."""
+def smooth_noise(shape: tuple[int, ...], generator: torch.Generator, smoothing_steps: float = 2.0) -> Tensor:
+    """Standard normal noise `(n, T, U)`, smoothed over time by a Gaussian of that width, of unit variance again."""
     white = torch.randn(shape, generator=generator, dtype=torch.float64)
-    if width <= 0:
+    if smoothing_steps <= 0:
         return white
-    reach = int(4 * width)
-    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, dtype=torch.float64) / width).square())
+    reach = int(4 * smoothing_steps)
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, dtype=torch.float64) / smoothing_steps).square())
     padded = torch.nn.functional.pad(white.mT, (reach, reach))  # (n, U, T + 2 reach)
     smooth = (padded.unfold(-1, 2 * reach + 1, 1) * kernel).sum(-1).mT
     # fewer terms fall on the ends of the episode, so each step has its own scale
@@ -24,23 +24,22 @@ def smooth_noise(shape: tuple[int, ...], generator: torch.Generator, width: floa
 
 
 def noisy_controller(controller: Controller, noise: Tensor) -> PolicyFn:
-    """An policy_fn that draws from the controller: K x + k + chol(C) noise, with noise `(N, T, U)`."""
+    """Actions drawn from the controllers: K x + k + chol(C) noise, with noise `(N, T, U)`; zeros for mean actions."""
     shaped = (torch.linalg.cholesky(controller.covariance) @ noise[..., None])[..., 0]
 
-    def act(observation: Observation) -> Tensor:
-        t = observation.step
-        mean = (controller.gain[:, t] @ observation.state[..., None])[..., 0] + controller.offset[:, t]
-        return mean + shaped[:, t]
+    def act(step: int, observations: Observations, images: Tensor | None) -> Tensor:
+        mean = (controller.gain[:, step] @ observations["state"][..., None])[..., 0] + controller.offset[:, step]
+        return mean + shaped[:, step]
 
     return act
 
 
-def init_pd_controller(task: ConditionedTask, start_states: Tensor, noise: float) -> Controller:
+def init_pd_controller(task: Task, start_states: Tensor, noise_std: float) -> Controller:
     """The first controllers: hold each condition's start pose by proportional and derivative gains.
 
     Args:
-        start_states: `(N, X)`, joint angles first, then their velocities.
-        noise: standard deviation of the exploration, as a fraction of each action limit.
+        start_states: `(N, X)`; joint positions come first, then their velocities.
+        noise_std: standard deviation of the exploration, as a fraction of each action limit.
     """
     proportional, derivative = task.pd_gains()
     conditions, states = start_states.shape
@@ -49,9 +48,10 @@ def init_pd_controller(task: ConditionedTask, start_states: Tensor, noise: float
     gain[:, :actions] = -torch.diag(proportional)
     gain[:, actions : 2 * actions] = -torch.diag(derivative)
     offset = proportional * start_states[:, :actions]
-    covariance = torch.diag((noise * task.action_limits).square())
+    covariance = noise_std**2 * torch.eye(actions, dtype=torch.float64)
+    steps = task.max_episode_steps
     return Controller(
-        gain.expand(conditions, task.steps, -1, -1).clone(),
-        offset[:, None].expand(-1, task.steps, -1).clone(),
-        covariance.expand(conditions, task.steps, -1, -1).clone(),
+        gain.expand(conditions, steps, -1, -1).clone(),
+        offset[:, None].expand(-1, steps, -1).clone(),
+        covariance.expand(conditions, steps, -1, -1).clone(),
     )

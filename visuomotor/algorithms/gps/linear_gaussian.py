@@ -76,6 +76,16 @@ class Marginals:
         return self.covariance[..., : self.states, : self.states]
 
 
+def where(chosen: Tensor, ones: Controller, others: Controller) -> Controller:
+    """The controllers of `ones` where `chosen` `(N,)` bool, else those of `others`."""
+    return Controller(
+        *(
+            torch.where(chosen.view(-1, *[1] * (a.ndim - 1)), a, b)
+            for a, b in zip(vars(ones).values(), vars(others).values(), strict=True)
+        )
+    )
+
+
 def propagate(controller: Controller, dynamics: Dynamics) -> Iterator[tuple[Tensor, Tensor]]:
     """The state's mean `(N, X)` and covariance `(N, X, X)` at each step, exact for linear-Gaussian systems."""
     mean, covariance = dynamics.initial_mean, dynamics.initial_covariance
@@ -86,15 +96,15 @@ def propagate(controller: Controller, dynamics: Dynamics) -> Iterator[tuple[Tens
         # the closed loop x' = (F_x + F_u K) x + F_u k + f with noise R + F_u C F_u'
         from_state, from_action = transition[..., :states], transition[..., states:]
         closed = torch.baddbmm(from_state, from_action, now.gain)
-        drift = torch.baddbmm(dynamics.offset[:, t, :, None], from_action, now.offset[..., None])
+        f_t = torch.baddbmm(dynamics.offset[:, t, :, None], from_action, now.offset[..., None])
         noise = torch.baddbmm(dynamics.noise[:, t], from_action @ now.covariance, from_action.mT)
-        mean = torch.baddbmm(drift, closed, mean[..., None])[..., 0]
+        mean = torch.baddbmm(f_t, closed, mean[..., None])[..., 0]
         covariance = torch.baddbmm(noise, closed @ covariance, closed.mT)
         yield mean, covariance
 
 
 @single_threaded
-def marginals(controller: Controller, dynamics: Dynamics) -> Marginals:
+def compute_marginals(controller: Controller, dynamics: Dynamics) -> Marginals:
     """Propagate the initial Gaussian through controller and dynamics."""
     conditions, steps, actions, states = controller.gain.shape
     mean = controller.gain.new_empty(conditions, steps, states + actions)

@@ -6,7 +6,8 @@ from torch import Tensor
 from visuomotor.algorithms.gps.config import EndToEndConfig
 from visuomotor.algorithms.gps.supervised import FitConfig, PolicyTargets, fit
 from visuomotor.policies import StatePolicy, VisuomotorPolicy, random_shapes
-from visuomotor.algorithms.gps.rollout import PolicyFn, Observation, Samples
+from visuomotor.algorithms.gps.rollout import PolicyFn, Samples
+from visuomotor.tasks import Observations
 
 _CHUNK = 256  # images at once where no gradient is needed
 _SMALLEST_SCALE = 1e-3
@@ -33,8 +34,8 @@ class StatePolicyOptimizer:
 class VisuomotorPolicyOptimizer:
     """The visuomotor policy: targets its motor layers first, on fixed feature points, then as a whole."""
 
-    def __init__(self, policy: VisuomotorPolicy, config: EndToEndConfig, distractors: int, generator: torch.Generator):
-        self.policy, self._config, self._distractors, self._generator = policy, config, distractors, generator
+    def __init__(self, policy: VisuomotorPolicy, config: EndToEndConfig, num_shapes: int, generator: torch.Generator):
+        self.policy, self._config, self._num_shapes, self._generator = policy, config, num_shapes, generator
 
     def fit(self, samples: list[Samples], targets: PolicyTargets, covariance: Tensor) -> float:
         policy = self.policy
@@ -48,22 +49,22 @@ class VisuomotorPolicyOptimizer:
         # feature points of each image as it is and, since they will shift a little among clutter, with shapes on it
         with torch.no_grad():
             points = [policy.vision(chunk) for chunk in images.split(_CHUNK)]
-            if self._distractors:
-                points += [policy.vision(self._distract(chunk)) for chunk in images.split(_CHUNK)]
-        copies = 2 if self._distractors else 1
+            if self._num_shapes:
+                points += [policy.vision(self._augment(chunk)) for chunk in images.split(_CHUNK)]
+        copies = 2 if self._num_shapes else 1
         repeated = PolicyTargets(targets.target.repeat(copies, 1), targets.precision.repeat(copies, 1, 1))
         inputs = [torch.cat(points), readings.repeat(copies, 1)]
-        motor = list(policy.motor.parameters())
-        loss = fit(policy.act_from_feature_points, motor, inputs, repeated, self._config.motor, self._generator)
+        motor = list(policy.control_head.parameters())
+        loss = fit(policy.act_from_feature_points, motor, inputs, repeated, self._config.head_fit, self._generator)
 
-        def distracted(images: Tensor, readings: Tensor) -> Tensor:
-            return policy(self._distract(images), readings)
+        def augmented(images: Tensor, readings: Tensor) -> Tensor:
+            return policy(self._augment(images), readings)
 
         whole = list(policy.parameters())
-        return fit(distracted, whole, [images, readings], targets, self._config.whole, self._generator) or loss
+        return fit(augmented, whole, [images, readings], targets, self._config.finetune_fit, self._generator) or loss
 
-    def _distract(self, images: Tensor) -> Tensor:
-        return random_shapes(images, self._distractors, self._generator)
+    def _augment(self, images: Tensor) -> Tensor:
+        return random_shapes(images, self._num_shapes, self._generator)
 
     @torch.inference_mode()
     def mean_actions(self, samples: Samples) -> Tensor:
@@ -74,14 +75,13 @@ class VisuomotorPolicyOptimizer:
 
 
 def policy_fn(policy: VisuomotorPolicy) -> PolicyFn:
-    """The policy's mean action at every step, from images and readings alone."""
+    """The policy's mean action at every step, from images and proprioception alone."""
     device = policy.action_scale.device
 
     @torch.inference_mode()
-    def act(observation: Observation) -> Tensor:
-        assert observation.images is not None
-        action = policy(observation.images.to(device), observation.proprioception.to(device))
-        return action.cpu().double()
+    def act(step: int, observations: Observations, images: Tensor | None) -> Tensor:
+        assert images is not None
+        return policy(images.to(device), observations["proprioception"].to(device)).cpu().double()
 
     return act
 

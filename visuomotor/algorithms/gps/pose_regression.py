@@ -10,7 +10,7 @@ from visuomotor.camera import Camera
 from visuomotor.errors import VisuomotorError
 from visuomotor.algorithms.gps.config import ImageConfig, PoseConfig
 from visuomotor.policies import PoseNetwork, random_shapes
-from visuomotor.tasks.conditioned_task import ConditionedTask
+from visuomotor.tasks import Task
 
 _WORLDS = 50
 _LAST_RATE = 0.02  # the learning rate's floor, as a fraction of its start
@@ -18,42 +18,38 @@ _LAST_RATE = 0.02  # the learning rate's floor, as a fraction of its start
 
 @dataclass(frozen=True)
 class PoseData:
-    """images `(n, h, w, rgb)` uint8; points `(n, 9)` m, float32; the last `held_out` rows are for testing."""
+    """images `(n, h, w, rgb)` uint8; points `(n, 3 K)` m, float32; the last `held_out` rows are for testing."""
 
     images: Tensor
     points: Tensor
     held_out: int
 
 
-def collect_pose_dataset(task: ConditionedTask, count: int, image: ImageConfig, generator: torch.Generator) -> PoseData:
+def collect_pose_dataset(task: Task, count: int, image: ImageConfig, generator: torch.Generator) -> PoseData:
     """Images of the target at random places, the robot's own arm anywhere between its start and the target."""
     engine = task.make_engine(min(_WORLDS, count))
+    task.reset_for_pose_data(engine, torch.Generator().manual_seed(0))  # fields of worlds before the camera
     camera = Camera(engine, task.camera, image.size, image.size, image.supersampling)
     images: list[Tensor] = []
     points: list[Tensor] = []
     while len(images) * engine.worlds < count:
-        conditions = task.sample_conditions(engine.worlds, generator)
-        task.scatter(engine, conditions, generator)
-        images.append(camera.rgb().clone())
-        points.append(task.target_points(conditions))
-    return PoseData(torch.cat(images)[:count], torch.cat(points)[:count].float(), held_out=count // 10)
+        task.reset_for_pose_data(engine, generator)
+        images.append(camera.rgb())
+        points.append(task.keypoints(engine).flatten(1))
+    return PoseData(torch.cat(images)[:count], torch.cat(points)[:count], held_out=count // 10)
 
 
 class PoseTraining:
     """Adam on the mean squared distance, an epoch at a time; its state can be saved between epochs."""
 
-    def __init__(self, network: PoseNetwork, data: PoseData, config: PoseConfig, distractors: int):
-        self.network, self._data, self._config, self._distractors = network, data, config, distractors
+    def __init__(self, network: PoseNetwork, data: PoseData, config: PoseConfig, num_shapes: int):
+        self.network, self._data, self._config, self._num_shapes = network, data, config, num_shapes
         train = len(data.images) - data.held_out
         with torch.no_grad():
             network.vision.pixel_mean.copy_(data.images[:train].float().mean((0, 1, 2)) / 255)
             network.set_target_statistics(data.points[:train])
-        self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
+        self.optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
         self.epoch = 0
-
-    @property
-    def done(self) -> bool:
-        return self.epoch >= self._config.epochs
 
     def run_epoch(self, generator: torch.Generator) -> dict[str, float]:
         """One pass over the training images; returns losses and the mean error in metres, on held-out images too."""
@@ -61,17 +57,17 @@ class PoseTraining:
         device = next(network.parameters()).device
         train = len(data.images) - data.held_out
         cosine = 0.5 * (1 + math.cos(math.pi * self.epoch / config.epochs))
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * max(_LAST_RATE, cosine)
         total = 0.0
         for rows in torch.randperm(train, generator=generator).split(config.batch):
-            images = random_shapes(data.images[rows], self._distractors, generator)
+            images = random_shapes(data.images[rows], self._num_shapes, generator)
             predicted = network(images.to(device))
             gap = (predicted - data.points[rows].to(device)) / network.scale
             loss = gap.square().mean()
-            self.optimiser.zero_grad()
+            self.optimizer.zero_grad()
             loss.backward()
-            self.optimiser.step()
+            self.optimizer.step()
             total += loss.item() * len(rows)
         self.epoch += 1
         if not total < float("inf"):

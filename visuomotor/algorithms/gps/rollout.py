@@ -1,87 +1,74 @@
-"""Run a controller or a policy on a task and keep what happened."""
+"""Episodes with local controllers or a policy, and what was seen and done in them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
-from visuomotor.camera import Camera
-from visuomotor.engine import Engine
-from visuomotor.errors import VisuomotorError
-from visuomotor.tasks.conditioned_task import ConditionedTask, Conditions
+from visuomotor.tasks import EpisodeOutcome, Observations, ResetParams, VecEnv
 
-
-@dataclass(frozen=True)
-class Observation:
-    """What can be known at one step. state `(n, X)`, proprioception `(n, P)`, images `(n, h, w, rgb)` uint8 or None."""
-
-    step: int
-    state: Tensor
-    proprioception: Tensor
-    images: Tensor | None
+PolicyFn = Callable[[int, Observations, Tensor | None], Tensor]
+"""Maps the step, the groups of observations and the images (or None) to actions `(n, U)` in [-1, 1]."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """One episode a world: states `(n, T, X)`, proprioception `(n, T, P)`, actions `(n, T, U)`, images or None."""
+    """One episode a world: states `(n, T, X)`, proprioception `(n, T, P)`, actions `(n, T, U)`, images
+    `(n, T, h, w, rgb)` uint8 or None; diverged `(n,)` bool, the physics blew up."""
 
     states: Tensor
     proprioception: Tensor
     actions: Tensor
     images: Tensor | None
+    diverged: Tensor
 
-
-PolicyFn = Callable[[Observation], Tensor]
-"""Maps an observation to actions `(n, U)`."""
+    @staticmethod
+    def where(chosen: Tensor, ones: "Samples", others: "Samples") -> "Samples":
+        """The episodes of `ones` where `chosen` `(n,)` bool, else those of `others`; images only where both have
+        them."""
+        parts: dict[str, Tensor | None] = {}
+        for field in fields(Samples):
+            a, b = getattr(ones, field.name), getattr(others, field.name)
+            nothing = a is None or b is None
+            parts[field.name] = None if nothing else torch.where(chosen.view(-1, *[1] * (a.ndim - 1)), a, b)
+        return Samples(**parts)  # pyright: ignore[reportArgumentType]
 
 
 def rollout(
-    task: ConditionedTask,
-    engine: Engine,
-    conditions: Conditions,
+    env: VecEnv,
+    params: ResetParams,
     policy_fn: PolicyFn,
-    camera: Camera | None = None,
-    generator: torch.Generator | None = None,
-    spread: float = 0.0,
-    watch: Callable[[], None] | None = None,
-) -> Samples:
-    """One episode in every world.
+    *,
+    render: bool = False,
+    callback: Callable[[], None] | None = None,
+) -> tuple[Samples, EpisodeOutcome]:
+    """One episode in every world, and how it ended. A world whose physics blew up has failed.
 
     Args:
-        policy_fn: asked at every control step; its actions are clipped to the task's limits when applied and recorded.
-        camera: renders each step's image; None for none.
-        generator, spread: the start pose's randomness, see `ConditionedTask.start`.
-        watch: called at every step before the action, for videos.
-
-    Raises:
-        VisuomotorError: a world's physics blew up; nothing may be learned from such an episode.
+        env: observes "state" and "proprioception".
+        params: the starts, one row a world.
+        policy_fn: asked at every control step; its actions are clipped to [-1, 1].
+        render: whether the policy sees images.
+        callback: called before every action and after the last one, for videos.
     """
-    task.start(engine, conditions, generator, spread)
-    states, readings, actions, images = [], [], [], []
-    for step in range(task.steps):
-        seen = None if camera is None else camera.rgb()
-        observation = Observation(step, task.state(engine, conditions), task.proprioception(engine), seen)
-        if watch is not None:
-            watch()
-        action = policy_fn(observation).clamp(-task.action_limits, task.action_limits)
-        if not action.isfinite().all():
-            raise VisuomotorError(f"the actions at step {step} are not finite; the controller or policy has diverged")
-        task.act(engine, action)
-        if engine.diverged.any():
-            worlds = engine.diverged.nonzero()[:, 0].tolist()
-            raise VisuomotorError(
-                f"the physics of task {task.name} blew up at step {step} in worlds {worlds}; "
-                "lower the exploration noise or the KL bound, or give the joints more armature"
-            )
-        states.append(observation.state)
-        readings.append(observation.proprioception)
-        actions.append(action)
-        if seen is not None:
-            images.append(seen.clone())
-    return Samples(
-        torch.stack(states, 1),
-        torch.stack(readings, 1),
-        torch.stack(actions, 1),
-        torch.stack(images, 1) if images else None,
-    )
+    env.reset(params=params)
+    rows: dict[str, list[Tensor]] = {"states": [], "proprioception": [], "actions": [], "images": []}
+    diverged = torch.zeros(env.num_envs, dtype=torch.bool)
+    observations = env.observe()
+    for step in range(env.task.max_episode_steps):
+        images = env.render() if render else None
+        if callback is not None:
+            callback()
+        actions = policy_fn(step, observations, images).double().clamp(-1, 1)
+        rows["states"].append(observations["state"])
+        rows["proprioception"].append(observations["proprioception"])
+        rows["actions"].append(actions)
+        if images is not None:
+            rows["images"].append(images)
+        transition = env.step(actions)
+        observations = transition.observations
+        diverged |= transition.diverged
+    outcome = env.finish_episodes(callback)
+    stacked = {name: torch.stack(parts, 1) if parts else None for name, parts in rows.items()}
+    return Samples(**stacked, diverged=diverged), outcome  # pyright: ignore[reportArgumentType]

@@ -1,4 +1,4 @@
-"""The supervised half of guided policy search: what the policy is targets, and how it learns it."""
+"""The supervised half of guided policy search: the policy's targets, and how a network is fitted to them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,6 @@ def policy_targets(
     multiplier: Tensor,
     weight: Tensor,
     importance: Tensor,
-    weighted: bool = True,
 ) -> PolicyTargets:
     """The part of the augmented Lagrangian that depends on the policy's mean, as weighted regression.
 
@@ -41,11 +40,9 @@ def policy_targets(
         controller: the current local controllers, `(N, T, ...)`.
         states: `(N, T, X)` visited by these or by earlier controllers; they are labelled by the current ones.
         multiplier: lambda `(N, T, U)`. weight: nu `(N, T)`. importance: `(N, T)`, 1 for the current samples.
-        weighted: False leaves nu out of the precision, as the paper prints the loss.
     """
     label = controller.mean_action(states) - (controller.covariance @ multiplier[..., None])[..., 0] / weight[..., None]
-    scale = importance * weight if weighted else importance
-    precision = controller.precision * scale[..., None, None]
+    precision = controller.precision * (importance * weight)[..., None, None]
     return PolicyTargets(label.flatten(0, 1), precision.flatten(0, 1))
 
 
@@ -96,7 +93,7 @@ def fit(
     config: FitConfig,
     generator: torch.Generator,
 ) -> float:
-    """Fit a mean function to a policy_targets by AdamW on random batches; returns the mean loss of the last tenth of the steps.
+    """Fit a mean function to targets by AdamW on random batches; returns the mean loss of the last tenth of the steps.
 
     Precisions are scaled to a mean diagonal of one, so that the learning rate does not depend on the units of actions.
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from visuomotor.engine.thread_pool import available_cores, parallel_for
 from visuomotor.algorithms.gps.linalg import single_threaded
-from visuomotor.algorithms.gps.linear_gaussian import Controller, Dynamics, Marginals, marginals
+from visuomotor.algorithms.gps.linear_gaussian import Controller, Dynamics, Marginals, compute_marginals
 from visuomotor.algorithms.gps.lqr import ConditionController, LqrSolver, QuadraticCost, stack_controllers
 
 _LOG_SMALLEST, _LOG_LARGEST = log(1e-8), log(1e16)  # of eta
@@ -20,22 +20,22 @@ _SECANT_PASSES = 12  # after so many, halve the bracket
 
 @dataclass(frozen=True)
 class BadmmTerms:
-    """What ties the trajectories to the policy: the augmented Lagrangian's terms of BADMM.
+    """The augmented Lagrangian's terms of BADMM: they tie the trajectories to the policy.
 
-    policy: the linearised policy pi(u|x); multiplier lambda_t `(N, T, U)` on the expected action; weight nu_t `(N, T)`
-    on KL(p || pi).
+    policy: the linearised policy pi(u|x); lagrange_multiplier lambda_t `(N, T, U)` on the expected action; kl_weight
+    nu_t `(N, T)` on KL(p || pi).
     """
 
     policy: Controller
-    multiplier: Tensor
-    weight: Tensor
+    lagrange_multiplier: Tensor
+    kl_weight: Tensor
 
     def augment_cost(self, cost: QuadraticCost) -> QuadraticCost:
         """l - u' lambda - nu log pi(u|x), without pi's normalising constant."""
-        cost = add_log_density(cost, self.policy, self.weight)
+        cost = add_log_density(cost, self.policy, self.kl_weight)
         states = self.policy.gain.shape[-1]
         gradient = cost.gradient.clone()
-        gradient[..., states:] -= self.multiplier
+        gradient[..., states:] -= self.lagrange_multiplier
         return replace(cost, gradient=gradient)
 
 
@@ -96,7 +96,7 @@ def update_controllers(
     if badmm_terms is not None:
         cost = badmm_terms.augment_cost(cost)
     conditions, steps = cost.gradient.shape[:2]
-    weight = badmm_terms.weight if badmm_terms is not None else cost.gradient.new_zeros(conditions, steps)
+    weight = badmm_terms.kl_weight if badmm_terms is not None else cost.gradient.new_zeros(conditions, steps)
     search = LqrSolver(cost, dynamics, weight, previous)
     starts = torch.ones_like(kl_bound) if eta is None else eta
     found = [_EtaSearch()] * conditions
@@ -109,7 +109,7 @@ def update_controllers(
     controller = stack_controllers([one.controller or search.previous(i) for i, one in enumerate(found)])
     return TrajectoryUpdate(
         controller,
-        marginals(controller, dynamics),
+        compute_marginals(controller, dynamics),
         eta=kl_bound.new_tensor([one.eta for one in found]),
         kl=kl_bound.new_tensor([one.kl for one in found]),
         converged=torch.tensor([one.converged for one in found]),
@@ -132,6 +132,8 @@ def _search_eta(search: LqrSolver, condition: int, bound: float, eta: float, tol
     best = _EtaSearch(eta=eta)
     low, high = -inf, inf  # log eta: the largest outside the ball, the smallest inside
     history: list[tuple[float, float]] = []  # log eta and log(KL / bound)
+    if bound <= 0:  # nothing may move
+        return best
     x = min(max(log(max(eta, 1e-300)), _LOG_SMALLEST), _LOG_LARGEST)
     used = 0
     while used < passes:
@@ -164,11 +166,15 @@ def _next_log_eta(history: list[tuple[float, float]], low: float, high: float) -
     return guess if low < guess < high else (low + high) / 2
 
 
-def next_step_size(step_size: Tensor, predicted: Tensor, actual: Tensor, smallest: float, largest: float) -> Tensor:
-    """How far the next update may go, from how the last one turned out, all `(N,)`.
+def next_step_size(
+    step_size: Tensor, predicted: Tensor, actual: Tensor, smallest: float, largest: float
+) -> Tensor:
+    """How far the next update may go, from how the last one turned out; any shape.
 
     Improvement as a function of the divergence is modelled as  predicted KL - penalty KL^2; the measured point gives
-    the penalty, and the best multiplier is  predicted / (2 (predicted - actual)), check_range [0.1, 5] of the last.
+    the penalty, and the best multiplier is  predicted / (2 (predicted - actual)), within [0.1, 5] of the last. A
+    prediction that is no improvement, or not finite, tells nothing: the step then shrinks as far as it may.
     """
     factor = (predicted / (2 * (predicted - actual).clamp(min=1e-4))).clamp(0.1, 5.0)
+    factor = torch.where((predicted > 0) & factor.isfinite(), factor, 0.1)
     return (factor * step_size).clamp(smallest, largest)

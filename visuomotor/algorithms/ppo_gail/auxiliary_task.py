@@ -70,7 +70,7 @@ def object_position_loss(policy: RecurrentPolicy, features: Tensor, objects: Ten
     Args:
         features: `(..., 128)` of `policy.see`. objects: `(..., K, 3)` m.
     """
-    error = policy.predict_object_positions(features) - objects
+    error = policy.predict_keypoints(features) - objects
     loss = huber_loss(error / _DECIMETRE, torch.zeros_like(error), delta=_FAR)
     return loss, error.detach().norm(dim=-1).median()
 
@@ -107,7 +107,7 @@ class AuxiliaryTask:
         objects = rollout.objects.flatten(0, 1)
         if rollout.rerandomized_images is None:
             with torch.no_grad():
-                seen = self._policy.predict_object_positions(rollout.seen).flatten(0, 1).cpu()
+                seen = self._policy.predict_keypoints(rollout.seen).flatten(0, 1).cpu()
             return float((seen - objects).norm(dim=-1).median())
         images = rollout.rerandomized_images.flatten(0, 1)
         parts = torch.randperm(len(images), generator=generator).tensor_split(min(self._config.updates, len(images)))
@@ -116,7 +116,7 @@ class AuxiliaryTask:
 
     def update(self, images: Tensor, objects: Tensor, learning_rate: float) -> float:
         """One gradient step; returns the median distance (m) before it."""
-        loss, distance = object_position_loss(self._policy, self._policy.see(images.to(self._device)), objects.to(self._device))
+        loss, distance = object_position_loss(self._policy, self._policy.encode_images(images.to(self._device)), objects.to(self._device))
         self._optimiser.param_groups[0]["lr"] = learning_rate
         self._optimiser.zero_grad(set_to_none=True)
         (loss / self._ranks.count).backward()

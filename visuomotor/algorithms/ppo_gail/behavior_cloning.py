@@ -60,9 +60,9 @@ class BehaviorCloning:
         """
         device = policy.device
         images, readings, objects, actions, valid = (part.to(device) for part in self._minibatch(generator))
-        features = policy.see(images)
+        features = policy.encode_images(images)
         starts = torch.zeros_like(valid)
-        sequence = policy.forward_sequence(features, readings, policy.initial_state(images.shape[1]), starts)
+        sequence = policy.forward_sequence(features, readings, policy.initial_hidden_state(images.shape[1]), starts)
         error = (sequence.mean - actions)[valid].square().mean()
         seen, _ = object_position_loss(policy, features[valid], objects[valid])
         optimiser.zero_grad(set_to_none=True)

@@ -102,7 +102,7 @@ def policy_loss(
     def take(rows: Tensor) -> Tensor:
         return rows[:, part].to(device)
 
-    seen = policy.see(take(rollout.images)) if sees else take(rollout.seen)
+    seen = policy.encode_images(take(rollout.images)) if sees else take(rollout.seen)
     sequence = policy.forward_sequence(
         seen, take(rollout.proprioception), rollout.first_state[part].to(device), take(rollout.starts)
     )

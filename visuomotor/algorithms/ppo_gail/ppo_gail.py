@@ -88,7 +88,7 @@ class Trainer:
             noise_seen = task.action_size if config.exploration.critic_sees_noise else 0
             self.critic = Critic(task.privileged_size + noise_seen, config.critic.hidden).to(self.device)
             self.imitation = GailReward(task, shown, config.imitation, self.distributed)
-        vision = self.policy.vision
+        vision = self.policy.vision_parameters
         rest = [parameter for parameter in self.policy.parameters() if all(parameter is not seen for seen in vision)]
         self.optimisers = {
             "policy": torch.optim.Adam(

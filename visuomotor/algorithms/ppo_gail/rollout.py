@@ -85,7 +85,7 @@ class Collector:
         self.unit_noise = torch.zeros(episodes.worlds, episodes.task.action_size)
         worlds = episodes.worlds
         self.device = policy.device
-        self.state = policy.initial_state(worlds)
+        self.state = policy.initial_hidden_state(worlds)
         self.starts = torch.ones(worlds, dtype=torch.bool)
         self._readings = episodes.read()
         size = policy.image_size
@@ -107,7 +107,7 @@ class Collector:
             if self._other_images is not None:
                 self._other_images[step] = self.episodes.render_rerandomized()
             rendered = time.perf_counter()
-            seen = self.policy.see(self._images[step].to(self.device))
+            seen = self.policy.encode_images(self._images[step].to(self.device))
             mean, state = self.policy.step(
                 seen,
                 readings.proprioception.to(self.device),
