@@ -31,7 +31,7 @@ def made_up_rollout(worlds: torch.Tensor) -> tuple[Rollout, torch.Tensor]:
     advantages = normal()[:, worlds]
     rest = {
         "log_std": torch.full((ACTIONS,), -0.9),
-        "first_state": torch.zeros(len(worlds), 200),
+        "first_state": torch.randn(WORLDS, 200, generator=generator)[worlds],
         "last_privileged": torch.zeros(1),
         "other_images": None,
     }

@@ -1,5 +1,6 @@
 """The policy's loss against a loop over single steps, with torch's own distributions."""
 
+import dataclasses
 import math
 
 import pytest
@@ -10,7 +11,8 @@ from torch.distributions import Independent, Normal, kl_divergence
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.ppo_gail.adaptive_kl import AdaptiveKl
 from visuomotor.ppo_gail.config import PpoConfig
-from visuomotor.ppo_gail.ppo import policy_loss
+from visuomotor.ppo_gail.ppo import policy_loss, update_policy
+from visuomotor.ppo_gail.rollout import Rollout, innovation_log_std
 from visuomotor.runs.ranks import Ranks
 
 CORRELATION = 0.6
@@ -55,3 +57,104 @@ def test_the_loss_is_that_of_the_equation(clip: float | None):
     assert sums[0] == len(gains) < STEPS * len(part)
     torch.testing.assert_close(sums[2].float(), torch.stack(divergences).sum().detach(), rtol=1e-4, atol=1e-5)
     assert clipped > 0 or clip is None
+
+
+def new_policy() -> RecurrentPolicy:
+    torch.manual_seed(0)
+    return RecurrentPolicy(READINGS, ACTIONS, 1, image_size=20)
+
+
+def test_looking_again_is_the_same_as_the_features_of_the_rollout():
+    """As long as the vision layers are what they were; and it has gradients for them."""
+    policy = new_policy()
+    rollout, advantages = made_up_rollout(torch.arange(WORLDS))
+    rollout = dataclasses.replace(rollout, seen=policy.see(rollout.images).detach())
+    part, kl = torch.tensor([6, 1, 3]), AdaptiveKl(target=0.05)
+    losses = []
+    for sees in (True, False):
+        policy.zero_grad()
+        loss, sums = policy_loss(policy, rollout, advantages, part, PpoConfig(), kl, Ranks(), sees)
+        loss.backward()
+        assert all((parameter.grad is not None) == sees for parameter in policy.vision)
+        losses.append((loss.detach(), sums))
+    for looked, stored in zip(*losses, strict=True):
+        torch.testing.assert_close(looked, stored, rtol=1e-4, atol=1e-5)
+
+
+def acted(policy: RecurrentPolicy, config: PpoConfig) -> Rollout:
+    """A rollout in which `policy` itself acted, with white noise."""
+    rollout, _ = made_up_rollout(torch.arange(WORLDS))
+    with torch.no_grad():
+        seen = policy.see(rollout.images)
+        means = policy.unroll(seen, rollout.proprioception, rollout.first_state, rollout.starts).mean
+    log_std = innovation_log_std(policy.log_std.detach(), config.noise_correlation)
+    noise = torch.randn(means.shape, generator=torch.Generator().manual_seed(4))
+    return dataclasses.replace(
+        rollout,
+        seen=seen,
+        offsets=torch.zeros_like(means),
+        means=means,
+        log_std=log_std,
+        actions=means + log_std.exp() * noise,
+    )
+
+
+def test_an_update_makes_better_actions_more_likely():
+    """Better are those to the right of the mean."""
+    policy, config = new_policy(), PpoConfig(noise_correlation=0.0, minibatches=2)
+    rollout = acted(policy, config)
+    advantages = (rollout.actions - rollout.means).sum(-1)
+    optimiser, kl = torch.optim.Adam(policy.parameters(), 1e-3), AdaptiveKl(target=0.05)
+    told = update_policy(policy, optimiser, rollout, advantages, config, kl, Ranks(), torch.Generator())
+    with torch.no_grad():
+        seen = policy.see(rollout.images)
+        after = policy.unroll(seen, rollout.proprioception, rollout.first_state, rollout.starts).mean
+    assert ((after - rollout.means).mean((0, 1)) > 0.01).all()
+    assert told.surrogate > (advantages * ~rollout.diverged).sum() / (~rollout.diverged).sum()
+
+
+def test_an_update_tells_of_its_last_epoch():
+    """Without a learning rate: the policy stays, and so do the distance from the one that acted and the gain."""
+    policy, config = new_policy(), PpoConfig(minibatches=3, epochs=2, vision_epochs=0, noise_correlation=CORRELATION)
+    rollout, advantages = made_up_rollout(torch.arange(WORLDS))
+    optimiser, kl = torch.optim.SGD(policy.parameters(), 0.0), AdaptiveKl(target=1e-3)
+    _, sums = policy_loss(
+        policy, rollout, advantages, torch.arange(WORLDS), config, AdaptiveKl(target=1e-3), Ranks(), sees=False
+    )
+    count, surrogate, divergence = sums.tolist()
+    told = update_policy(policy, optimiser, rollout, advantages, config, kl, Ranks(), torch.Generator())
+    assert told.kl == pytest.approx(divergence / count, rel=1e-4)
+    assert told.surrogate == pytest.approx(surrogate / count, rel=1e-4)
+    assert told.kl > 2e-3
+    assert kl.coefficient == 1.5
+    assert told.entropy == pytest.approx(ACTIONS * (-1 + (1 + math.log(2 * math.pi)) / 2))
+
+
+def test_gradients_are_cut_and_forgotten_between_updates():
+    """With plain gradient descent an update is as long as the largest gradient times the learning rate, at most."""
+    policy, config = new_policy(), PpoConfig(minibatches=4, epochs=1, largest_gradient=0.01)
+    rollout, advantages = made_up_rollout(torch.arange(WORLDS))
+    optimiser, kl = torch.optim.SGD(policy.parameters(), 0.1), AdaptiveKl(target=0.05)
+    before = torch.nn.utils.parameters_to_vector(policy.parameters()).detach()
+    told = update_policy(policy, optimiser, rollout, 100 * advantages, config, kl, Ranks(), torch.Generator())
+    moved = (torch.nn.utils.parameters_to_vector(policy.parameters()) - before).norm().item()
+    assert told.gradient_norm > 0.1  # of the gradients before they are cut
+    assert 0 < moved <= 4 * 0.01 * 0.1 * 1.001
+
+
+def test_a_minibatch_without_a_valid_step_teaches_nothing():
+    """One world a minibatch, of which one blows up in every step."""
+    config = PpoConfig(minibatches=WORLDS, epochs=1, entropy=0.1)
+    rollout, advantages = made_up_rollout(torch.arange(WORLDS))
+    rollout.diverged[:, 5] = True
+    policy = new_policy()
+    kl = AdaptiveKl(target=0.05)
+    loss, sums = policy_loss(policy, rollout, advantages, torch.tensor([5]), config, kl, Ranks())
+    loss.backward()
+    assert loss == 0
+    assert sums.tolist() == [0, 0, 0]
+    assert not any(parameter.grad.any() for parameter in policy.parameters() if parameter.grad is not None)
+    optimiser = torch.optim.SGD(policy.parameters(), 0.1)
+    told = update_policy(policy, optimiser, rollout, advantages, config, kl, Ranks(), torch.Generator())
+    assert all(math.isfinite(value) for value in vars(told).values())
+    assert all(parameter.isfinite().all() for parameter in policy.parameters())

@@ -12,6 +12,7 @@ import pytest
 import torch
 from made_up_rollout import ACTIONS, READINGS, WORLDS, made_up_rollout
 
+import visuomotor
 from visuomotor.demos import write_demonstrations
 from visuomotor.demos.demonstrator import demonstrate
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
@@ -23,11 +24,16 @@ from visuomotor.runs import Run, load_checkpoint
 from visuomotor.runs.ranks import Ranks
 from visuomotor.tasks import StagedTask, make_task
 
+SOUND = (WORLDS, 3, 0)
+"""How many worlds are sound: all, those of the first process, none."""
 
-def gradient(worlds: torch.Tensor, ranks: Ranks) -> torch.Tensor:
+
+def gradient(worlds: torch.Tensor, ranks: Ranks, sound: int = WORLDS) -> torch.Tensor:
+    """Of the policy's loss; worlds from number `sound` on blow up in every step."""
     torch.manual_seed(0)
     policy = RecurrentPolicy(READINGS, ACTIONS, 1, image_size=20)
     rollout, advantages = made_up_rollout(worlds)
+    rollout.diverged[:, worlds >= sound] = True
     kl = AdaptiveKl(1e-4)  # small: the penalty's hinge is at work
     loss, _ = policy_loss(
         policy, rollout, advantages, torch.arange(len(worlds)), PpoConfig(clip=None, entropy=0.1), kl, ranks
@@ -68,20 +74,23 @@ def in_one_of_two_processes(out: Path, demos: Path) -> None:
     ranks = Ranks()
     assert ranks.count == 2
     share = torch.arange(WORLDS)[ranks.number * 3 : 3 + ranks.number * 5]  # shares need not be equal
-    found = gradient(share, ranks)
+    found = [gradient(share, ranks, sound) for sound in SOUND]
     torch.save((found, *learned(ranks, demos)), out / f"{ranks.number}.pt")
 
 
 def torchrun(*arguments: str, restarts: int = 0, **more: object) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command += ["--max-restarts", str(restarts), *arguments]
-    environment = dict(os.environ, OMP_NUM_THREADS="1")
+    package = Path(visuomotor.__file__).parents[1]  # the processes' own script lies elsewhere, and comes first
+    environment = dict(os.environ, OMP_NUM_THREADS="1", PYTHONPATH=str(package))
     return subprocess.Popen(command, env=environment, **more)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
 @pytest.fixture(scope="module")
-def of_two(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[torch.Tensor, dict[str, torch.Tensor], list[Any]]]:
-    """What each of two processes found: a gradient, what it learned, and what was told of that."""
+def of_two(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> list[tuple[list[torch.Tensor], dict[str, torch.Tensor], list[Any]]]:
+    """What each of two processes found: gradients, what it learned, and what was told of that."""
     out = tmp_path_factory.mktemp("two")
     lifting = make_task("lifting", StagedTask)
     demos = out / "demos.hdf5"
@@ -91,10 +100,12 @@ def of_two(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[torch.Tensor,
 
 
 def test_two_processes_have_the_gradient_of_one_with_the_same_worlds(of_two):
-    alone = gradient(torch.arange(WORLDS), Ranks())
-    for found, _, _ in of_two:
-        torch.testing.assert_close(found, alone, rtol=1e-4, atol=1e-6)
-    assert alone.norm() > 1e-3
+    """Also where all worlds of one of them blow up, or all worlds of both."""
+    for number, sound in enumerate(SOUND):
+        alone = gradient(torch.arange(WORLDS), Ranks(), sound)
+        for found, _, _ in of_two:
+            torch.testing.assert_close(found[number], alone, rtol=1e-4, atol=1e-6)
+        assert (alone.norm() > 1e-3) == (sound > 0)
 
 
 def test_two_processes_learn_the_same(of_two):

@@ -220,14 +220,14 @@ def test_what_a_rollout_tells_of_ends(demos: Path):
 
 
 def advantages_by_hand(trainer: Trainer, rollout: Rollout, reward: torch.Tensor, values: dict) -> torch.Tensor:
-    """Generalised advantages `(K, W)`, from the last step to the first. values: of the states `now` acted in and of
-    those `reached`, `(K, W)` each."""
+    """Generalised advantages `(K, W)`, from the last step to the first; none where the physics diverged. values: of the
+    states `now` acted in and of those `reached`, `(K, W)` each."""
     ppo, following = trainer.config.ppo, torch.zeros(reward.shape[1])
     advantages = torch.empty_like(reward)
     for step in reversed(range(len(reward))):
-        error = reward[step] + ppo.discount * values["reached"][step] * ~rollout.diverged[step] - values["now"][step]
+        error = reward[step] + ppo.discount * values["reached"][step] - values["now"][step]
         following = error + ppo.discount * ppo.gae_lambda * following * ~rollout.ended[step]
-        advantages[step] = following
+        advantages[step] = following = following * ~rollout.diverged[step]
     return advantages
 
 
@@ -243,6 +243,7 @@ def test_a_rollout_is_judged_with_the_value_of_what_each_step_led_to(demos: Path
     ppo, ranks = trainer.config.ppo, Ranks()
     before = copy.deepcopy(trainer.critic)
     advantages, returns, states = judge(trainer.critic, rollout, reward, ppo, ranks)
+    of_returns = trainer.critic.returns
     before.inputs.load_state_dict(trainer.critic.inputs.state_dict())  # learned before it values
     with torch.no_grad():
         values = {"now": before(rollout.privileged), "reached": before(rollout.reached_privileged)}
@@ -250,6 +251,11 @@ def test_a_rollout_is_judged_with_the_value_of_what_each_step_led_to(demos: Path
     valid = ~rollout.diverged
     torch.testing.assert_close(returns, (expected + values["now"])[valid])
     assert torch.equal(states, rollout.privileged[valid])
+    assert not advantages[~valid].any()
+    # The critic's normalisers know the steps that were sound, and no others.
+    torch.testing.assert_close(trainer.critic.inputs.mean, states.double().mean(0))
+    torch.testing.assert_close(of_returns.mean[0], returns.double().mean())
+    torch.testing.assert_close(of_returns.deviation[0], returns.double().std(correction=0))
     mean, deviation = expected[valid].mean(), expected[valid].std(correction=0)
     torch.testing.assert_close(advantages[valid], ((expected - mean) / deviation)[valid], rtol=1e-4, atol=1e-5)
 
@@ -282,6 +288,7 @@ def test_worlds_that_blow_up_teach_nothing(demos: Path):
             rollout.diverged[3, ::2] = True
             rollout.ended[3, ::2] = True
             rollout.actions[3, ::2] += garbage
+            rollout.task_reward[3, ::2] += garbage
             rollout.reached_privileged[3, ::2] += 1e6 * garbage
             return rollout, seconds
 
