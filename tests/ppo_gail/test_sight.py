@@ -4,11 +4,13 @@ import dataclasses
 
 import pytest
 import torch
+from bead_task import Bead, Oracle, position_in, push
 
 from visuomotor.demos.demonstrator import demonstrate
 from visuomotor.errors import VisuomotorError
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.ppo_gail.config import CurriculumConfig, ImitationConfig, PpoConfig, PpoGailConfig, SightConfig
+from visuomotor.ppo_gail.rollout import Collector
 from visuomotor.ppo_gail.sight import Lessons, Sight, sight_loss
 from visuomotor.ppo_gail.trainer import Trainer
 from visuomotor.runs.ranks import Ranks
@@ -62,6 +64,45 @@ def test_lessons_hold_random_starts_and_demonstrated_states(task: StagedTask):
     assert known.float().mean() == pytest.approx(0.75, abs=0.1)
     alone = Lessons(task, [], config, 20, 1, vary=True, seed=0).draw(0)[1]  # without demonstrations
     assert (alone[:, 0, 2] < 0.031).all()
+
+
+def test_lessons_pair_every_image_with_what_is_in_it():
+    """A policy that reads the position off the image is right about every pair."""
+    for shown in ([], [push(-1.4, [0.3] * 10), push(1.4, [-0.4] * 5)]):
+        lessons = Lessons(Bead(), shown, SightConfig(batch=20), 32, 3, vary=True, seed=0)
+        sight = Sight(Oracle(), SightConfig(lessons=3), Ranks())  # pyright: ignore[reportArgumentType]
+        for number in range(3):
+            images, objects = lessons.draw(number)
+            torch.testing.assert_close(position_in(images), objects[:, 0, 0], atol=0.02, rtol=0)
+            assert objects[:, 0, 0].std() > 0.1  # of another image they would differ
+        assert sight.teach(lessons, 3) < 0.02
+
+
+def test_updates_on_a_rollout_pair_every_image_with_what_is_in_it():
+    generator = torch.Generator().manual_seed(0)
+    episodes = Episodes(Bead(), 6, generator, image_size=32, supersampling=3, stagger=True)
+    policy = RecurrentPolicy(1, 1, 1, image_size=32, initial_log_std=0.0)
+    rollout, _ = Collector(episodes, policy, 10, generator, other_looks=True).collect()
+    oracle = Oracle()
+    sight = Sight(oracle, SightConfig(updates=4), Ranks())  # pyright: ignore[reportArgumentType]
+    assert sight.look_again(rollout, 0.0, torch.Generator().manual_seed(0)) < 0.02
+    assert oracle.images == [15] * 4  # each of the rollout's 60 states once
+    # Without other images it only tells how far off the features of those that the policy acted on are.
+    unseen = dataclasses.replace(rollout, other_images=None, seen=position_in(rollout.images)[..., None] + 0.5)
+    assert sight.look_again(unseen, 1.0, torch.Generator()) == pytest.approx(0.5, abs=0.02)
+    assert oracle.log_std == 0
+
+
+@pytest.mark.parametrize(("taught", "rate"), [(0, 1.0), (3, 0.25)])
+def test_the_rate_of_lessons_falls_to_nothing(taught: int, rate: float):
+    """Adam's first step moves every weight with a gradient by the learning rate."""
+    torch.manual_seed(0)
+    policy = RecurrentPolicy(1, 1, 1, image_size=32)
+    sight = Sight(policy, SightConfig(lessons=4, learning_rate=0.01), Ranks())
+    sight.taught = taught
+    before = policy.auxiliary[0].bias.detach().clone()
+    sight.teach(Lessons(Bead(), [], SightConfig(batch=4), 32, 1, vary=True, seed=0), 1)
+    assert (policy.auxiliary[0].bias - before).abs().max().item() == pytest.approx(0.01 * rate, rel=1e-3)
 
 
 def test_the_loss_is_hubers():
