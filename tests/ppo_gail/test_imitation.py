@@ -1,4 +1,4 @@
-"""The imitation reward of rollouts: what looks like the demonstrations is rewarded, and nothing is learned of blow-ups."""
+"""The imitation reward of rollouts: what looks like the demonstrations is rewarded; blow-ups teach nothing."""
 
 import dataclasses
 

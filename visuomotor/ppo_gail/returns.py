@@ -1,9 +1,9 @@
 """Advantages and returns of rollouts that hold several episodes.
 
-Rows are `(time, world)`. `ends[t]` says that the episode ended with step t, at a time limit: what would have followed is
-worth `final_values[t]`. `diverged[t]` says that the physics blew up in step t. Nothing may be learned from such a step,
-so the episode is treated as if it had been cut before it: the step before bootstraps with V(s_t), the value of the
-state in which the diverged step began. The diverged step itself has the advantage 0 and the return V(s_t).
+Rows are `(time, world)`. `ends[t]` says that the episode ended with step t, at a time limit: what would have followed
+is worth `final_values[t]`. `diverged[t]` says that the physics blew up in step t. Nothing may be learned from such a
+step, so the episode is treated as if it had been cut before it: the step before bootstraps with V(s_t), the value of
+the state in which the diverged step began. The diverged step itself has the advantage 0 and the return V(s_t).
 """
 
 import torch
