@@ -22,8 +22,8 @@ def judge(
         sees_noise: whether the critic's states are privileged states and the noise of the step before.
 
     Returns:
-        Advantages `(K, W)`, normalised over all processes' steps; the critic's targets `(N,)` and their states
-        `(N, P)`, on its device, without steps whose physics diverged.
+        Advantages `(K, W)`, normalised over all processes' steps, 0 for steps whose physics diverged; the critic's
+        targets `(N,)` and their states `(N, P)`, on its device, without such steps.
 
     Raises:
         VisuomotorError: there are no other steps.
@@ -60,4 +60,5 @@ def judge(
         )
     mean = total / count
     deviation = max(squares / count - mean**2, 1e-12) ** 0.5
-    return (advantages - mean) / deviation, returns[valid].to(device), states[valid.to(device)]
+    normalised = torch.where(valid, (advantages - mean) / deviation, 0.0)
+    return normalised, returns[valid].to(device), states[valid.to(device)]

@@ -89,7 +89,8 @@ def policy_loss(
     distributed: Distributed,
     sees: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """The loss of some worlds, as this process's share of the mean over all processes' worlds.
+    """The loss of some worlds, as this process's share of the mean over all processes' worlds. It is 0, with gradients
+    of 0, where the physics diverged in every step of all of them.
 
     Args:
         sees: look at the images, with gradients for the vision layers; else take the features of the rollout.
@@ -118,11 +119,12 @@ def policy_loss(
     # Not KL(old || new): that is the smaller the wider the new policy is, and the noise would grow.
     divergence = noise.kl(means, std, old_means, old_std)
     sums = torch.stack([(valid * x).sum() for x in (torch.ones_like(gain), gain, divergence, clipped)])
-    count, _, kl_everywhere, _ = distributed.sum(sums.double())
+    count, _, kl_everywhere, _ = distributed.sum(sums.double()).tolist()
+    count = max(count, 1.0)  # without a valid step every sum is 0; all processes still take part in each of them
     # The hinge of the penalty is a function of the mean over all processes; its slope is taken there.
-    mean_kl = sums[2] / float(count) + (float(kl_everywhere) - sums[2].item()) / float(count)
-    loss = -(valid * gain).sum() / float(count) + kl.penalty(mean_kl)
-    loss = loss - config.entropy * noise.entropy() / distributed.count
+    mean_kl = sums[2] / count + (kl_everywhere - sums[2].item()) / count
+    loss = -sums[1] / count + kl.penalty(mean_kl)
+    loss = loss - config.entropy * noise.entropy() * (sums[0] / count)
     return loss, sums.detach().cpu().double()
 
 

@@ -1,7 +1,9 @@
 """Advantages and returns of rollouts that hold several episodes.
 
-Rows are `(time, world)`. `ends[t]` says that the episode ended with step t: at its time limit, where what would have
-followed is worth `final_values[t]`, or because it is `terminal`, where nothing follows.
+Rows are `(time, world)`. `ends[t]` says that the episode ended with step t, at a time limit: what would have followed
+is worth `final_values[t]`. `diverged[t]` says that the physics blew up in step t. Nothing may be learned from such a
+step, so the episode is treated as if it had been cut before it: the step before bootstraps with V(s_t), the value of
+the state in which the diverged step began. The diverged step itself has the advantage 0 and the return V(s_t).
 """
 
 import torch
@@ -13,7 +15,7 @@ def k_step_advantages(
     values: Tensor,
     final_values: Tensor,
     ends: Tensor,
-    terminal: Tensor,
+    diverged: Tensor,
     last_values: Tensor,
     gamma: float,
 ) -> tuple[Tensor, Tensor]:
@@ -26,19 +28,19 @@ def k_step_advantages(
     Args:
         rewards: r `(T, W)`, for step t. values: V(s_t) `(T, W)`.
         final_values: `(T, W)`, where an episode ended: the value of the state it ended in. Elsewhere never looked at.
-        ends, terminal: `(T, W)` bool; a terminal step is an end whether `ends` says so or not.
+        ends, diverged: `(T, W)` bool; a diverged step is an end whether `ends` says so or not. Its reward and its final
+            value are never looked at.
         last_values: `(W,)`, of the states after the last step.
         gamma: discount.
 
     Returns:
         Advantages and returns, `(T, W)`; returns are what the values should have been.
     """
-    following, ended = _values_at_ends(final_values, ends, terminal)
     returns = torch.empty_like(rewards)
-    ahead = last_values
+    following = last_values
     for t in reversed(range(len(rewards))):
-        ahead = rewards[t] + gamma * torch.where(ended[t], following[t], ahead)
-        returns[t] = ahead
+        ahead = rewards[t] + gamma * torch.where(ends[t], final_values[t], following)
+        following = returns[t] = torch.where(diverged[t], values[t], ahead)
     return returns - values, returns
 
 
@@ -47,7 +49,7 @@ def gae(
     values: Tensor,
     final_values: Tensor,
     ends: Tensor,
-    terminal: Tensor,
+    diverged: Tensor,
     last_values: Tensor,
     gamma: float,
     gae_lambda: float,
@@ -58,16 +60,11 @@ def gae(
 
     With lambda = 1 they are the K-step advantages.
     """
-    following, ended = _values_at_ends(final_values, ends, terminal)
-    following = torch.where(ended, following, torch.cat([values[1:], last_values[None]]))
+    following = torch.where(ends, final_values, torch.cat([values[1:], last_values[None]]))
     errors = rewards + gamma * following - values
     advantages = torch.empty_like(errors)
     ahead = torch.zeros_like(last_values)
     for t in reversed(range(len(rewards))):
-        ahead = errors[t] + gamma * gae_lambda * torch.where(ended[t], 0.0, ahead)
-        advantages[t] = ahead
+        ahead = errors[t] + gamma * gae_lambda * torch.where(ends[t], 0.0, ahead)
+        ahead = advantages[t] = torch.where(diverged[t], 0.0, ahead)
     return advantages, advantages + values
-
-
-def _values_at_ends(final_values: Tensor, ends: Tensor, terminal: Tensor) -> tuple[Tensor, Tensor]:
-    return torch.where(terminal, 0.0, final_values), ends | terminal
