@@ -61,7 +61,7 @@ def run(arguments: list[str]) -> None:
 
     distributed = Distributed()
     new = early.resume is None
-    _train(package, task, preset, config, folder, resume=not new or distributed.restarted, new=new, talks=distributed.first)
+    _train(package, task, preset, config, folder, resume=not new or distributed.restarted, new=new, talks=distributed.is_main)
 
 
 class _EarlyParser(argparse.ArgumentParser):
@@ -101,7 +101,7 @@ def _created(method: str, preset: str, arguments: list[str], presets: dict[str, 
         raise unknown("task", options.task, task_names())
     check_range("--seed", options.seed, 0, _LARGEST_SEED)
     distributed = Distributed()
-    if distributed.count > 1 and options.name is None:
+    if distributed.world_size > 1 and options.name is None:
         raise VisuomotorError("give a run of several processes a --name: after a restart they find it by that")
 
     def create() -> Path:

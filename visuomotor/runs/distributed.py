@@ -22,9 +22,9 @@ class Distributed:
     """
 
     def __init__(self) -> None:
-        self.count = int(os.environ.get("WORLD_SIZE", "1"))
-        self.number = int(os.environ.get("RANK", "0"))
-        if self.count > 1 and not dist.is_initialized():
+        self.world_size = int(os.environ.get("WORLD_SIZE", "1"))
+        self.rank = int(os.environ.get("RANK", "0"))
+        if self.world_size > 1 and not dist.is_initialized():
             store, number, count = next(dist.rendezvous("env://"))  # pyright: ignore[reportPrivateImportUsage]
             # After a restart the store still has the addresses of processes that died; a prefix keeps them apart.
             attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
@@ -40,9 +40,9 @@ class Distributed:
         return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
 
     @property
-    def first(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this is the process that writes files and talks."""
-        return self.number == 0
+        return self.rank == 0
 
     @property
     def threads(self) -> int:
@@ -53,13 +53,13 @@ class Distributed:
     def sum(self, values: Tensor) -> Tensor:
         """The sum over processes, on the CPU."""
         total = values.detach().cpu().clone()
-        if self.count > 1:
+        if self.world_size > 1:
             dist.all_reduce(total)
         return total
 
     def sum_gradients(self, module: nn.Module) -> None:
         """Each parameter's gradient becomes the sum over processes: losses are sums over a share of the samples."""
-        if self.count == 1:
+        if self.world_size == 1:
             return
         gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
@@ -69,17 +69,17 @@ class Distributed:
 
     def all_gather(self, content: Content) -> list[Content]:
         """What every process gave, for each of them, in the order of their numbers."""
-        if self.count == 1:
+        if self.world_size == 1:
             return [content]
-        gathered: list[Any] = [None] * self.count
+        gathered: list[Any] = [None] * self.world_size
         dist.all_gather_object(gathered, content)
         return gathered
 
     def gather(self, content: Content) -> list[Content]:
         """What every process gave, for the first one; the others get an empty list."""
-        if self.count == 1:
+        if self.world_size == 1:
             return [content]
-        gathered: list[Any] | None = [None] * self.count if self.first else None
+        gathered: list[Any] | None = [None] * self.world_size if self.is_main else None
         dist.gather_object(content, gathered)
         return gathered or []
 
@@ -89,10 +89,10 @@ class Distributed:
         Raises:
             VisuomotorError: in the first process.
         """
-        if self.count == 1:
+        if self.world_size == 1:
             return make()
         outcome: list[Any] = [None, None]
-        if self.first:
+        if self.is_main:
             try:
                 outcome[0] = make()
             except VisuomotorError as error:
@@ -102,7 +102,7 @@ class Distributed:
             raise VisuomotorError(outcome[1])
         return outcome[0]
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Until all processes are here."""
-        if self.count > 1:
+        if self.world_size > 1:
             dist.barrier()

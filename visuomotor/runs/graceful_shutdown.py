@@ -10,22 +10,22 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)  # clusters send SIGTERM before they 
 
 
 class GracefulShutdown:
-    """Within this context SIGINT and SIGTERM only set `asked`; a second one raises KeyboardInterrupt at once.
+    """Within this context SIGINT and SIGTERM only set `requested`; a second one raises KeyboardInterrupt at once.
 
     Args:
-        used_reward: False leaves signals as they are, as other threads than the main one must, and ignored ones stay ignored
+        enabled: False leaves signals as they are, as other threads than the main one must, and ignored ones stay ignored
             (`nohup`).
     """
 
-    def __init__(self, used_reward: bool = True):
-        self.asked = False
-        self._heeded = used_reward and threading.current_thread() is threading.main_thread()
+    def __init__(self, enabled: bool = True):
+        self.requested = False
+        self._enabled = enabled and threading.current_thread() is threading.main_thread()
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "GracefulShutdown":
-        for number in _SIGNALS if self._heeded else ():
+        for number in _SIGNALS if self._enabled else ():
             if signal.getsignal(number) is not signal.SIG_IGN:
-                self._before[number] = signal.signal(number, self._ask)
+                self._before[number] = signal.signal(number, self._request)
         return self
 
     def __exit__(
@@ -34,8 +34,8 @@ class GracefulShutdown:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
             raise KeyboardInterrupt
-        self.asked = True
+        self.requested = True
         print("\nsaving after this iteration; once more to stop at once", file=sys.stderr, flush=True)

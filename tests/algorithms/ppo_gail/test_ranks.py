@@ -63,7 +63,7 @@ def learned(distributed: Distributed, demos: Path) -> tuple[dict[str, torch.Tens
     act = trainer.task.act
 
     def blow_up(engine, actions):
-        if not distributed.first and trainer.iteration == 0:
+        if not distributed.is_main and trainer.iteration == 0:
             engine.field("qvel")[1] = 1e12
         act(engine, actions)
 
@@ -81,10 +81,10 @@ def learned(distributed: Distributed, demos: Path) -> tuple[dict[str, torch.Tens
 
 def in_one_of_two_processes(out: Path, demos: Path) -> None:
     distributed = Distributed()
-    assert distributed.count == 2
-    share = torch.arange(WORLDS)[distributed.number * 3 : 3 + distributed.number * 5]  # shares need not be equal
+    assert distributed.world_size == 2
+    share = torch.arange(WORLDS)[distributed.rank * 3 : 3 + distributed.rank * 5]  # shares need not be equal
     found = gradient(share, distributed)
-    torch.save((found, *learned(distributed, demos)), out / f"{distributed.number}.pt")
+    torch.save((found, *learned(distributed, demos)), out / f"{distributed.rank}.pt")
 
 
 def torchrun(*arguments: str, restarts: int = 0, **more: object) -> subprocess.Popen[bytes]:
@@ -145,7 +145,7 @@ def test_a_job_goes_on_after_one_of_its_processes_was_killed(tmp_path: Path):
 
 def test_alone_nothing_is_sent():
     distributed = Distributed()
-    assert (distributed.count, distributed.first, distributed.restarted) == (1, True, False)
+    assert (distributed.world_size, distributed.is_main, distributed.restarted) == (1, True, False)
     assert distributed.all_gather(3) == distributed.gather(3) == [3]
     assert distributed.broadcast_from_main(lambda: 5) == 5
 

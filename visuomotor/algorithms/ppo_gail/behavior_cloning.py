@@ -66,11 +66,11 @@ class BehaviorCloning:
         error = (sequence.mean - actions)[valid].square().mean()
         seen, _ = object_position_loss(policy, features[valid], objects[valid])
         optimiser.zero_grad(set_to_none=True)
-        ((error + self.config.auxiliary_weight * seen) / distributed.count).backward()
+        ((error + self.config.auxiliary_weight * seen) / distributed.world_size).backward()
         distributed.sum_gradients(policy)
         torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
         optimiser.step()
-        return float(distributed.sum(error)) / distributed.count
+        return float(distributed.sum(error)) / distributed.world_size
 
     def _minibatch(self, generator: torch.Generator) -> list[Tensor]:
         """Images, readings, objects and actions `(T, batch, ...)` of episodes that all begin at the first row, and

@@ -116,14 +116,14 @@ class Discriminator(nn.Module):
             if penalty:
                 cost = self.gradient_penalty(demonstration, policy, generator, penalty_on)
             optimiser.zero_grad(set_to_none=True)
-            ((loss + penalty * cost) / distributed.count).backward()
+            ((loss + penalty * cost) / distributed.world_size).backward()
             distributed.sum_gradients(self)
             optimiser.step()
             with torch.no_grad():
                 right = demonstration_logits > 0, policy_logits < 0
                 mean = demonstration_logits.sigmoid().mean(), policy_logits.sigmoid().mean()
                 sums += torch.stack([loss, *(rows.float().mean() for rows in right), *mean, cost])
-        return DiscriminatorStatistics(*(distributed.sum(sums) / distributed.count / max(steps, 1)).tolist())
+        return DiscriminatorStatistics(*(distributed.sum(sums) / distributed.world_size / max(steps, 1)).tolist())
 
     def gradient_penalty(
         self, demonstration: Tensor, policy: Tensor, generator: torch.Generator, on: Penalty = "demonstrations"

@@ -71,7 +71,7 @@ def update_policy(
     return PolicyStatistics(
         kl=kl_sum / count,
         surrogate=surrogate / count,
-        gradient_norm=norm / config.minibatches / distributed.count,
+        gradient_norm=norm / config.minibatches / distributed.world_size,
         clip_fraction=clipped / count,
         entropy=float(noise.entropy().detach()),
         noise_std=float(noise.std.detach().mean()),
@@ -150,7 +150,7 @@ def update_critic(
             rows = part.to(states.device)
             losses = critic.loss(states[rows], returns[rows])
             # Where worlds blew up there may be fewer steps than minibatches; the mean of none would be NaN.
-            loss = (losses.mean() if len(rows) else losses.sum()) / distributed.count
+            loss = (losses.mean() if len(rows) else losses.sum()) / distributed.world_size
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             distributed.sum_gradients(critic)

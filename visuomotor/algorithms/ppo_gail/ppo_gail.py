@@ -52,21 +52,21 @@ def train(
     if resume:
         if run.latest_checkpoint.exists():
             trainer.restore(load_checkpoint(run.latest_checkpoint, expect={**CHECKPOINT, "task": task_name}))
-        if distributed.first:
+        if distributed.is_main:
             run.truncate_metrics(trainer.logged)
     # Of several processes torchrun is the master, and stops them itself.
-    with GracefulShutdown(used_reward=distributed.count == 1) as interrupts:
+    with GracefulShutdown(used_reward=distributed.world_size == 1) as interrupts:
         for row in trainer.steps():
-            if distributed.first:
+            if distributed.is_main:
                 run.log(row)
                 trainer.logged = run.metrics_lines
                 if report is not None:
                     report(row)
             if trainer.rows % config.checkpoint_every == 0 or trainer.done or interrupts.asked:
                 content = trainer.content()
-                if distributed.first:
+                if distributed.is_main:
                     save_checkpoint(run.latest_checkpoint, content)
-                distributed.wait()
+                distributed.barrier()
             if interrupts.asked and not trainer.done:
                 raise KeyboardInterrupt
     run.close()
@@ -102,7 +102,7 @@ class Trainer:
         # Worlds differ from process to process; what all must draw alike (weights, minibatches) has the other one.
         self.generators = {
             "shared": torch.Generator().manual_seed(seed),
-            "own": torch.Generator().manual_seed(seed + 7919 * (self.distributed.number + 1)),
+            "own": torch.Generator().manual_seed(seed + 7919 * (self.distributed.rank + 1)),
         }
         self.curriculum = _curriculum(task, shown, config)
         self.episodes = VecEnv(
@@ -156,7 +156,7 @@ class Trainer:
             started = time.perf_counter()
             row = self._iterate()
             self.iteration += 1
-            taken = self.config.worlds * self.config.ppo.rollout * self.distributed.count
+            taken = self.config.worlds * self.config.ppo.rollout * self.distributed.world_size
             self.control_steps += taken
             spent = time.perf_counter() - started
             self.elapsed += spent
@@ -174,7 +174,7 @@ class Trainer:
         settings, images = self.config.sight, self.config.policy
         if self.sight.done:
             return
-        seed = (1000 * self.seed + self.distributed.number + 1) * 10_000_019 % 2**62  # torch's seeds have 64 bits
+        seed = (1000 * self.seed + self.distributed.rank + 1) * 10_000_019 % 2**62  # torch's seeds have 64 bits
         lessons = PretrainingBatches(
             self.task,
             self.shown,
@@ -202,7 +202,7 @@ class Trainer:
         if self.cloned >= settings.updates:
             return
         # After a resume the same images again; in every process others.
-        looks = torch.Generator().manual_seed(self.seed + 1 + 7919 * self.distributed.number)
+        looks = torch.Generator().manual_seed(self.seed + 1 + 7919 * self.distributed.rank)
         cloning = BehaviorCloning(self.task, self.shown, settings, seen.image_size, seen.supersampling, self.config.vary, looks)
         while self.cloned < settings.updates:
             started = time.perf_counter()
@@ -312,10 +312,10 @@ class Trainer:
                 f"{self.config.demos} does not hold the demonstrations that this run began with; say where they "
                 "are with --demos FILE, or train a new run"
             )
-        if len(content["processes"]) != self.distributed.count:
+        if len(content["processes"]) != self.distributed.world_size:
             raise VisuomotorError(
                 f"the checkpoint was written by {len(content['processes'])} processes, this job has "
-                f"{self.distributed.count}; start as many"
+                f"{self.distributed.world_size}; start as many"
             )
         self.cloned, self.iteration = content["cloned"], content["iteration"]
         self.control_steps = content["control_steps"]
@@ -329,7 +329,7 @@ class Trainer:
         self.sight.restore(content["sight"])
         self.kl.coefficient = content["kl_coefficient"]
         restore_generators({"shared": self.generators["shared"]}, content["generators"])
-        own = content["processes"][self.distributed.number]
+        own = content["processes"][self.distributed.rank]
         self.generators["own"].set_state(own["generator"])
         self.collector.restore(own["collector"])
         self.episode_statistics.restore(own["episode_statistics"])
