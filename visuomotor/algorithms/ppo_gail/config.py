@@ -6,9 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.algorithms.ppo_gail.curriculum import Choice
-from visuomotor.algorithms.ppo_gail.discriminator import Penalty
-from visuomotor.algorithms.ppo_gail.rewards import Form
 from visuomotor.runs.config import check_range
 
 _MANY = 10**12
@@ -25,65 +22,60 @@ class PolicyConfig:
     """Rays along each side of a pixel."""
     recurrent: bool = True
     """Whether there is an LSTM; else a layer of its width."""
-    auxiliary_hidden: tuple[int, ...] = ()
-    """Hidden layers of the head that predicts object positions; the paper says one layer, so none are hidden."""
 
     def __post_init__(self) -> None:
         check_range("policy.image_size", self.image_size, 20, 1024)
         check_range("policy.supersampling", self.supersampling, 1, 8)
-        for width in self.auxiliary_hidden:
-            check_range("policy.auxiliary_hidden", width, 1, 100_000)
 
 
 @dataclass(frozen=True)
 class PpoConfig:
     """The policy's update."""
 
-    rollout: int = 25
-    """Control steps of a rollout: K of the K-step return, and how far backpropagation goes through time."""
-    epochs: int = 4
-    """LqrSolver over a rollout."""
-    minibatches: int = 4
+    num_steps: int = 25
+    """Control steps of a rollout; backpropagation through time goes as far."""
+    num_epochs: int = 4
+    """Passes over a rollout."""
+    num_minibatches: int = 4
     """Parts of the worlds, each an update."""
     learning_rate: float = 7e-4
     """Adam's."""
     vision_epochs: int = 1
-    """How many of the epochs, the last ones, train the vision layers too. In those before them image features are what
-    they were when acting, which saves most of the time of an epoch."""
+    """How many of the epochs, the last ones, train the vision layers too. In the others image features are those of the
+    rollout, which saves most of the time of an epoch."""
     vision_learning_rate: float = 1e-4
     """Adam's, of the vision layers."""
-    last_learning_rate: float = 0.05
-    """What is left of the policy's learning rates at the end; they fall geometrically. The less noise a policy has,
-    the farther a step of the same length moves it."""
-    clip: float | None = 0.2
+    final_lr_fraction: float = 0.05
+    """Learning rates fall geometrically to this fraction. The less noise a policy has, the farther a step of the same
+    length moves it."""
+    clip_range: float | None = 0.2
     """How far a probability ratio may go before its gradient is cut; None for the KL penalty alone, as in the paper."""
-    kl_target: float = 0.05
+    target_kl: float = 0.05
     """Nats a step that an iteration should move the policy; the penalty's coefficient follows."""
-    discount: float = 0.99
-    """Gamma, per control step."""
-    advantage: Literal["gae", "k-step"] = "gae"
-    """Generalised advantages, or the K-step return of the paper."""
+    gamma: float = 0.99
+    """Discount per control step."""
     gae_lambda: float = 0.95
-    """Lambda of generalised advantages: 1 sums rewards, 0 trusts the critic after a step."""
-    entropy: float = 0.0
-    """Weight of the policy's entropy at first; it falls linearly to 0 at the end."""
+    """Lambda of generalised advantages: 1 sums rewards over the rollout (the paper's K-step return), 0 trusts the
+    critic after a step."""
+    entropy_coef: float = 0.0
+    """Weight of the policy's entropy at first; it falls linearly to 0."""
     max_grad_norm: float = 1.0
-    """Norm that a gradient is cut to."""
+    """Norm that gradients are cut to."""
 
     def __post_init__(self) -> None:
-        check_range("ppo.rollout", self.rollout, 1, 100_000)
-        check_range("ppo.epochs", self.epochs, 1, 1000)
-        check_range("ppo.minibatches", self.minibatches, 1, 100_000)
+        check_range("ppo.num_steps", self.num_steps, 1, 100_000)
+        check_range("ppo.num_epochs", self.num_epochs, 1, 1000)
+        check_range("ppo.num_minibatches", self.num_minibatches, 1, 100_000)
         check_range("ppo.learning_rate", self.learning_rate, 0, 1)
-        check_range("ppo.vision_epochs (of ppo.epochs)", self.vision_epochs, 0, self.epochs)
+        check_range("ppo.vision_epochs (of ppo.num_epochs)", self.vision_epochs, 0, self.num_epochs)
         check_range("ppo.vision_learning_rate", self.vision_learning_rate, 0, 1)
-        check_range("ppo.last_learning_rate", self.last_learning_rate, _TINY, 1)
-        if self.clip is not None:
-            check_range("ppo.clip", self.clip, _TINY, 100)
-        check_range("ppo.kl_target", self.kl_target, _TINY, 100)
-        check_range("ppo.discount", self.discount, 0, 1)
+        check_range("ppo.final_lr_fraction", self.final_lr_fraction, _TINY, 1)
+        if self.clip_range is not None:
+            check_range("ppo.clip_range", self.clip_range, _TINY, 100)
+        check_range("ppo.target_kl", self.target_kl, _TINY, 100)
+        check_range("ppo.gamma", self.gamma, 0, 1)
         check_range("ppo.gae_lambda", self.gae_lambda, 0, 1)
-        check_range("ppo.entropy", self.entropy, 0, 100)
+        check_range("ppo.entropy_coef", self.entropy_coef, 0, 100)
         check_range("ppo.max_grad_norm", self.max_grad_norm, _TINY, 1e9)
 
 
@@ -130,34 +122,34 @@ class CriticConfig:
     """Widths of its layers."""
     learning_rate: float = 1e-3
     """Adam's."""
-    epochs: int = 4
-    """LqrSolver over a rollout."""
-    minibatches: int = 8
+    num_epochs: int = 4
+    """Passes over a rollout."""
+    num_minibatches: int = 8
     """Parts of the rollout's steps, each an update."""
 
     def __post_init__(self) -> None:
         for width in self.hidden:
             check_range("critic.hidden", width, 1, 100_000)
         check_range("critic.learning_rate", self.learning_rate, 0, 1)
-        check_range("critic.epochs", self.epochs, 1, 1000)
-        check_range("critic.minibatches", self.minibatches, 1, 100_000)
+        check_range("critic.num_epochs", self.num_epochs, 1, 1000)
+        check_range("critic.num_minibatches", self.num_minibatches, 1, 100_000)
 
 
 @dataclass(frozen=True)
 class ImitationConfig:
-    """The imitation reward."""
+    """The imitation reward (GAIL)."""
 
     weight: float = 0.5
     """Lambda, between 0 (reinforcement only) and 1 (imitation only)."""
-    source: Literal["discriminator", "ground-truth"] = "discriminator"
-    """Ground truth puts the task's reward in the discriminator's place, which then learns and judges without being
-    used_reward: for debugging either alone."""
-    form: Form = "gail"
-    """-log(1-D), log D ("negative") or their sum ("airl")."""
+    reward_source: Literal["discriminator", "task"] = "discriminator"
+    """`task`: use the task reward in place of the GAIL reward; the discriminator is still trained and logged
+    (debugging)."""
+    reward_type: Literal["gail", "airl"] = "gail"
+    """-log(1-D), or log D - log(1-D)."""
     clip: float = 10.0
     """Largest magnitude of the imitation reward."""
-    centred: bool = True
-    """Whether the rollout's mean is subtracted. VecEnv that are cut short are bootstrapped, so no policy gains by
+    center_reward: bool = True
+    """Whether the rollout's mean is subtracted. Episodes that are cut short are bootstrapped, so no policy gains by
     it; but the critic need not follow the reward's level, which changes with the discriminator."""
     features: Literal["object-centric", "privileged"] = "object-centric"
     """What the discriminator sees. With the whole state it watches the arm, and fails (the paper's ablation)."""
@@ -165,16 +157,12 @@ class ImitationConfig:
     """Whether it also sees actions; the demonstrations must then hold them."""
     learning_rate: float = 1e-3
     """Adam's."""
-    updates: int = 10
+    num_updates: int = 10
     """Updates of the discriminator an iteration."""
-    batch: int = 1024
-    """Steps of either kind in an update."""
+    batch_size: int = 1024
+    """Steps of demonstrations, and as many of the policy, in an update."""
     gradient_penalty: float = 0.2
-    """Weight; 0 for none."""
-    penalty_on: Penalty = "demonstrations"
-    """Where the discriminator is kept flat: on demonstrations, or `interpolated` between these and the policy."""
-    label_smoothing: float = 0.0
-    """How far demonstrations' labels are below 1."""
+    """Weight of the penalty on demonstrations; 0 for none."""
 
     @property
     def discriminates(self) -> bool:
@@ -189,82 +177,83 @@ class ImitationConfig:
             )
         check_range("imitation.clip", self.clip, _TINY, 1e6)
         check_range("imitation.learning_rate", self.learning_rate, 0, 1)
-        check_range("imitation.updates", self.updates, 0, 100_000)
-        check_range("imitation.batch", self.batch, 1, 10**7)
+        check_range("imitation.num_updates", self.num_updates, 0, 100_000)
+        check_range("imitation.batch_size", self.batch_size, 1, 10**7)
         check_range("imitation.gradient_penalty", self.gradient_penalty, 0, 1e6)
-        check_range("imitation.label_smoothing", self.label_smoothing, 0, 0.999)
 
 
 @dataclass(frozen=True)
 class CurriculumConfig:
     """Where training episodes start."""
 
-    random_starts: float = 0.3
-    """Share of control steps, at least, in episodes that start at random; the others start in states of demonstrations.
-    1 leaves these out."""
-    choice: Choice = "frontier"
-    """Which demonstrated states: those from which the policy sometimes gets on, or any ("stages", as in the paper)."""
-    steps: int = 60
-    """Control steps of an episode that starts in a demonstrated state, at most the task's: what is left of the task is
-    shorter then, and more starts are practised in the same time. Values bootstrap where it is cut."""
-    patience: int | None = 10
-    """Such an episode is cut too after so many steps in other stages than its first one: a block that has been dropped
-    would else be most of what is practised. None: it is not."""
+    random_start_fraction: float = 0.3
+    """Fraction of control steps, at least, in episodes that start at random; the others start in states of
+    demonstrations. 1 leaves these out."""
+    strategy: Literal["frontier", "stages"] = "frontier"
+    """Which demonstration states: those from which the policy sometimes advances, or any (`stages`, as in the paper)."""
+    max_episode_steps: int = 60
+    """Control steps of an episode that starts in a demonstration state, at most the task's. Values bootstrap where it is
+    cut."""
+    early_termination_steps: int | None = 10
+    """End such an episode after this many steps outside its first stage: else what follows a dropped block would be most
+    of the experience. None: do not."""
 
     def __post_init__(self) -> None:
-        check_range("curriculum.random_starts", self.random_starts, 0, 1)
-        check_range("curriculum.steps", self.steps, 1, _MANY)
-        if self.patience is not None:
-            check_range("curriculum.patience", self.patience, 1, _MANY)
+        check_range("curriculum.random_start_fraction", self.random_start_fraction, 0, 1)
+        check_range("curriculum.max_episode_steps", self.max_episode_steps, 1, _MANY)
+        if self.early_termination_steps is not None:
+            check_range("curriculum.early_termination_steps", self.early_termination_steps, 1, _MANY)
 
 
 @dataclass(frozen=True)
 class AuxiliaryConfig:
-    """The auxiliary task: to tell from an image where the objects are. It trains the vision layers."""
+    """The auxiliary task: predict the keypoints' positions from an image. It trains the vision layers."""
 
-    lessons: int = 0
-    """Updates before anything else, on random starts and demonstrated states, each image in other looks."""
-    batch: int = 64
-    """Images in a policy_targets. Many small lessons fit more than few large ones in the same time."""
-    random_starts: float = 0.4
-    """Share of random starts in a policy_targets."""
+    pretraining_updates: int = 0
+    """Updates before anything else, on random starts and demonstration states, each image with an appearance of its
+    own."""
+    batch_size: int = 64
+    """Images in such an update. Many small updates teach more than few large ones in the same time."""
+    random_start_fraction: float = 0.4
+    """Fraction of random starts in it."""
     learning_rate: float = 1e-3
-    """Adam's, in lessons; it falls to nothing."""
-    updates: int = 50
-    """Updates in each iteration of reinforcement, each on a part of the rollout's states in other looks; 0 for none."""
+    """Adam's, in pretraining; it falls to 0."""
+    updates_per_iteration: int = 50
+    """Updates in each iteration of reinforcement, each on a part of the rollout's states with a new appearance; 0 for
+    none."""
     update_learning_rate: float = 3e-4
     """Adam's, of these; it falls as the policy's does."""
 
     def __post_init__(self) -> None:
-        check_range("sight.lessons", self.lessons, 0, _MANY)
-        check_range("sight.batch", self.batch, 1, 1_000_000)
-        check_range("sight.random_starts", self.random_starts, 0, 1)
-        check_range("sight.learning_rate", self.learning_rate, 0, 1)
-        check_range("sight.updates", self.updates, 0, 1_000_000)
-        check_range("sight.update_learning_rate", self.update_learning_rate, 0, 1)
+        check_range("auxiliary.pretraining_updates", self.pretraining_updates, 0, _MANY)
+        check_range("auxiliary.batch_size", self.batch_size, 1, 1_000_000)
+        check_range("auxiliary.random_start_fraction", self.random_start_fraction, 0, 1)
+        check_range("auxiliary.learning_rate", self.learning_rate, 0, 1)
+        check_range("auxiliary.updates_per_iteration", self.updates_per_iteration, 0, 1_000_000)
+        check_range("auxiliary.update_learning_rate", self.update_learning_rate, 0, 1)
 
 
 @dataclass(frozen=True)
 class BehaviorCloningConfig:
     """Behaviour cloning from the demonstrations' pixels, before reinforcement begins."""
 
-    updates: int = 0
-    """Gradient steps; 0 leaves it out. With control_steps 0 there is nothing else: the baseline."""
-    batch: int = 8
+    num_updates: int = 0
+    """Gradient steps; 0 leaves it out. With total_steps 0 there is nothing else: the baseline."""
+    batch_size: int = 8
     """Whole episodes in an update."""
     learning_rate: float = 3e-4
     """Adam's."""
     auxiliary_weight: float = 0.5
-    """Weight of the error of predicted object positions (Huber's loss, in units of 0.1 m)."""
-    renderings: int = 8
-    """How often each demonstration is rendered, each time with other looks."""
+    """Weight of the error of predicted keypoints (Huber's loss, in units of 0.1 m)."""
+    renders_per_demo: int = 8
+    """How often each demonstration is rendered, each time with another appearance."""
 
     def __post_init__(self) -> None:
-        check_range("cloning.updates", self.updates, 0, _MANY)
-        check_range("cloning.batch", self.batch, 1, 1_000_000)
-        check_range("cloning.learning_rate", self.learning_rate, 0, 1)
-        check_range("cloning.auxiliary_weight", self.auxiliary_weight, 0, 1e6)
-        check_range("cloning.renderings", self.renderings, 1, 100_000)
+        check_range("behavior_cloning.num_updates", self.num_updates, 0, _MANY)
+        check_range("behavior_cloning.batch_size", self.batch_size, 1, 1_000_000)
+        check_range("behavior_cloning.learning_rate", self.learning_rate, 0, 1)
+        check_range("behavior_cloning.auxiliary_weight", self.auxiliary_weight, 0, 1e6)
+        check_range("behavior_cloning.renders_per_demo", self.renders_per_demo, 1, 100_000)
 
 
 @dataclass(frozen=True)
@@ -272,64 +261,73 @@ class PpoGailConfig:
     """Reinforcement and imitation learning."""
 
     demos: Path | None = None
-    """File of demonstrations (`visuomotor demos script TASK` makes one). Those that do not succeed are left out."""
+    """File of demonstrations (`visuomotor demos generate TASK` makes one). Those that do not succeed are left out."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the networks live; `auto` takes CUDA where there is one. Physics and pixels stay on the CPU."""
-    control_steps: int = 8_000_000
+    """Where the networks are; `auto` takes CUDA where there is one. Physics and pixels stay on the CPU."""
+    total_steps: int = 8_000_000
     """How long to train, in control steps of all worlds together."""
-    worlds: int = 128
-    """Copies of the task that are simulated at once (in each process)."""
-    vary: bool = True
-    """Whether worlds differ in looks and physics."""
-    checkpoint_every: int = 40
-    """Iterations."""
+    num_envs: int = 128
+    """Worlds that are simulated at once (in each process)."""
+    randomize: bool = True
+    """Whether worlds differ in dynamics and appearance."""
+    save_interval: int = 40
+    """Iterations between checkpoints."""
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     ppo: PpoConfig = field(default_factory=PpoConfig)
     exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
     critic: CriticConfig = field(default_factory=CriticConfig)
     imitation: ImitationConfig = field(default_factory=ImitationConfig)
     curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
-    sight: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
-    cloning: BehaviorCloningConfig = field(default_factory=BehaviorCloningConfig)
+    auxiliary: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
+    behavior_cloning: BehaviorCloningConfig = field(default_factory=BehaviorCloningConfig)
 
     def __post_init__(self) -> None:
-        check_range("control_steps", self.control_steps, 0, _MANY)
-        check_range("worlds", self.worlds, 1, 10_000_000)
-        check_range("checkpoint_every", self.checkpoint_every, 1, _MANY)
-        check_range("ppo.minibatches (of worlds)", self.ppo.minibatches, 1, self.worlds)
-        check_range("critic.minibatches (of a rollout's steps)", self.critic.minibatches, 1, self.worlds * self.ppo.rollout)
-        if self.control_steps + self.sight.lessons + self.cloning.updates == 0:
-            raise VisuomotorError("this would learn nothing; give control_steps, sight.lessons or cloning.updates")
+        check_range("total_steps", self.total_steps, 0, _MANY)
+        check_range("num_envs", self.num_envs, 1, 10_000_000)
+        check_range("save_interval", self.save_interval, 1, _MANY)
+        check_range("ppo.num_minibatches (of num_envs)", self.ppo.num_minibatches, 1, self.num_envs)
+        steps = self.num_envs * self.ppo.num_steps
+        check_range("critic.num_minibatches (of a rollout's steps)", self.critic.num_minibatches, 1, steps)
+        if self.total_steps + self.auxiliary.pretraining_updates + self.behavior_cloning.num_updates == 0:
+            raise VisuomotorError(
+                "this would learn nothing; give total_steps, auxiliary.pretraining_updates or "
+                "behavior_cloning.num_updates"
+            )
 
     @property
     def needs_demonstrations(self) -> bool:
-        return self.imitation.discriminates or self.curriculum.random_starts < 1 or self.cloning.updates > 0
+        cloning = self.behavior_cloning.num_updates > 0
+        return self.imitation.discriminates or self.curriculum.random_start_fraction < 1 or cloning
 
 
-LAPTOP = PpoGailConfig(imitation=ImitationConfig(weight=0.3), sight=AuxiliaryConfig(lessons=20_000))
+LAPTOP = PpoGailConfig(
+    imitation=ImitationConfig(weight=0.3), auxiliary=AuxiliaryConfig(pretraining_updates=20_000)
+)
 
 PRESETS: dict[str, PpoGailConfig] = {
     "laptop": LAPTOP,
+    # the paper's numbers where it gives them
     "paper": replace(
         LAPTOP,
-        control_steps=100_000_000,
-        worlds=256,
+        total_steps=100_000_000,
+        num_envs=256,
         ppo=PpoConfig(
-            rollout=50,
-            epochs=10,
+            num_steps=50,
+            num_epochs=10,
             learning_rate=1e-4,
             vision_epochs=10,
-            last_learning_rate=1.0,
-            clip=None,
-            discount=0.995,
-            kl_target=0.015,
-            advantage="k-step",
-            entropy=0.0,
+            final_lr_fraction=1.0,
+            clip_range=None,
+            gamma=0.995,
+            target_kl=0.015,
+            gae_lambda=1.0,
         ),
         exploration=ExplorationConfig(noise="white", correlation=0.0),
-        imitation=ImitationConfig(centred=False, learning_rate=1e-4, updates=5, gradient_penalty=0.0),
-        curriculum=CurriculumConfig(random_starts=0.5, choice="stages", steps=10_000, patience=None),
-        sight=AuxiliaryConfig(update_learning_rate=1e-4),
+        imitation=ImitationConfig(center_reward=False, learning_rate=1e-4, num_updates=5, gradient_penalty=0.0),
+        curriculum=CurriculumConfig(
+            random_start_fraction=0.5, strategy="stages", max_episode_steps=10_000, early_termination_steps=None
+        ),
+        auxiliary=AuxiliaryConfig(update_learning_rate=1e-4),
     ),
-    "gpu": replace(LAPTOP, control_steps=30_000_000, worlds=512, checkpoint_every=20),
+    "gpu": replace(LAPTOP, total_steps=30_000_000, num_envs=512, save_interval=20),
 }
