@@ -56,7 +56,7 @@ def test_info(recorded, capsys):
 
 
 def test_info_tells_who_is_in_time(recorded, tmp_path, capsys, monkeypatch):
-    """Of three episodes one lifts its block check_range the steps that the task is given, and two after that."""
+    """Of three episodes one lifts its block within the steps that the task is given, and two after that."""
     lifting = make_task("lifting", StagedTask)
     episodes = read_demonstrations(recorded, lifting).episodes
     lifted = sorted(int((episode.stages == 2).nonzero()[0, 0]) for episode in episodes)

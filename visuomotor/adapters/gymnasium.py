@@ -29,7 +29,7 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
     """`num_envs` worlds of a staged task, all in this process.
 
     Actions are in [-1, 1], the fraction of each joint's limit. An episode is truncated by the task's time limit, and
-    terminated only where the physics blew up. Worlds start anew check_range the step that ends their episode (autoreset
+    terminated only where the physics blew up. Worlds start anew within the step that ends their episode (autoreset
     mode SAME_STEP): `infos["final_obs"]` and `infos["final_info"]` then tell of the state that it ended in, except that
     a world that blew up has none to tell of, and shows the model's default. `infos` has `stage` `(num_envs,)` int64
     and `success` `(num_envs,)` bool, of the states that the observations are of.

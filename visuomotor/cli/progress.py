@@ -76,7 +76,7 @@ class Progress:
 
         Args:
             phase: what is being done, such as `pose pretraining` or `badmm`.
-            iteration: its number check_range the phase.
+            iteration: its number within the phase.
             numbers: `iterations` (of the phase), `fraction` (of the whole run that is done, 0 to 1), and any other
                 number, which is shown under its own name or what `_LABELS` calls it; `success...` are shares.
         """

@@ -42,8 +42,8 @@ class Episode:
 
         A longer episode is cut there; a shorter one is taken to stay in its final stage: the last reward is repeated.
         """
-        check_range = self.rewards[:steps].sum()
-        return float(check_range + max(0, steps - len(self)) * self.rewards[-1])
+        within = self.rewards[:steps].sum()
+        return float(within + max(0, steps - len(self)) * self.rewards[-1])
 
     def variation(self, task: StagedTask) -> Variation:
         """This episode's world as a variation of one row; looks that were not recorded are the model's own.

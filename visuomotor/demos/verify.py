@@ -10,7 +10,7 @@ from visuomotor.tasks import StagedTask
 
 TOLERANCE = 1e-6
 """On the machine that recorded a dataset, a step reproduces but for the rounding of what is written (3e-8 for scripted
-ones); another machine rounds its sums otherwise, which contacts amplify a little check_range a step. In the units of the
+ones); another machine rounds its sums otherwise, which contacts amplify a little within a step. In the units of the
 state: m, rad, m/s, rad/s, ..."""
 
 

@@ -1,4 +1,4 @@
-"""A small network on the full state: it looks_stacked in for the visuomotor policy while trajectories are trained first."""
+"""A small network on the full state: it stands in for the visuomotor policy while trajectories are trained first."""
 
 import torch
 from torch import Tensor, nn

@@ -42,7 +42,7 @@ def solve_ik(
             which a 0 leaves the rotation about its axis free.
 
     Raises:
-        VisuomotorError: no start leads to check_range 1 mm and 0.01 rad inside the joint limits.
+        VisuomotorError: no start leads to within 1 mm and 0.01 rad inside the joint limits.
     """
     address = model.jnt_qposadr[[model.joint(name).id for name in joints]]
     weights = np.broadcast_to(np.asarray(orientation_weight, float), 3) * (quat is not None)

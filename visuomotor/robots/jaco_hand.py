@@ -13,7 +13,7 @@ from visuomotor.robots.geoms import Color, capsule, cylinder
 PINCH: Final = "jaco_pinch"
 
 _YAWS = (math.pi / 2, -math.pi / 2, -math.pi / 2)  # rad about z: the way each finger opens
-_BEND = 0.15  # rad, of the finger's second link: flat on the sides of a 5 cm block to check_range 4 degrees
+_BEND = 0.15  # rad, of the finger's second link: flat on the sides of a 5 cm block to within 4 degrees
 _TIP_LENGTH = 0.045  # m
 _RADII = (0.0095, 0.0085)
 _PINCH_OFFSET = (constants.FINGER_OFFSETS[0][1] + constants.FINGER_OFFSETS[1][1]) / 2  # m along y: midway between the fingers

@@ -152,7 +152,7 @@ class TableTask(Task):
         return engine.model_field("geom_size")[:, self._geoms, 0].float()
 
     def reached(self, engine: Engine, block: int) -> Tensor:
-        """`(n,)` bool: the end effector is check_range 5 cm of the block's centre."""
+        """`(n,)` bool: the end effector is within 5 cm of the block's centre."""
         return self._distance(engine, block) < _REACH_RADIUS
 
     def lifted(self, engine: Engine, block: int) -> Tensor:

@@ -203,8 +203,8 @@ class Task(ABC):
     def cost(self) -> Cost:
         """On `state` and actions in [-1, 1]: what guided policy search minimises. By default `keypoint_cost` of
         `errors`."""
-        joints = len(self.robot.qpos)
-        return keypoint_cost(slice(2 * joints, 2 * joints + 3 * self.size("errors")))
+        first, count = 2 * len(self.robot.qpos), 3 * self.size("errors")
+        return keypoint_cost(slice(first, first + count), slice(first + count, first + count + 3))
 
     def pd_gains(self) -> tuple[Tensor, Tensor]:
         """Gains `(A,)` by which actions in [-1, 1] hold a pose: per rad, and per rad/s."""

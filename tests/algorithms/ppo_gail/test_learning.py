@@ -1,4 +1,4 @@
-"""A small true run: the whole method learns something from pixels check_range minutes."""
+"""A small true run: the whole method learns something from pixels within minutes."""
 
 import dataclasses
 from pathlib import Path
@@ -22,7 +22,7 @@ MOST_CONTROL_STEPS = 200_000  # it takes about 90,000
 
 
 class Reaching(Lifting):
-    """Bring the gripper to check_range 9 cm of the block, and stay there."""
+    """Bring the gripper to within 9 cm of the block, and stay there."""
 
     name: ClassVar[str] = "reaching"
     steps: ClassVar[int] = 60

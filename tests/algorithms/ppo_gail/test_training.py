@@ -252,7 +252,7 @@ def test_a_rollout_is_judged_with_the_value_of_what_each_step_led_to(demos: Path
     """Also where that is the last state of an episode, which none of the rollout's rows but its own tells."""
     exploration = ExplorationConfig(critic_sees_noise=True)
     trainer = Trainer("lifting", small(demos, worlds=16, exploration=exploration), 0)
-    trainer.episodes.elapsed[::4] = trainer.task.steps - 3  # a time limit check_range the rollout
+    trainer.episodes.elapsed[::4] = trainer.task.steps - 3  # a time limit within the rollout
     rollout, _ = trainer.collector.collect()
     rollout.diverged[2, 1] = rollout.ended[2, 1] = True
     ended = rollout.ended & ~rollout.diverged

@@ -187,7 +187,7 @@ def judge_last_update(
         nothing = torch.zeros(())
         return replace(state, last_update=Update(state.controller, samples, success, nothing, nothing)), {}
     saved = cost(last.samples.states, last.samples.actions).sum(-1) - cost(samples.states, samples.actions).sum(-1)
-    kept = (success | ~last.success) & (saved >= -last.predicted) & ~samples.diverged
+    kept = ~samples.diverged
     improvement = saved[~samples.diverged].mean() + last.predicted_kl
     trajectory = config.trajectory
     kl_step_mult = next_step_size(
@@ -271,4 +271,4 @@ def _linearized(
     actions = policy_optimizer.mean_actions(samples)
     pairs = torch.cat([samples.states, actions], dim=-1)
     prior = fit_prior(pairs, settings.clusters, settings.prior_points, generator)
-    return linearize(samples.states, actions, covariance, prior, settings.prior_strength)
+    return linearize(samples.states, actions, covariance, prior, settings.prior_strength, settings.window)

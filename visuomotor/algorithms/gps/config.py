@@ -65,6 +65,8 @@ class DynamicsConfig:
     """How many of their steps at most, drawn at random. Too few for the clusters make the dynamics unstable."""
     prior_strength: float = 1.0
     """How many samples the prior counts for at each time step."""
+    window: tuple[float, ...] = (1.0, 0.7, 0.3)
+    """How much the samples of a time step, of its neighbours, of the steps next to these, ... count in its regression."""
     ridge: float = 1e-6
     """Added to the variances of states and actions in the regression."""
 

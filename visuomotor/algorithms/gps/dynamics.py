@@ -1,5 +1,7 @@
 """Fitted dynamics: one time-varying linear-Gaussian model from one sample per condition."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -34,7 +36,12 @@ def fit_prior(tuples: Tensor, clusters: int, points: int, generator: torch.Gener
 
 
 def fit_dynamics(
-    states: Tensor, actions: Tensor, prior: GaussianMixture, strength: float = 1.0, ridge: float = 1e-6
+    states: Tensor,
+    actions: Tensor,
+    prior: GaussianMixture,
+    strength: float = 1.0,
+    ridge: float = 1e-6,
+    window: Sequence[float] = (1.0,),
 ) -> Dynamics:
     """Fit one model to the samples of all conditions (Levine et al. 2015, section IV-B).
 
@@ -46,9 +53,10 @@ def fit_dynamics(
         prior: mixture over tuples, from `fit_prior`.
         strength: how many samples the prior counts for.
         ridge: added to the variances of states and actions.
+        window: how much neighbouring time steps count, see `fit_linear_gaussian`.
     """
     count, size = states.shape[0], states.shape[-1]
-    fit = fit_linear_gaussian(transitions(states, actions), size + actions.shape[-1], prior, strength, ridge)
+    fit = fit_linear_gaussian(transitions(states, actions), size + actions.shape[-1], prior, strength, ridge, window)
     initial_covariance = _INITIAL_VARIANCE * torch.eye(size, dtype=states.dtype, device=states.device)
     return Dynamics(
         transition=fit.gain.expand(count, *fit.gain.shape),
@@ -77,7 +85,7 @@ def fit_stable_dynamics(
     best: tuple[float, Dynamics, Marginals] | None = None
     for _ in range(_FITS):
         prior = fit_prior(torch.cat(history), config.clusters, config.prior_points, generator)
-        dynamics = fit_dynamics(samples.states, samples.actions, prior, config.prior_strength, config.ridge)
+        dynamics = fit_dynamics(samples.states, samples.actions, prior, config.prior_strength, config.ridge, config.window)
         marginals = compute_marginals(controller, dynamics)
         width = relative_width(marginals, samples.states)
         if best is None or width < best[0]:

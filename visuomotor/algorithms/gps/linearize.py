@@ -1,5 +1,7 @@
 """The policy as a time-varying linear-Gaussian function of the full state, near the sampled trajectories."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -9,7 +11,12 @@ from visuomotor.algorithms.gps.mixture import GaussianMixture
 
 
 def linearize(
-    states: Tensor, actions: Tensor, covariance: Tensor, prior: GaussianMixture, strength: float = 1.0
+    states: Tensor,
+    actions: Tensor,
+    covariance: Tensor,
+    prior: GaussianMixture,
+    strength: float = 1.0,
+    window: Sequence[float] = (1.0,),
 ) -> Controller:
     """pi(u | x) near the samples, from the policy's mean actions at their observations (Levine et al. 2015, IV-B).
 
@@ -24,7 +31,7 @@ def linearize(
         prior: mixture over (x, u) from recent iterations.
     """
     size = states.shape[-1]
-    fit = fit_linear_gaussian(torch.cat([states, actions], dim=-1), size, prior, strength, ridge=1e-6)
+    fit = fit_linear_gaussian(torch.cat([states, actions], dim=-1), size, prior, strength, ridge=1e-6, window=window)
     gain = fit.gain.expand(len(states), *fit.gain.shape)
     offset = actions - (gain @ states[..., None])[..., 0]
     return Controller(gain, offset, (fit.covariance + covariance).expand(len(states), *fit.covariance.shape))

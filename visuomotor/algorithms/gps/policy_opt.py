@@ -14,7 +14,7 @@ _SMALLEST_SCALE = 1e-3
 
 
 class StatePolicyOptimizer:
-    """The full-state network that looks_stacked in for the policy while trajectories are trained first."""
+    """The full-state network that stands in for the policy while trajectories are trained first."""
 
     def __init__(self, policy: StatePolicy, config: FitConfig, generator: torch.Generator):
         self.policy, self._config, self._generator = policy, config, generator

@@ -77,7 +77,7 @@ def update_controllers(
     tolerance: float = 0.1,
     passes: int = 30,
 ) -> TrajectoryUpdate:
-    """Minimise the augmented Lagrangian over controllers check_range a KL ball around the previous ones.
+    """Minimise the augmented Lagrangian over controllers within a KL ball around the previous ones.
 
         min_p  E_p[sum_t l - u' lambda_t] + sum_t nu_t E[KL(p || pi)]    s.t.  sum_t E_x[KL(p || previous)] <= bound
 
@@ -90,7 +90,7 @@ def update_controllers(
         kl_bound: `(N,)` nats over the whole trajectory.
         badmm_terms: BADMM's terms, None for plain trajectory optimisation.
         eta: `(N,)` where to start, such as the last iteration's.
-        tolerance: a divergence check_range this fraction of the bound is good enough.
+        tolerance: a divergence within this fraction of the bound is good enough.
         passes: at most so many backward and forward passes a condition.
     """
     if badmm_terms is not None:

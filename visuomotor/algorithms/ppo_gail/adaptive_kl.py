@@ -13,21 +13,21 @@ class AdaptiveKl:
     """The weight of the KL divergence from the policy that collected the data (Heess et al. 2017).
 
     It grows by `factor` after an iteration that moved more than twice the target, shrinks by it after one that moved
-    less than half, and stays check_range [lowest, highest]. The hinge stops single updates that run away before the weight
+    less than half, and stays within [min, max]. The hinge stops single updates that run away before the weight
     has grown.
     """
 
     target: float
     coefficient: float = 1.0
     factor: float = 1.5
-    lowest: float = 1 / 35
-    highest: float = 35.0
+    min: float = 1 / 35
+    max: float = 35.0
     hinge: float = 250.0
 
     def __post_init__(self) -> None:
-        if not (self.target > 0 and self.factor > 1 and 0 < self.lowest <= self.coefficient <= self.highest):
+        if not (self.target > 0 and self.factor > 1 and 0 < self.min <= self.coefficient <= self.max):
             raise VisuomotorError(
-                "the KL target must be positive, the factor above 1, and the coefficient check_range [lowest, highest], "
+                "the KL target must be positive, the factor above 1, and the coefficient within [min, max], "
                 f"not {self}"
             )
 
@@ -38,9 +38,9 @@ class AdaptiveKl:
                 f"the policy moved by a KL divergence of {measured}: training diverged; lower the learning rate"
             )
         if measured > 2 * self.target:
-            self.coefficient = min(self.coefficient * self.factor, self.highest)
+            self.coefficient = min(self.coefficient * self.factor, self.max)
         elif measured < self.target / 2:
-            self.coefficient = max(self.coefficient / self.factor, self.lowest)
+            self.coefficient = max(self.coefficient / self.factor, self.min)
 
     def penalty(self, kl: Tensor) -> Tensor:
         """What to add to the loss for a mean KL divergence, a scalar:

@@ -9,7 +9,7 @@ from visuomotor.algorithms.ppo_gail.running_mean_std import RunningMeanStd
 
 
 class Critic(nn.Module):
-    """V(s): tanh layers on normalised privileged state, and an output in units of the returns' own deviation.
+    """V(s): tanh layers on normalised privileged state, and an output in units of the returns' own standard deviation.
 
     Both normalisers are buffers, so they are saved with the weights (Zhu et al. 2018, III-B2: values from states).
     """
@@ -23,8 +23,8 @@ class Critic(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """Values `(...)` of privileged states `(..., P)`, in units of reward."""
         scaled = self.layers(self.inputs(states))[..., 0]
-        return scaled * self.returns.deviation[0].float() + self.returns.mean[0].float()
+        return scaled * self.returns.std[0].float() + self.returns.mean[0].float()
 
     def loss(self, states: Tensor, returns: Tensor) -> Tensor:
         """Squared errors `(...)` in units of the returns' variance."""
-        return ((self(states) - returns) / self.returns.deviation[0].float()).square()
+        return ((self(states) - returns) / self.returns.std[0].float()).square()

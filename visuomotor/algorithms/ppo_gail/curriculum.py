@@ -24,7 +24,7 @@ class Curriculum:
     """Some episodes start at random, the others in demonstrated states (Zhu et al. 2018, III-B2). Which ones is a
     matter of `choice`:
 
-    * `stages`: every stage is as likely as the others, and every state check_range it (the paper's clusters).
+    * `stages`: every stage is as likely as the others, and every state within it (the paper's clusters).
     * `frontier`: the less a stage is mastered, the more control steps are spent from it, however short its episodes.
       Stages are parted by how many steps it then took the demonstrator to get on to the next stage, and a
       part's weight is (1 - p) (p + 0.1) + 0.01, where p is how often episodes from there got on. Practice goes to what

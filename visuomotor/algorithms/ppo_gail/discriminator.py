@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
@@ -12,8 +10,6 @@ from visuomotor.errors import VisuomotorError
 from visuomotor.policies.mlp import mlp
 from visuomotor.algorithms.ppo_gail.running_mean_std import RunningMeanStd, moments
 from visuomotor.runs.distributed import Distributed
-
-Penalty = Literal["demonstrations", "interpolated"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ class Discriminator(nn.Module):
     def __init__(self, feature_size: int, action_size: int = 0, hidden: Sequence[int] = (100, 64)) -> None:
         super().__init__()
         self.feature_size, self.action_size = feature_size, action_size
-        self.normaliser = RunningMeanStd(feature_size)
+        self.normalizer = RunningMeanStd(feature_size)
         self.layers = mlp((feature_size + action_size, *hidden, 1))
 
     def forward(self, features: Tensor, actions: Tensor | None = None) -> Tensor:
@@ -58,7 +54,7 @@ class Discriminator(nn.Module):
                 f"this discriminator was made for {self.feature_size} features, not {features.shape[-1]}: "
                 "demonstrations and training must use the same task"
             )
-        normalised = self.normaliser.normalise(features)
+        normalised = self.normalizer.normalize(features)
         if self.action_size == 0:
             if actions is not None:
                 raise VisuomotorError("this discriminator sees no actions: leave them out, or make it with action_size")
@@ -74,15 +70,13 @@ class Discriminator(nn.Module):
 
     def update(
         self,
-        optimiser: torch.optim.Optimizer,
+        optimizer: torch.optim.Optimizer,
         demonstrations: Tensor,
         rollouts: Tensor,
         demonstration_actions: Tensor | None = None,
         rollout_actions: Tensor | None = None,
         *,
         penalty: float = 0.0,
-        penalty_on: Penalty = "demonstrations",
-        label_smoothing: float = 0.0,
         generator: torch.Generator,
         batch: int = 256,
         steps: int = 5,
@@ -91,9 +85,9 @@ class Discriminator(nn.Module):
         """A few steps of gradient descent on minibatches, half demonstrations and half policy.
 
         Args:
-            optimiser: of this module's parameters.
+            optimizer: of this module's parameters.
             demonstrations, rollouts: features `(..., F)`. Actions `(..., A)` if it sees actions.
-            penalty: weight of the gradient penalty. label_smoothing: see `loss`.
+            penalty: weight of the gradient penalty.
             batch: rows of either kind in a minibatch, drawn with replacement.
             distributed: other processes that learn the same discriminator, each from its own rollouts.
         """
@@ -111,38 +105,26 @@ class Discriminator(nn.Module):
                 for rows in (demonstrated, rolled_out)
             )
             demonstration_logits, policy_logits = self._logits(demonstration), self._logits(policy)
-            loss = discriminator_loss(demonstration_logits, policy_logits, label_smoothing)
+            loss = discriminator_loss(demonstration_logits, policy_logits)
             cost = torch.zeros_like(loss)
             if penalty:
-                cost = self.gradient_penalty(demonstration, policy, generator, penalty_on)
-            optimiser.zero_grad(set_to_none=True)
+                cost = self.gradient_penalty(demonstration)
+            optimizer.zero_grad(set_to_none=True)
             ((loss + penalty * cost) / distributed.world_size).backward()
             distributed.sum_gradients(self)
-            optimiser.step()
+            optimizer.step()
             with torch.no_grad():
                 right = demonstration_logits > 0, policy_logits < 0
                 mean = demonstration_logits.sigmoid().mean(), policy_logits.sigmoid().mean()
                 sums += torch.stack([loss, *(rows.float().mean() for rows in right), *mean, cost])
         return DiscriminatorStatistics(*(distributed.sum(sums) / distributed.world_size / max(steps, 1)).tolist())
 
-    def gradient_penalty(
-        self, demonstration: Tensor, policy: Tensor, generator: torch.Generator, on: Penalty = "demonstrations"
-    ) -> Tensor:
-        """How steep the logit is in its inputs, a scalar. Rows are `inputs`, as many of either kind, `(B, F + A)`.
-
-        * on `demonstrations`: E |grad logit|^2, so that D cannot keep rising where it is right (Mescheder et al. 2018).
-        * `interpolated` between pairs: E (|grad logit| - 1)^2 (Gulrajani et al. 2017).
-        """
-        rows = demonstration
-        if on == "interpolated":
-            share = torch.rand(len(rows), 1, generator=generator).to(rows.device)
-            rows = torch.lerp(policy, demonstration, share)
-        rows = rows.detach().requires_grad_()
+    def gradient_penalty(self, demonstration: Tensor) -> Tensor:
+        """E |grad logit|^2 on demonstrations' `inputs` `(B, F + A)`, a scalar: it keeps D from rising on and on where it
+        is right (R1, Mescheder et al. 2018)."""
+        rows = demonstration.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(self._logits(rows).sum(), rows, create_graph=True)
-        square = gradient.square().sum(-1)
-        if on == "interpolated":
-            return ((square + 1e-12).sqrt() - 1).square().mean()  # the root of zero has no gradient
-        return square.mean()
+        return gradient.square().sum(-1).mean()
 
     def _logits(self, inputs: Tensor) -> Tensor:
         return self.layers(inputs)[..., 0]
@@ -151,20 +133,16 @@ class Discriminator(nn.Module):
         """Demonstrations count as much as all rollouts together, however few they are."""
         seen = 0.0
         for of_rank in distributed.all_gather(moments(rollouts)):
-            self.normaliser.update_from_moments(*of_rank)
+            self.normalizer.update_from_moments(*of_rank)
             seen += float(of_rank[0])
         count, mean, squares = moments(demonstrations)
         weight = seen / float(count)
-        self.normaliser.update_from_moments(count * weight, mean, squares * weight)
+        self.normalizer.update_from_moments(count * weight, mean, squares * weight)
 
 
-def discriminator_loss(demonstration_logits: Tensor, policy_logits: Tensor, label_smoothing: float = 0.0) -> Tensor:
+def discriminator_loss(demonstration_logits: Tensor, policy_logits: Tensor) -> Tensor:
     """Minus what the discriminator maximises (Zhu et al. 2018, eq. 1), as binary cross-entropy of logits `(B,)`:
 
-        -E_demonstration[log D] - E_policy[log(1 - D)]
-
-    With one-sided smoothing s demonstrations have the label 1 - s:  -E[(1 - s) log D + s log(1 - D)].
+    -E_demonstration[log D] - E_policy[log(1 - D)]
     """
-    right = softplus(-demonstration_logits)
-    smoothed = right if label_smoothing == 0 else right + label_smoothing * demonstration_logits
-    return smoothed.mean() + softplus(policy_logits).mean()
+    return softplus(-demonstration_logits).mean() + softplus(policy_logits).mean()

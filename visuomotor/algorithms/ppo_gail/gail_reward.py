@@ -1,41 +1,42 @@
-"""The imitation reward in training: the discriminator learns from every rollout, then rewards it."""
+"""The imitation reward: a discriminator learns from every rollout, then rewards it; and its blend with the task's."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
-from visuomotor.demos import Episode
 from visuomotor.algorithms.ppo_gail.config import ImitationConfig
-from visuomotor.algorithms.ppo_gail.expert_data import expert_actions, expert_features
 from visuomotor.algorithms.ppo_gail.discriminator import Discriminator
-from visuomotor.algorithms.ppo_gail.rewards import hybrid_reward, imitation_reward
+from visuomotor.algorithms.ppo_gail.expert_data import expert_actions, expert_features
 from visuomotor.algorithms.ppo_gail.rollout import Rollout
+from visuomotor.demos import Episode
+from visuomotor.errors import VisuomotorError, unknown
 from visuomotor.runs.distributed import Distributed
-from visuomotor.tasks import StagedTask
+from visuomotor.tasks import Task
 
 
 class GailReward:
-    """The discriminator, its optimiser, and what it knows of the demonstrations. Weights come from torch's global
+    """The discriminator, its optimizer, and what it knows of the demonstrations. Weights come from torch's global
     generator.
 
     Args:
-        shown: demonstrations; none are needed where the config says so.
+        demos: demonstrations; none are needed where the config says so.
     """
 
-    def __init__(self, task: StagedTask, shown: Sequence[Episode], config: ImitationConfig, distributed: Distributed):
+    def __init__(self, task: Task, demos: Sequence[Episode], config: ImitationConfig, distributed: Distributed):
         self.config, self._ranks = config, distributed
         self._sees_all = config.features == "privileged"
         self.discriminator = Discriminator(
-            task.privileged_size if self._sees_all else task.feature_size, task.action_size if config.actions else 0
+            task.size("privileged" if self._sees_all else "object_features"), task.action_size if config.actions else 0
         )
-        self._optimiser = torch.optim.Adam(
+        self._optimizer = torch.optim.Adam(
             self.discriminator.parameters(), config.learning_rate, betas=(0.5, 0.999), fused=True
         )
         if config.discriminates:
-            self._shown_features = expert_features(task, shown, self._sees_all)
-            self._shown_actions = torch.cat(expert_actions(shown)) if config.actions else None
+            self._expert_features = expert_features(task, demos, self._sees_all)
+            self._expert_actions = torch.cat(expert_actions(demos)) if config.actions else None
 
     def reward(self, rollout: Rollout, generator: torch.Generator) -> tuple[Tensor, Tensor | None, dict[str, float]]:
         """Train the discriminator a little, and let it reward the rollout.
@@ -47,42 +48,74 @@ class GailReward:
         settings = self.config
         if not settings.discriminates:
             return hybrid_reward(rollout.task_reward, rollout.task_reward, settings.weight), None, {}
-        features = rollout.privileged if self._sees_all else rollout.features
+        features = rollout.privileged if self._sees_all else rollout.object_features
         actions = rollout.actions.clamp(-1, 1) if settings.actions else None
         valid = ~rollout.diverged
         discriminator_stats = self.discriminator.update(
-            self._optimiser,
-            self._shown_features,
+            self._optimizer,
+            self._expert_features,
             features[valid],
-            self._shown_actions,
+            self._expert_actions,
             None if actions is None else actions[valid],
             penalty=settings.gradient_penalty,
-            penalty_on=settings.penalty_on,
-            label_smoothing=settings.label_smoothing,
             generator=generator,
-            batch=settings.batch,
-            steps=settings.updates,
+            batch=settings.batch_size,
+            steps=settings.num_updates,
             distributed=self._ranks,
         )
         with torch.no_grad():
-            reward = imitation_reward(self.discriminator(features, actions), settings.form, settings.clip)
-        if settings.source == "ground-truth":
+            reward = imitation_reward(self.discriminator(features, actions), settings.reward_type, settings.clip)
+        if settings.reward_source == "task":
             used_reward = rollout.task_reward
         else:
-            used_reward = reward - self._mean(reward[valid]) if settings.centred else reward
+            used_reward = reward - self._mean(reward[valid]) if settings.center_reward else reward
         hybrid = hybrid_reward(rollout.task_reward, used_reward, settings.weight)
-        return hybrid, reward, {f"discriminator_{name}": value for name, value in vars(discriminator_stats).items()}
+        return hybrid, reward, {
+            "discriminator_loss": discriminator_stats.loss,
+            "discriminator_accuracy/demo": discriminator_stats.demonstration_accuracy,
+            "discriminator_accuracy/policy": discriminator_stats.policy_accuracy,
+            "discriminator_mean/demo": discriminator_stats.demonstration_mean,
+            "discriminator_mean/policy": discriminator_stats.policy_mean,
+            "discriminator_penalty": discriminator_stats.penalty,
+        }
 
     def _mean(self, values: Tensor) -> float:
         """Over all processes."""
         total, count = self._ranks.sum(torch.tensor([float(values.sum()), float(len(values))]).double()).tolist()
         return total / count
 
-    def content(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """What the next reward depends on, in plain containers."""
-        return {"discriminator": dict(self.discriminator.state_dict()), "optimiser": self._optimiser.state_dict()}
+        return {"discriminator": dict(self.discriminator.state_dict()), "optimizer": self._optimizer.state_dict()}
 
-    def restore(self, content: dict[str, Any]) -> None:
-        """Go back to where `content` was taken."""
+    def load_state_dict(self, content: dict[str, Any]) -> None:
+        """Go back to where `state_dict` was taken."""
         self.discriminator.load_state_dict(content["discriminator"])
-        self._optimiser.load_state_dict(content["optimiser"])
+        self._optimizer.load_state_dict(content["optimizer"])
+
+
+def imitation_reward(logits: Tensor, reward_type: str = "gail", clip: float = 10.0) -> Tensor:
+    """The reward of looking like the demonstrations to a discriminator D = sigmoid(logits), of any shape.
+
+    * `gail`: -log(1 - D), in [0, clip]: never a loss, so it pays to live long (Zhu et al. 2018, III-A).
+    * `airl`: log D - log(1 - D), in [-clip, clip]: takes neither side (Fu et al. 2018).
+
+    All are computed from the logits, where D itself would have rounded to 0 or 1.
+    """
+    if reward_type == "gail":
+        return softplus(logits).clamp(max=clip)
+    if reward_type == "airl":
+        return logits.clamp(-clip, clip)
+    raise unknown("type of imitation reward", reward_type, ("gail", "airl"))
+
+
+def hybrid_reward(task: Tensor, imitation: Tensor, weight: float) -> Tensor:
+    """r = lambda r_imitation + (1 - lambda) r_task, with lambda = `weight` (Zhu et al. 2018, eq. 2)."""
+    if not 0 <= weight <= 1:  # NaN fails too
+        raise VisuomotorError(
+            f"the weight of the imitation reward must be between 0 (task reward only) and 1 (imitation only), "
+            f"not {weight}"
+        )
+    if weight in (0, 1):  # the other one may then be anything, even NaN
+        return imitation if weight == 1 else task
+    return weight * imitation + (1 - weight) * task

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from visuomotor.errors import VisuomotorError
 
 _CLIP = 10.0
-_SMALLEST_DEVIATION = 1e-4  # a feature that hardly moves is not blown up to its rounding errors
+_MIN_STD = 1e-4  # a feature that hardly moves is not blown up to its rounding errors
 
 Moments = tuple[Tensor, Tensor, Tensor]
 
@@ -18,32 +18,32 @@ class RunningMeanStd(nn.Module):
 
         mean = mean_a + d n_b / n,      M = M_a + M_b + d^2 n_a n_b / n,      d = mean_b - mean_a,  n = n_a + n_b
 
-    Before the first row the mean is 0 and the deviation 1. The statistics are buffers, so a network that owns a
-    normaliser saves them with its weights.
+    Before the first row the mean is 0 and the std 1. The statistics are buffers, so a network that owns a
+    normalizer saves them with its weights.
     """
 
     count: Tensor
     mean: Tensor
-    squares: Tensor
+    m2: Tensor
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
         self.register_buffer("mean", torch.zeros(size, dtype=torch.float64))
-        self.register_buffer("squares", torch.zeros(size, dtype=torch.float64))
+        self.register_buffer("m2", torch.zeros(size, dtype=torch.float64))
 
     @property
-    def deviation(self) -> Tensor:
+    def std(self) -> Tensor:
         """`(size,)` float64, never below 0.0001."""
         if self.count == 0:
             return torch.ones_like(self.mean)
-        return (self.squares / self.count).sqrt().clamp(min=_SMALLEST_DEVIATION)
+        return (self.m2 / self.count).sqrt().clamp(min=_MIN_STD)
 
-    def update_from_moments(self, count: Tensor | float, mean: Tensor, squares: Tensor) -> None:
+    def update_from_moments(self, count: Tensor | float, mean: Tensor, m2: Tensor) -> None:
         """Take in as many rows with this mean and this sum of squared deviations: `moments(rows)`, of any process."""
         if mean.shape != self.mean.shape:
-            raise VisuomotorError(f"this normaliser was made for {len(self.mean)} numbers a row, not {mean.shape[-1]}")
-        if not (mean.isfinite().all() and squares.isfinite().all()):
+            raise VisuomotorError(f"this normalizer was made for {len(self.mean)} numbers a row, not {mean.shape[-1]}")
+        if not (mean.isfinite().all() and m2.isfinite().all()):
             raise VisuomotorError(
                 "cannot take statistics of rows that are not finite: drop worlds whose physics diverged"
             )
@@ -52,16 +52,16 @@ class RunningMeanStd(nn.Module):
         total = self.count + count
         shift = mean - self.mean
         self.mean += shift * (count / total)
-        self.squares += squares + shift.square() * (self.count * count / total)
+        self.m2 += m2 + shift.square() * (self.count * count / total)
         self.count.copy_(total)
 
-    def normalise(self, rows: Tensor) -> Tensor:
-        """(rows - mean) / deviation, clipped at +-10, `(..., size)` in the rows' type."""
-        return ((rows - self.mean) / self.deviation).clamp(-_CLIP, _CLIP).to(rows.dtype)
+    def normalize(self, rows: Tensor) -> Tensor:
+        """(rows - mean) / std, clipped at +-10, `(..., size)` in the rows' type."""
+        return ((rows - self.mean) / self.std).clamp(-_CLIP, _CLIP).to(rows.dtype)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """The same as `normalise`."""
-        return self.normalise(rows)
+        """The same as `normalize`."""
+        return self.normalize(rows)
 
 
 def moments(rows: Tensor) -> Moments:

@@ -20,7 +20,7 @@ class Stacking(TableTask):
     """A Jaco arm puts the red block on the blue one (Zhu et al. 2018, IV-B).
 
     Features (12) for the discriminator: from gripper to either block, from the lower to the upper one, where the upper
-    one is. Stacked: the upper block touches the lower one, centres check_range 2 cm sideways and one edge apart, give or
+    one is. Stacked: the upper block touches the lower one, centres within 2 cm sideways and one edge apart, give or
     take 1 cm, in height.
     """
 

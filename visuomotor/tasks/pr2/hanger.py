@@ -35,7 +35,7 @@ _GRASPS = ((0.0, 0.0), (0.015, 0.2))
 _NEAR = 0.10  # m, of the hook's inside from the bar's axis
 _HOOKED = 0.015  # m, likewise: the bar is inside the hook
 _TORQUE_COST = 1e-3  # per (N m)^2
-_POINTS = slice(14, 23)  # of the state: the end-effector points less their targets
+_POINTS, _VELOCITIES = slice(14, 23), slice(23, 32)  # of the state: the points less their targets, their velocities
 
 
 class Hanger(Task):
@@ -210,7 +210,7 @@ class Hanger(Task):
 
     @cached_property
     def cost(self) -> Cost:
-        return keypoint_cost(_POINTS, action=_TORQUE_COST * self.robot.action_limits.square())
+        return keypoint_cost(_POINTS, _VELOCITIES, action=_TORQUE_COST * self.robot.action_limits.square())
 
     def finish_episode(self, engine: Engine, callback: Callable[[], None] | None = None) -> EpisodeOutcome:
         """Let go, wait 1.5 s, and see whether the hanger hangs on the bar."""
