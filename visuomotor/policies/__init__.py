@@ -1,8 +1,8 @@
 """Networks that turn images and joint readings into actions."""
 
 from visuomotor.policies.augmentation import random_shapes
-from visuomotor.policies.pose_network import PoseNetwork
 from visuomotor.policies.policy import Policy, PolicySpec, TrainedPolicy, load_policy
+from visuomotor.policies.pose_network import PoseNetwork
 from visuomotor.policies.spatial_softmax import spatial_softmax
 from visuomotor.policies.state_policy import StatePolicy
 from visuomotor.policies.vision_encoder import VisionEncoder

@@ -9,8 +9,8 @@ _SMALLEST, _LARGEST = 0.04, 0.30  # half size of a shape, as a fraction of the i
 def random_shapes(images: Tensor, most: int, generator: torch.Generator) -> Tensor:
     """Up to `most` filled rectangles and ellipses on each image, at any place, turn, size and colour.
 
-    A feature that answers to anything bright or to any straight edge is weighted_residual away by them, so what remains are
-    features of the objects themselves; objects that were never there in training then distract less.
+    A feature that answers to anything bright or to any straight edge is pulled away by them, so what remains
+    are features of the objects themselves; objects that were never there in training then distract less.
 
     Args:
         images: `(batch, height, width, rgb)` uint8; not changed.

@@ -25,7 +25,7 @@ class PolicySpec:
     camera: dict[str, Any]
     """Pose, field of view and image size, see `camera_spec`."""
     proprioception_size: int
-    """Observations of `Task.proprioception`, in its order and units."""
+    """Readings of `Task.proprioception`, in its order and units."""
     action_limits: tuple[float, ...]
     """The largest magnitude of each action, in `action_unit`."""
     action_unit: str
@@ -98,9 +98,7 @@ class TrainedPolicy:
             raise VisuomotorError(
                 f"call policy.reset({len(images)}) before policy.act with images and readings of {len(images)} worlds"
             )
-        actions, self._hidden = self.network.act(
-            images.to(self._device), proprioception.to(self._device), self._hidden
-        )
+        actions, self._hidden = self.network.act(images.to(self._device), proprioception.to(self._device), self._hidden)
         return actions.cpu().double().clamp(-1, 1) * self._limits
 
     def save(self, path: Path | str) -> None:

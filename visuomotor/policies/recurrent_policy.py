@@ -144,7 +144,9 @@ class RecurrentPolicy(nn.Module):
         sequence = self.forward_sequence(features[None], proprioception[None], hidden_state, starts)
         return sequence.mean[0], sequence.hidden_state
 
-    def forward_sequence(self, features: Tensor, proprioception: Tensor, hidden_state: Tensor, starts: Tensor) -> SequenceOutput:
+    def forward_sequence(
+        self, features: Tensor, proprioception: Tensor, hidden_state: Tensor, starts: Tensor
+    ) -> SequenceOutput:
         """Every step of stored rollouts, with gradients through time.
 
         Args:

@@ -33,7 +33,7 @@ class Table:
     top: str
     """Geom: the table top."""
     background: tuple[str, ...]
-    """Geoms: floor, wall and looks_stacked, which nothing touches."""
+    """Geoms: floor, wall and stands, which nothing touches."""
     camera: str
 
 
@@ -53,7 +53,7 @@ def add_table(spec: mujoco.MjSpec, stand: tuple[float, float, float]) -> Table:
     Sets the options that contacts need.
 
     Args:
-        stand: m, where the robot's base is: a column looks_stacked under it.
+        stand: m, where the robot's base is: a column stands under it.
     """
     _set_options(spec)
     world = spec.worldbody

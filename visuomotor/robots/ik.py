@@ -29,7 +29,7 @@ def solve_ik(
     starts: Sequence[Vector] = (),
     orientation_weight: float | Vector = 0.3,
 ) -> NDArray[np.float64]:
-    """The `(len(joints),)` joint positions (rad or m) at which a frame takes a pose. The same call gives the same answer.
+    """The `(len(joints),)` positions (rad or m) of joints at which a frame takes a pose; the same call, the same answer.
 
     Args:
         model: a compiled scene with the robot.
@@ -69,9 +69,7 @@ def solve_ik(
     raise _unreachable(frame, position, quat, min(misses))
 
 
-def _miss(
-    task: mink.FrameTask, configuration: mink.Configuration, weights: NDArray[np.float64]
-) -> tuple[float, float]:
+def _miss(task: mink.FrameTask, configuration: mink.Configuration, weights: NDArray[np.float64]) -> tuple[float, float]:
     """Distance (m) and angle (rad, about the axes that matter) from the target."""
     error = task.compute_error(configuration)
     return float(np.linalg.norm(error[:3])), float(np.linalg.norm(error[3:] * (weights > 0)))

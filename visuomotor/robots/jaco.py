@@ -12,10 +12,10 @@ from visuomotor.robots.jaco_hand import PINCH, add_hand
 from visuomotor.robots.robot import Robot
 
 BASE_POS: Final = (0.0, 0.4, 0.0)
-"""Where the arm's base looks_stacked, m, for work around the origin of a table whose top is at z = 0."""
+"""Where the arm's base stands, m, for work around the origin of a table whose top is at z = 0."""
 
 HOME_QPOS: Final = (1.375, 2.760, 4.866, 2.807, 1.217, -0.531)
-"""Joints (rad) of an arm at `BASE_POS`: the hand points straight down, its pinch site 0.25 m above the table's centre."""
+"""Joints (rad) of an arm at `BASE_POS`: the hand points straight down, its pinch site is 0.25 m above the table."""
 
 _LINK_COLOR = (0.30, 0.31, 0.33, 1.0)
 _RING_COLOR = (0.62, 0.64, 0.66, 1.0)
@@ -74,10 +74,14 @@ def _add_geoms(body: Any, joint: constants.ArmJoint) -> None:
             capsule(body, "jaco_forearm", (0, 0, 0), (0, 0.17, -0.0095), 0.034, _LINK_COLOR, AS_ROBOT, mass=mass)
             cylinder(body, "jaco_elbow_cap", (0, 0, -0.046), (0, 0, 0.046), 0.041, _RING_COLOR)
         case "4":
-            capsule(body, "jaco_wrist_1", (0, 0, 0), constants.ARM_JOINTS[4].offset, 0.031, _LINK_COLOR, AS_ROBOT, mass=mass)
+            capsule(
+                body, "jaco_wrist_1", (0, 0, 0), constants.ARM_JOINTS[4].offset, 0.031, _LINK_COLOR, AS_ROBOT, mass=mass
+            )
             cylinder(body, "jaco_wrist_1_ring", (0, 0, 0.013), (0, 0, 0.003), 0.035, _RING_COLOR)
         case "5":
-            capsule(body, "jaco_wrist_2", (0, 0, 0), constants.ARM_JOINTS[5].offset, 0.031, _LINK_COLOR, AS_ROBOT, mass=mass)
+            capsule(
+                body, "jaco_wrist_2", (0, 0, 0), constants.ARM_JOINTS[5].offset, 0.031, _LINK_COLOR, AS_ROBOT, mass=mass
+            )
             cylinder(body, "jaco_wrist_2_ring", (0, 0, -0.022), (0, 0, -0.032), 0.034, _RING_COLOR)
         case _:  # the hand brings its own
             pass

@@ -1,7 +1,7 @@
 """The Kinova Jaco's published numbers (j2n6s300, six joints and three fingers), SI units.
 
 Kinematics and limits are those of Kinova's URDF, masses, friction and motor limits those of dm_control's model of the
-same arm. Every joint turns about its own z axis; the arm looks_stacked upright with joints 2 and 3 at 180 degrees.
+same arm. Every joint turns about its own z axis; the arm stands upright with joints 2 and 3 at 180 degrees.
 """
 
 import math

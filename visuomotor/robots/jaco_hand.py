@@ -16,7 +16,9 @@ _YAWS = (math.pi / 2, -math.pi / 2, -math.pi / 2)  # rad about z: the way each f
 _BEND = 0.15  # rad, of the finger's second link: flat on the sides of a 5 cm block to within 4 degrees
 _TIP_LENGTH = 0.045  # m
 _RADII = (0.0095, 0.0085)
-_PINCH_OFFSET = (constants.FINGER_OFFSETS[0][1] + constants.FINGER_OFFSETS[1][1]) / 2  # m along y: midway between the fingers
+_PINCH_OFFSET = (
+    constants.FINGER_OFFSETS[0][1] + constants.FINGER_OFFSETS[1][1]
+) / 2  # m along y: midway between the fingers
 # Contacts slide at the larger friction of the two: less than any block's, so that the block decides.
 _GRIP = {"friction": (0.6, 0.005, 0.0001), **STIFF_CONTACT}
 

@@ -43,7 +43,10 @@ def look_at(target: np.ndarray) -> tuple[float, float]:
     # The view line passes the tilt axis at the camera's height above it.
     distance, height = math.hypot(forward, up), _KINECT_FROM_TILT[2]
     tilt = math.asin(min(1.0, height / max(distance, 1e-9))) - math.atan2(up, forward)
-    for angle, (low, high), name in ((pan, constants.HEAD_PAN_LIMITS, "pan"), (tilt, constants.HEAD_TILT_LIMITS, "tilt")):
+    for angle, (low, high), name in (
+        (pan, constants.HEAD_PAN_LIMITS, "pan"),
+        (tilt, constants.HEAD_TILT_LIMITS, "tilt"),
+    ):
         if not low <= angle <= high or distance <= height:
             raise VisuomotorError(
                 f"the PR2's head cannot look at {np.round(target, 3).tolist()} m from its torso: {name} would be "

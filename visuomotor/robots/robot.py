@@ -44,8 +44,8 @@ class Robot:
     geoms: tuple[str, ...] = ()
     """All that is seen of the robot; domain randomization varies their shade."""
     hold_gains: tuple[tuple[float, ...], tuple[float, ...]] | None = None
-    """Proportional (N m/rad) and derivative gains (N m s/rad) of the joints that hold a pose by torques. None for robots
-    that hold still by themselves."""
+    """Proportional (N m/rad) and derivative gains (N m s/rad) of the joints that hold a pose by torques. None for
+    robots that hold still by themselves."""
 
     @classmethod
     def from_mjcf(
@@ -169,8 +169,8 @@ class BoundRobot:
         controls[:, self.actuator_ids] = commands
 
     def set_joints(self, engine: Engine, env_ids: Tensor, positions: Tensor) -> None:
-        """Put the joints of worlds `env_ids` `(n,)` at `positions` `(n, joints + gripper)`; position actuators hold them
-        there. Other fields follow with the next `engine.forward`."""
+        """Put the joints of worlds `env_ids` `(n,)` at `positions` `(n, joints + gripper)`; position actuators hold
+        them there. Other fields follow with the next `engine.forward`."""
         rows = env_ids[:, None]
         engine.field("qpos")[rows, self.qpos] = positions
         if self.robot.control == "position":

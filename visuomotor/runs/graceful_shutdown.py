@@ -13,7 +13,7 @@ class GracefulShutdown:
     """Within this context SIGINT and SIGTERM only set `requested`; a second one raises KeyboardInterrupt at once.
 
     Args:
-        enabled: False leaves signals as they are, as other threads than the main one must, and ignored ones stay ignored
+        enabled: False leaves signals as they are, as other threads than the main one must. Ignored ones stay ignored
             (`nohup`).
     """
 

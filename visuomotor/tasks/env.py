@@ -58,7 +58,7 @@ class InitialStateSampler(Protocol):
         self, state_ids: Tensor, furthest_stage: Tensor, success_fraction: Tensor, lengths: Tensor
     ) -> None:
         """Learn how episodes from `state_ids` `(n,)` went: the latest stage of each `(n,)` int; the fraction of its
-        steps, had it lasted to its time limit, in the task's last stage `(n,)` float; its length in steps `(n,)` int."""
+        steps, had it lasted to its time limit, in the task's last stage `(n,)` float; its length `(n,)` int, steps."""
         ...
 
 
@@ -169,7 +169,7 @@ class VecEnv:
         return Transition(observations, reward, done, diverged)
 
     def reset(self, env_ids: Tensor | None = None, params: ResetParams | None = None) -> None:
-        """InitialStates new episodes.
+        """Start new episodes.
 
         Args:
             env_ids: `(n,)` int, ascending; None for all worlds.

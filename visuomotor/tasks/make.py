@@ -9,9 +9,9 @@ from visuomotor.errors import VisuomotorError
 from visuomotor.tasks.task import OBSERVATIONS, Task
 
 _EXPECTED = {
-    "name": "a short string, such as name = \"lift\"",
+    "name": 'a short string, such as name = "lift"',
     "max_episode_steps": "control steps of an episode, such as max_episode_steps = 100",
-    "stages": "names, such as stages = (\"start\", \"reached\", \"lifted\")",
+    "stages": 'names, such as stages = ("start", "reached", "lifted")',
     "stage_rewards": "one number for each stage, such as stage_rewards = (0.0, 0.125, 1.0)",
     "sample_reset": "sample_reset(self, count, generator, split, randomize) -> ResetParams",
     "reset": "reset(self, engine, env_ids, params)",
@@ -92,8 +92,10 @@ def check_task(task: Task) -> None:
         if not value.isfinite().all():
             raise VisuomotorError(f"task {task.name!r}: {group}(engine) is not finite at the start of an episode")
     stage = task.stage(engine)
-    if not (0 <= int(stage.min()) and int(stage.max()) < len(task.stages)):
-        raise VisuomotorError(f"task {task.name!r}: stage(engine) gives {stage.tolist()}; stages are 0 to {len(task.stages) - 1}")
+    if not (int(stage.min()) >= 0 and int(stage.max()) < len(task.stages)):
+        raise VisuomotorError(
+            f"task {task.name!r}: stage(engine) gives {stage.tolist()}; stages are 0 to {len(task.stages) - 1}"
+        )
     _called(task, "step", engine, torch.zeros(2, task.action_size))
     _called(task, "finish_episode", engine)
 

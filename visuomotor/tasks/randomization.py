@@ -113,9 +113,7 @@ class SceneRandomizer:
             appearance={
                 "block_color": around_zero(ranges.block_color_jitter, blocks, 3),
                 "robot_grey": uniform(ranges.robot_grey),
-                "table_color": _rgb(
-                    uniform((0.0, 1.0)), uniform(ranges.table_saturation), uniform(ranges.table_value)
-                ),
+                "table_color": _rgb(uniform((0.0, 1.0)), uniform(ranges.table_saturation), uniform(ranges.table_value)),
                 "wall_color": _rgb(uniform((0.0, 1.0)), uniform(ranges.table_saturation), uniform(ranges.wall_value)),
                 "light_brightness": uniform(ranges.light_brightness, lights),
                 "light_tilt": around_zero(ranges.light_tilt, lights, 2),

@@ -48,6 +48,4 @@ class ResetParams:
                 mine[name][env_ids] = value
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> "ResetParams":
-        return ResetParams(
-            *({name: change(value) for name, value in rows.items()} for rows in vars(self).values())
-        )
+        return ResetParams(*({name: change(value) for name, value in rows.items()} for rows in vars(self).values()))

@@ -1,4 +1,4 @@
-"""What the tasks with blocks on a table share, whatever robot looks_stacked there."""
+"""What the tasks with blocks on a table share, whatever robot stands there."""
 
 from collections.abc import Callable
 from math import pi
@@ -26,7 +26,7 @@ _GRASP_RADIUS = 0.06  # m, likewise, for a block in the air
 _LIFT_HEIGHT = 0.05  # m, of a block's lowest corner above the table
 _TARGET_HEIGHT = 0.10  # m, to which the default cost raises a block
 # m, around the table. A block that has left falls for seconds and is observed as at rest where it left: a few in free
-# fall would outweigh all others in whatever is normalised, and centimetres on the table would be nothing to the networks.
+# fall would outweigh all others in normalised statistics, and centimetres on the table would be nothing to networks.
 _LOWEST, _HIGHEST = (-0.5, -0.5, -0.1), (0.5, 0.5, 1.0)
 _COLORS = ((0.85, 0.15, 0.12, 1.0), (0.15, 0.35, 0.85, 1.0))
 
@@ -35,7 +35,7 @@ class TableTask(Task):
     """A robot and one or two blocks on a table.
 
     Args:
-        add_robot: looks_stacked the robot at the table of a spec. stand: m, where its base is; a column looks_stacked under it.
+        add_robot: puts the robot at the table of a spec. stand: m, where its base is; a column stands under it.
         randomization: how far worlds differ.
     """
 
@@ -174,7 +174,7 @@ class TableTask(Task):
 
 
 def _separate(fixed: Tensor, drawn: Tensor) -> Tensor:
-    """Positions `(n, 2)` at or near those drawn, check_range the spawn area and far enough from `fixed`."""
+    """Positions `(n, 2)` at or near those drawn, within the spawn area and far enough from `fixed`."""
     gap = drawn - fixed
     distance = gap.norm(dim=-1, keepdim=True).clamp_min(1e-6)
     pushed = fixed + gap / distance * distance.clamp_min(_MIN_SEPARATION)

@@ -27,7 +27,7 @@ _POSE_DATA_NOISE = 0.1  # rad (or m): how far joints are from their start in ima
 
 @dataclass(frozen=True)
 class EpisodeOutcome:
-    """How n episodes ended: success `(n,)` bool; distance `(n,)` m, the mean of `Task.errors` when the actions ended."""
+    """How n episodes ended: success `(n,)` bool; distance `(n,)` m, mean of `Task.errors` after the last action."""
 
     success: Tensor
     distance: Tensor
@@ -104,7 +104,8 @@ class Task(ABC):
         self.apply_appearance(engine, env_ids, params.appearance)
 
     def apply_appearance(self, engine: Engine, env_ids: Tensor, appearance: dict[str, Tensor]) -> None:
-        """The part of `apply_randomization` that changes nothing but pixels."""
+        """The part of `apply_randomization` that changes nothing but pixels; by default nothing."""
+        del engine, env_ids, appearance
 
     def reset_for_pose_data(self, engine: Engine, generator: torch.Generator) -> None:
         """Put every world somewhere an episode may come to: images for pose regression are taken there."""

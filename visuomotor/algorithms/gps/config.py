@@ -28,7 +28,7 @@ class PoseConfig:
     images: int = 2000
     """Images of random target poses; a tenth of them is held out."""
     epochs: int = 40
-    """LqrSolver over the images."""
+    """Passes over the images."""
     batch: int = 25
     """Images in a step of the optimiser."""
     learning_rate: float = 1e-3
@@ -66,7 +66,7 @@ class DynamicsConfig:
     prior_strength: float = 1.0
     """How many samples the prior counts for at each time step."""
     window: tuple[float, ...] = (1.0, 0.7, 0.3)
-    """How much the samples of a time step, of its neighbours, of the steps next to these, ... count in its regression."""
+    """How much the samples of a time step itself, of its neighbours, of their neighbours count in its regression."""
     ridge: float = 1e-6
     """Added to the variances of states and actions in the regression."""
 
@@ -128,7 +128,9 @@ class GpsConfig:
         check_range("trajectory.iterations", self.trajectory.iterations, 1, 1000)
         check_range("trajectory.initial_noise_std", self.trajectory.initial_noise_std, 1e-6, 1)
         check_range("trajectory.kl_step", self.trajectory.kl_step, 1e-6, 100)
-        check_range("trajectory.min_kl_step_mult", self.trajectory.min_kl_step_mult, 1e-6, self.trajectory.max_kl_step_mult)
+        check_range(
+            "trajectory.min_kl_step_mult", self.trajectory.min_kl_step_mult, 1e-6, self.trajectory.max_kl_step_mult
+        )
         check_range("dynamics.clusters", self.dynamics.clusters, 2, 1000)
         check_range("dynamics.prior_strength", self.dynamics.prior_strength, 1e-6, 1e6)
         check_range("badmm.inner_iterations", self.badmm.inner_iterations, 1, 100)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from visuomotor.algorithms.gps.config import DynamicsConfig
-from visuomotor.algorithms.gps.linear_gaussian import Controller, Dynamics, Marginals, compute_marginals
 from visuomotor.algorithms.gps.gaussian_regression import fit_linear_gaussian
+from visuomotor.algorithms.gps.linear_gaussian import Controller, Dynamics, Marginals, compute_marginals
 from visuomotor.algorithms.gps.mixture import GaussianMixture, fit_mixture
 from visuomotor.algorithms.gps.rollout import Samples
 
@@ -85,7 +85,9 @@ def fit_stable_dynamics(
     best: tuple[float, Dynamics, Marginals] | None = None
     for _ in range(_FITS):
         prior = fit_prior(torch.cat(history), config.clusters, config.prior_points, generator)
-        dynamics = fit_dynamics(samples.states, samples.actions, prior, config.prior_strength, config.ridge, config.window)
+        dynamics = fit_dynamics(
+            samples.states, samples.actions, prior, config.prior_strength, config.ridge, config.window
+        )
         marginals = compute_marginals(controller, dynamics)
         width = relative_width(marginals, samples.states)
         if best is None or width < best[0]:

@@ -143,9 +143,7 @@ class Gps(Algorithm):
         fresh = initial_state(judged.controller, self.config)
         self.badmm = replace(fresh, eta=judged.eta, transition_history=judged.transition_history)
 
-    def _iterate(
-        self, optimizer: StatePolicyOptimizer | VisuomotorPolicyOptimizer, render: bool
-    ) -> dict[str, float]:
+    def _iterate(self, optimizer: StatePolicyOptimizer | VisuomotorPolicyOptimizer, render: bool) -> dict[str, float]:
         if self.badmm is None:
             self.env.reset(params=self.conditions)
             start = self.env.observe()["state"]

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from visuomotor.algorithms.gps.linear_gaussian import Controller
 from visuomotor.algorithms.gps.gaussian_regression import fit_linear_gaussian
+from visuomotor.algorithms.gps.linear_gaussian import Controller
 from visuomotor.algorithms.gps.mixture import GaussianMixture
 
 

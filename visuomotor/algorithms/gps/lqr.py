@@ -60,7 +60,7 @@ def backward_pass(cost: QuadraticCost, dynamics: Dynamics, entropy_weight: Tenso
 class ConditionController(NamedTuple):
     """One condition's controller: gain `(T, U, X)`, offset `(T, U)`, covariance `(T, U, U)`.
 
-    `is_pd`: whether every Q_uu was positive is_pd; if not, the rest is meaningless.
+    `is_pd`: whether every Q_uu was positive definite; if not, the rest is meaningless.
     """
 
     gain: NDArray[np.float64]
@@ -114,11 +114,13 @@ class LqrSolver:
         return ConditionController(*controller, is_pd)
 
     def divergence(self, condition: int, controller: ConditionController) -> float:
-        """sum_t E[KL(controller || previous)] under the states that the controller sample_history; infinite where there is no controller."""
+        """sum_t E[KL(controller || previous)] under the states that the controller visits; infinite without one."""
         if not controller.is_pd:
             return np.inf
         dynamics = *self._motion[condition], *self._spread[condition]
-        return lqr_kernel.divergence(controller.gain, controller.offset, controller.covariance, *self._previous[condition], *dynamics)
+        return lqr_kernel.divergence(
+            controller.gain, controller.offset, controller.covariance, *self._previous[condition], *dynamics
+        )
 
 
 def _rows(tensor: Tensor) -> list[NDArray[np.float64]]:

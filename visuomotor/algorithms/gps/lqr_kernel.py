@@ -162,7 +162,7 @@ def divergence(
     initial_mean: Doubles,
     initial_covariance: Doubles,
 ) -> float:
-    """sum_t E_x[KL(p(u_t | x_t) || anchor(u_t | x_t))] in nats under the states that p sample_history; infinite if p is broken.
+    """sum_t E_x[KL(p(u_t | x_t) || anchor(u_t | x_t))], nats, under the states that p visits; infinite if p is broken.
 
     The equation is `linear_gaussian.kl_divergence`'s.
     """

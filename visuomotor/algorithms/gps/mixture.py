@@ -6,8 +6,8 @@ from math import log, pi
 import torch
 from torch import Tensor
 
-from visuomotor.engine.thread_pool import available_cores, parallel_for
 from visuomotor.algorithms.gps.linalg import cholesky, single_threaded, solve_lower
+from visuomotor.engine.thread_pool import available_cores, parallel_for
 
 _COVARIANCE_FLOOR = 1e-6
 _NEGLIGIBLE = 1e-15  # of a point's responsibility

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from visuomotor.algorithms.gps.config import EndToEndConfig
+from visuomotor.algorithms.gps.rollout import PolicyFn, Samples
 from visuomotor.algorithms.gps.supervised import FitConfig, PolicyTargets, fit
 from visuomotor.policies import StatePolicy, VisuomotorPolicy, random_shapes
-from visuomotor.algorithms.gps.rollout import PolicyFn, Samples
 from visuomotor.tasks import Observations
 
 _CHUNK = 256  # images at once where no gradient is needed

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from visuomotor.algorithms.gps.config import ImageConfig, PoseConfig
 from visuomotor.camera import Camera
 from visuomotor.errors import VisuomotorError
-from visuomotor.algorithms.gps.config import ImageConfig, PoseConfig
 from visuomotor.policies import PoseNetwork, random_shapes
 from visuomotor.tasks import Task
 

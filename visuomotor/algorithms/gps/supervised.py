@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from visuomotor.errors import VisuomotorError
 from visuomotor.algorithms.gps.linalg import cholesky
 from visuomotor.algorithms.gps.linear_gaussian import Controller, Marginals
+from visuomotor.errors import VisuomotorError
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def fit(
     Args:
         mean: maps batches of the inputs to mean actions `(b, U)`.
         parameters: what to train.
-        inputs: tensors whose first axis is the policy_targets's.
+        inputs: tensors whose first axis is that of the targets.
 
     Raises:
         VisuomotorError: the loss is no longer finite.

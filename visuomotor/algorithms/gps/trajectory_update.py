@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from visuomotor.engine.thread_pool import available_cores, parallel_for
 from visuomotor.algorithms.gps.linalg import single_threaded
 from visuomotor.algorithms.gps.linear_gaussian import Controller, Dynamics, Marginals, compute_marginals
 from visuomotor.algorithms.gps.lqr import ConditionController, LqrSolver, QuadraticCost, stack_controllers
+from visuomotor.engine.thread_pool import available_cores, parallel_for
 
 _LOG_SMALLEST, _LOG_LARGEST = log(1e-8), log(1e16)  # of eta
 _LARGEST_MOVE = log(30.0)
@@ -118,7 +118,7 @@ def update_controllers(
 
 
 class _EtaSearch(NamedTuple):
-    """The best of one condition so far: the largest divergence inside the ball. No controller: stay at the previous one."""
+    """The best of one condition so far: the largest divergence inside the ball. No controller: keep the previous."""
 
     controller: ConditionController | None = None
     eta: float = 1.0
@@ -127,7 +127,9 @@ class _EtaSearch(NamedTuple):
     passes: int = 0
 
 
-def _search_eta(search: LqrSolver, condition: int, bound: float, eta: float, tolerance: float, passes: int) -> _EtaSearch:
+def _search_eta(
+    search: LqrSolver, condition: int, bound: float, eta: float, tolerance: float, passes: int
+) -> _EtaSearch:
     """Search the eta of one condition."""
     best = _EtaSearch(eta=eta)
     low, high = -inf, inf  # log eta: the largest outside the ball, the smallest inside
@@ -166,9 +168,7 @@ def _next_log_eta(history: list[tuple[float, float]], low: float, high: float) -
     return guess if low < guess < high else (low + high) / 2
 
 
-def next_step_size(
-    step_size: Tensor, predicted: Tensor, actual: Tensor, smallest: float, largest: float
-) -> Tensor:
+def next_step_size(step_size: Tensor, predicted: Tensor, actual: Tensor, smallest: float, largest: float) -> Tensor:
     """How far the next update may go, from how the last one turned out; any shape.
 
     Improvement as a function of the divergence is modelled as  predicted KL - penalty KL^2; the measured point gives

@@ -27,8 +27,7 @@ class AdaptiveKl:
     def __post_init__(self) -> None:
         if not (self.target > 0 and self.factor > 1 and 0 < self.min <= self.coefficient <= self.max):
             raise VisuomotorError(
-                "the KL target must be positive, the factor above 1, and the coefficient within [min, max], "
-                f"not {self}"
+                f"the KL target must be positive, the factor above 1, and the coefficient within [min, max], not {self}"
             )
 
     def update(self, measured: float) -> None:

@@ -1,4 +1,4 @@
-"""Learn to see: where the objects are, from images of many looks (the auxiliary task of Zhu et al. 2018, III-B2)."""
+"""The auxiliary task: predict where the keypoints are, from images of many appearances (Zhu et al. 2018, III-B2)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,128 +7,137 @@ import torch
 from torch import Tensor
 from torch.nn.functional import huber_loss
 
-from visuomotor.demos import Episode
-from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.algorithms.ppo_gail.config import AuxiliaryConfig
 from visuomotor.algorithms.ppo_gail.curriculum import Curriculum
 from visuomotor.algorithms.ppo_gail.rollout import Rollout
+from visuomotor.demos import Episode
+from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.runs.distributed import Distributed
-from visuomotor.tasks import VecEnv, StagedTask
+from visuomotor.tasks import Task, VecEnv
 
-_DECIMETRE = 0.1  # m, the unit of the error: about as far as blocks lie apart
-_FAR = 0.5  # in that unit: beyond it the loss grows linearly
+_UNIT = 0.1  # m, the unit of the error: about as far as blocks lie apart
+_LINEAR_BEYOND = 0.5  # in that unit: beyond it the loss grows linearly
 
 
 class PretrainingBatches:
-    """States to look at before anything is known of acting: random starts and demonstrated states, each in looks of
-    its own. Every policy_targets is a function of its number alone.
+    """Images of random starts and demonstration states, each with an appearance of its own. Every batch is a function
+    of its number alone.
 
     Args:
-        shown: demonstrations; without any, all states are random starts.
-        seed: of all lessons. threads: 0 for all cores.
+        demos: demonstrations; without any, all states are random starts.
+        seed: of all batches. threads: 0 for all cores.
     """
 
     def __init__(
         self,
-        task: StagedTask,
-        shown: Sequence[Episode],
+        task: Task,
+        demos: Sequence[Episode],
         config: AuxiliaryConfig,
         image_size: int,
         supersampling: int,
-        vary: bool,
+        randomize: bool,
         seed: int,
         threads: int = 0,
     ):
-        starts = None
-        if shown:
-            starts = Curriculum(shown, len(task.stages), config.random_starts, steps=1, random_steps=1, choice="stages")
+        initial_states = None
+        if demos:
+            initial_states = Curriculum(
+                demos,
+                len(task.stages),
+                config.random_start_fraction,
+                max_episode_steps=1,
+                random_episode_steps=1,
+                strategy="stages",
+            )
         self._seed, self._generator = seed, torch.Generator()
-        self._episodes = VecEnv(
+        self._env = VecEnv(
             task,
-            config.batch,
+            config.batch_size,
             self._generator,
+            observations=("keypoints",),
             image_size=image_size,
             supersampling=supersampling,
-            starts=starts,
-            vary=vary,
+            randomize=randomize,
+            initial_states=initial_states,
             threads=threads,
         )
 
     def draw(self, number: int) -> tuple[Tensor, Tensor]:
-        """Images `(batch, height, width, 3)` uint8 and what is where in them `(batch, K, 3)` m."""
+        """Images `(batch, height, width, 3)` uint8 and the keypoints in them `(batch, K, 3)` m."""
         self._generator.manual_seed(self._seed + number)
-        self._episodes.restart(torch.ones(self._episodes.worlds, dtype=torch.bool))
-        episodes = self._episodes
-        return episodes.images(), episodes.task.keypoints(episodes.engine)
+        self._env.reset()
+        return self._env.render(), self._env.task.keypoints(self._env.engine)
 
 
-def object_position_loss(policy: RecurrentPolicy, features: Tensor, objects: Tensor) -> tuple[Tensor, Tensor]:
+def object_position_loss(policy: RecurrentPolicy, image_features: Tensor, keypoints: Tensor) -> tuple[Tensor, Tensor]:
     """Huber's loss of positions, in units of 0.1 m, and the median distance (m).
 
-    Squares would heed little but the few objects that have fallen off the table, far away.
+    A squared loss would be ruled by the few objects that have fallen off the table, far away.
 
     Args:
-        features: `(..., 128)` of `policy.see`. objects: `(..., K, 3)` m.
+        image_features: `(..., 128)` of `encode_images`. keypoints: `(..., K, 3)` m.
     """
-    error = policy.predict_keypoints(features) - objects
-    loss = huber_loss(error / _DECIMETRE, torch.zeros_like(error), delta=_FAR)
+    error = policy.predict_keypoints(image_features) - keypoints
+    loss = huber_loss(error / _UNIT, torch.zeros_like(error), delta=_LINEAR_BEYOND)
     return loss, error.detach().norm(dim=-1).median()
 
 
 class AuxiliaryTask:
-    """Trains a policy's vision layers and auxiliary head, with an optimiser of its own.
+    """Trains a policy's vision layers and keypoint head, with an optimizer of its own.
 
     Attributes:
-        targets: how many lessons there have been.
+        num_updates: of pretraining, so far.
     """
 
     def __init__(self, policy: RecurrentPolicy, config: AuxiliaryConfig, distributed: Distributed):
-        self._policy, self._config, self._ranks = policy, config, distributed
+        self._policy, self._config, self._distributed = policy, config, distributed
         self._device = policy.device
-        self._optimiser = torch.optim.Adam(policy.parameters(), config.learning_rate, fused=True)
-        self.targets = 0
+        self._optimizer = torch.optim.Adam(policy.parameters(), config.learning_rate, fused=True)
+        self.num_updates = 0
 
     @property
-    def done(self) -> bool:
-        """Whether all lessons are over."""
-        return self.targets >= self._config.lessons
+    def pretrained(self) -> bool:
+        """Whether pretraining is over."""
+        return self.num_updates >= self._config.pretraining_updates
 
-    def fit(self, lessons: PretrainingBatches, count: int) -> float:
-        """The next lessons, `count` of them or all that are left; returns the mean of their median distances (m)."""
+    def pretrain(self, batches: PretrainingBatches, count: int) -> float:
+        """The next `count` updates, or all that are left; returns the mean of their median distances (m)."""
         distances: list[float] = []
-        while len(distances) < count and not self.done:
-            rate = self._config.learning_rate * (1 - self.targets / self._config.lessons)
-            distances.append(self.update(*lessons.draw(self.targets), rate))
-            self.targets += 1
+        while len(distances) < count and not self.pretrained:
+            rate = self._config.learning_rate * (1 - self.num_updates / self._config.pretraining_updates)
+            distances.append(self.update(*batches.draw(self.num_updates), rate))
+            self.num_updates += 1
         return sum(distances) / len(distances)
 
     def update_on_rollout(self, rollout: Rollout, learning_rate: float, generator: torch.Generator) -> float:
-        """Updates on a rollout's states in other looks; returns the mean of the median distances (m)."""
-        objects = rollout.objects.flatten(0, 1)
+        """Updates on a rollout's states with a new appearance; returns the mean of the median distances (m)."""
+        keypoints = rollout.keypoints.flatten(0, 1)
         if rollout.rerandomized_images is None:
             with torch.no_grad():
-                seen = self._policy.predict_keypoints(rollout.seen).flatten(0, 1).cpu()
-            return float((seen - objects).norm(dim=-1).median())
+                predicted = self._policy.predict_keypoints(rollout.image_features).flatten(0, 1).cpu()
+            return float((predicted - keypoints).norm(dim=-1).median())
         images = rollout.rerandomized_images.flatten(0, 1)
-        parts = torch.randperm(len(images), generator=generator).tensor_split(min(self._config.updates, len(images)))
-        distances = [self.update(images[part], objects[part], learning_rate) for part in parts]
+        count = min(self._config.updates_per_iteration, len(images))
+        parts = torch.randperm(len(images), generator=generator).tensor_split(count)
+        distances = [self.update(images[part], keypoints[part], learning_rate) for part in parts]
         return sum(distances) / len(distances)
 
-    def update(self, images: Tensor, objects: Tensor, learning_rate: float) -> float:
+    def update(self, images: Tensor, keypoints: Tensor, learning_rate: float) -> float:
         """One gradient step; returns the median distance (m) before it."""
-        loss, distance = object_position_loss(self._policy, self._policy.encode_images(images.to(self._device)), objects.to(self._device))
-        self._optimiser.param_groups[0]["lr"] = learning_rate
-        self._optimiser.zero_grad(set_to_none=True)
-        (loss / self._ranks.count).backward()
-        self._ranks.sum_gradients(self._policy)
-        self._optimiser.step()
-        return float(self._ranks.sum(distance)) / self._ranks.count
+        image_features = self._policy.encode_images(images.to(self._device))
+        loss, distance = object_position_loss(self._policy, image_features, keypoints.to(self._device))
+        self._optimizer.param_groups[0]["lr"] = learning_rate
+        self._optimizer.zero_grad(set_to_none=True)
+        (loss / self._distributed.world_size).backward()
+        self._distributed.sum_gradients(self._policy)
+        self._optimizer.step()
+        return float(self._distributed.sum(distance)) / self._distributed.world_size
 
-    def content(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """What the next update depends on beside the policy, in plain containers."""
-        return {"targets": self.targets, "optimiser": self._optimiser.state_dict()}
+        return {"num_updates": self.num_updates, "optimizer": self._optimizer.state_dict()}
 
-    def restore(self, content: dict[str, Any]) -> None:
-        """Go back to where `content` was taken."""
-        self.targets = content["targets"]
-        self._optimiser.load_state_dict(content["optimiser"])
+    def load_state_dict(self, content: dict[str, Any]) -> None:
+        """Go back to where `state_dict` was taken."""
+        self.num_updates = content["num_updates"]
+        self._optimizer.load_state_dict(content["optimizer"])

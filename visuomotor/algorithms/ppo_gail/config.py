@@ -190,13 +190,13 @@ class CurriculumConfig:
     """Fraction of control steps, at least, in episodes that start at random; the others start in states of
     demonstrations. 1 leaves these out."""
     strategy: Literal["frontier", "stages"] = "frontier"
-    """Which demonstration states: those from which the policy sometimes advances, or any (`stages`, as in the paper)."""
+    """Which demonstration states: those from which the policy sometimes advances, or any (`stages`, the paper's)."""
     max_episode_steps: int = 60
-    """Control steps of an episode that starts in a demonstration state, at most the task's. Values bootstrap where it is
-    cut."""
+    """Control steps of an episode that starts in a demonstration state, at most the task's. Values bootstrap where it
+    is cut."""
     early_termination_steps: int | None = 10
-    """End such an episode after this many steps outside its first stage: else what follows a dropped block would be most
-    of the experience. None: do not."""
+    """End such an episode after this many steps outside its first stage: else what follows a dropped block would be
+    most of the experience. None: do not."""
 
     def __post_init__(self) -> None:
         check_range("curriculum.random_start_fraction", self.random_start_fraction, 0, 1)
@@ -300,9 +300,7 @@ class PpoGailConfig:
         return self.imitation.discriminates or self.curriculum.random_start_fraction < 1 or cloning
 
 
-LAPTOP = PpoGailConfig(
-    imitation=ImitationConfig(weight=0.3), auxiliary=AuxiliaryConfig(pretraining_updates=20_000)
-)
+LAPTOP = PpoGailConfig(imitation=ImitationConfig(weight=0.3), auxiliary=AuxiliaryConfig(pretraining_updates=20_000))
 
 PRESETS: dict[str, PpoGailConfig] = {
     "laptop": LAPTOP,

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from visuomotor.policies.mlp import mlp
 from visuomotor.algorithms.ppo_gail.running_mean_std import RunningMeanStd
+from visuomotor.policies.mlp import mlp
 
 
 class Critic(nn.Module):

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from visuomotor.algorithms.ppo_gail.running_mean_std import RunningMeanStd, moments
 from visuomotor.errors import VisuomotorError
 from visuomotor.policies.mlp import mlp
-from visuomotor.algorithms.ppo_gail.running_mean_std import RunningMeanStd, moments
 from visuomotor.runs.distributed import Distributed
 
 
@@ -120,8 +121,8 @@ class Discriminator(nn.Module):
         return DiscriminatorStatistics(*(distributed.sum(sums) / distributed.world_size / max(steps, 1)).tolist())
 
     def gradient_penalty(self, demonstration: Tensor) -> Tensor:
-        """E |grad logit|^2 on demonstrations' `inputs` `(B, F + A)`, a scalar: it keeps D from rising on and on where it
-        is right (R1, Mescheder et al. 2018)."""
+        """E |grad logit|^2 on demonstrations' `inputs` `(B, F + A)`, a scalar: it keeps D from rising on and on where
+        it is right (R1, Mescheder et al. 2018)."""
         rows = demonstration.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(self._logits(rows).sum(), rows, create_graph=True)
         return gradient.square().sum(-1).mean()

@@ -1,4 +1,4 @@
-"""What training reads of demonstrations."""
+"""Demonstrations as training reads them."""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,18 +6,18 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from visuomotor.algorithms.ppo_gail.config import PpoGailConfig
 from visuomotor.demos import Episode, read_demonstrations
-from visuomotor.demos.verify import wrong_stages
 from visuomotor.demos.metadata import script_command
 from visuomotor.demos.replay import StateReplay
+from visuomotor.demos.verify import wrong_stages
 from visuomotor.errors import VisuomotorError
-from visuomotor.algorithms.ppo_gail.config import PpoGailConfig
-from visuomotor.tasks import StagedTask
+from visuomotor.tasks import Task
 
 _WRONG_STAGES = 0.01  # share of states
 
 
-def demonstrations(task: StagedTask, config: PpoGailConfig) -> list[Episode]:
+def load_demonstrations(task: Task, config: PpoGailConfig) -> list[Episode]:
     """Those of the config's file that succeed; none where nothing needs them.
 
     Raises:
@@ -28,8 +28,8 @@ def demonstrations(task: StagedTask, config: PpoGailConfig) -> list[Episode]:
         return []
     if config.demos is None:
         raise VisuomotorError(
-            f"this needs demonstrations: make them with `visuomotor demos script {task.name}` and give --demos FILE "
-            "(or do without: --imitation.weight 0 --curriculum.random-starts 1)"
+            f"this needs demonstrations: make them with `visuomotor demos generate {task.name}` and give --demos FILE "
+            "(or do without: --imitation.weight 0 --curriculum.random-start-fraction 1)"
         )
     episodes = [episode for episode in read_demonstrations(config.demos, task).episodes if episode.success]
     if not episodes:
@@ -38,7 +38,7 @@ def demonstrations(task: StagedTask, config: PpoGailConfig) -> list[Episode]:
         )
     # A file's facts do not tell where stages begin. On another machine a state or two may be on the other side.
     replay = StateReplay(task)
-    wrong = sum(wrong_stages(episode, replay.readings(episode).stage) for episode in episodes)
+    wrong = sum(wrong_stages(episode, replay.observations(episode, ("stage",))["stage"]) for episode in episodes)
     if wrong > _WRONG_STAGES * sum(len(episode.stages) for episode in episodes):
         raise VisuomotorError(
             f"{wrong} states of {config.demos} are in other stages of {task.name!r} today than they were then; "
@@ -47,19 +47,18 @@ def demonstrations(task: StagedTask, config: PpoGailConfig) -> list[Episode]:
     return episodes
 
 
-def fingerprint(shown: Sequence[Episode]) -> str | None:
+def fingerprint(demos: Sequence[Episode]) -> str | None:
     """16 hex digits that tell demonstrations from others; None where there are none."""
     digest = hashlib.sha256()
-    for episode in shown:
+    for episode in demos:
         digest.update(episode.states.numpy().tobytes())
-    return digest.hexdigest()[:16] if shown else None
+    return digest.hexdigest()[:16] if demos else None
 
 
-def expert_features(task: StagedTask, episodes: Sequence[Episode], privileged: bool = False) -> Tensor:
-    """Features `(N, F)` of every state in which something was done; `privileged` takes the whole state instead."""
-    replay = StateReplay(task)
-    readings = [replay.readings(episode) for episode in episodes]
-    return torch.cat([(each.privileged if privileged else each.features)[:-1] for each in readings])
+def expert_features(task: Task, episodes: Sequence[Episode], privileged: bool = False) -> Tensor:
+    """Features `(N, F)` of every state but the last of each episode; `privileged` takes the whole state instead."""
+    replay, group = StateReplay(task), "privileged" if privileged else "object_features"
+    return torch.cat([replay.observations(episode, (group,))[group][:-1] for episode in episodes])
 
 
 def expert_actions(episodes: Sequence[Episode]) -> list[Tensor]:
@@ -71,7 +70,7 @@ def expert_actions(episodes: Sequence[Episode]) -> list[Tensor]:
     actions = [episode.actions for episode in episodes if episode.actions is not None]
     if len(actions) < len(episodes):
         raise VisuomotorError(
-            "these demonstrations hold no actions, only states; set imitation.actions False and cloning.updates 0, "
-            "or record demonstrations with actions"
+            "these demonstrations hold no actions, only states; set imitation.actions False and "
+            "behavior_cloning.num_updates 0, or record demonstrations with actions"
         )
     return actions

@@ -1,7 +1,7 @@
 """The distribution of actions in training: the policy's means plus exploration noise, white or correlated in time.
 
 All forms share the marginal density N(mean_t, std^2) of an action, with one standard deviation per action dimension,
-the same in all states. They differ in how noise is drawn and in which density looks_stacked in PPO's ratio:
+the same in all states. They differ in how noise is drawn and in which density stands in PPO's ratio:
 
     form        noise drawn     density of a_t in the ratio
     white       white           N(mean_t, std^2)

@@ -70,14 +70,18 @@ class GailReward:
         else:
             used_reward = reward - self._mean(reward[valid]) if settings.center_reward else reward
         hybrid = hybrid_reward(rollout.task_reward, used_reward, settings.weight)
-        return hybrid, reward, {
-            "discriminator_loss": discriminator_stats.loss,
-            "discriminator_accuracy/demo": discriminator_stats.demonstration_accuracy,
-            "discriminator_accuracy/policy": discriminator_stats.policy_accuracy,
-            "discriminator_mean/demo": discriminator_stats.demonstration_mean,
-            "discriminator_mean/policy": discriminator_stats.policy_mean,
-            "discriminator_penalty": discriminator_stats.penalty,
-        }
+        return (
+            hybrid,
+            reward,
+            {
+                "discriminator_loss": discriminator_stats.loss,
+                "discriminator_accuracy/demo": discriminator_stats.demonstration_accuracy,
+                "discriminator_accuracy/policy": discriminator_stats.policy_accuracy,
+                "discriminator_mean/demo": discriminator_stats.demonstration_mean,
+                "discriminator_mean/policy": discriminator_stats.policy_mean,
+                "discriminator_penalty": discriminator_stats.penalty,
+            },
+        )
 
     def _mean(self, values: Tensor) -> float:
         """Over all processes."""

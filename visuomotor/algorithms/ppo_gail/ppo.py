@@ -5,18 +5,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.algorithms.ppo_gail.adaptive_kl import AdaptiveKl
 from visuomotor.algorithms.ppo_gail.config import CriticConfig, PpoConfig
 from visuomotor.algorithms.ppo_gail.critic import Critic
 from visuomotor.algorithms.ppo_gail.exploration import WhiteNoise
 from visuomotor.algorithms.ppo_gail.rollout import Rollout
+from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.runs.distributed import Distributed
 
 
 @dataclass(frozen=True)
 class PolicyStatistics:
-    """Of an update's last epoch: kl, nats a step from the policy that acted; surrogate, the expected gain;
+    """Of an update's last epoch: kl, nats a step from the policy that acted; surrogate, the expected surrogate;
     clip_fraction, the share of steps whose ratio is outside the clip range; noise_std, the mean over actions."""
 
     kl: float
@@ -30,7 +30,7 @@ class PolicyStatistics:
 def update_policy(
     policy: RecurrentPolicy,
     noise: WhiteNoise,
-    optimiser: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer,
     rollout: Rollout,
     advantages: Tensor,
     config: PpoConfig,
@@ -52,26 +52,28 @@ def update_policy(
         advantages: `(K, W)`, normalised.
     """
     worlds = rollout.actions.shape[1]
-    sums = torch.zeros(5, dtype=torch.float64)
+    totals = torch.zeros(5, dtype=torch.float64)
     networks = nn.ModuleList([policy, noise])
-    for epoch in range(config.epochs):
-        sees = epoch >= config.epochs - config.vision_epochs
+    for epoch in range(config.num_epochs):
+        train_vision = epoch >= config.num_epochs - config.vision_epochs
         order = torch.randperm(worlds, generator=generator)
-        for part in order.tensor_split(config.minibatches):
-            loss, sums_of_part = policy_loss(policy, noise, rollout, advantages, part, config, kl, distributed, sees)
-            optimiser.zero_grad(set_to_none=True)
+        for env_ids in order.tensor_split(config.num_minibatches):
+            loss, sums_of_minibatch = policy_loss(
+                policy, noise, rollout, advantages, env_ids, config, kl, distributed, train_vision
+            )
+            optimizer.zero_grad(set_to_none=True)
             loss.backward()
             distributed.sum_gradients(networks)
             norm = torch.nn.utils.clip_grad_norm_(networks.parameters(), config.max_grad_norm)
-            optimiser.step()
-            if epoch == config.epochs - 1:
-                sums += torch.cat([sums_of_part, norm.detach().cpu().double()[None]])
-    count, surrogate, kl_sum, clipped, norm = distributed.sum(sums).tolist()
+            optimizer.step()
+            if epoch == config.num_epochs - 1:
+                totals += torch.cat([sums, norm.detach().cpu().double()[None]])
+    count, surrogate, kl_sum, clipped, norm = distributed.sum(totals).tolist()
     kl.update(kl_sum / count)
     return PolicyStatistics(
         kl=kl_sum / count,
         surrogate=surrogate / count,
-        gradient_norm=norm / config.minibatches / distributed.world_size,
+        gradient_norm=norm / config.num_minibatches / distributed.world_size,
         clip_fraction=clipped / count,
         entropy=float(noise.entropy().detach()),
         noise_std=float(noise.std.detach().mean()),
@@ -83,17 +85,17 @@ def policy_loss(
     noise: WhiteNoise,
     rollout: Rollout,
     advantages: Tensor,
-    part: Tensor,
+    env_ids: Tensor,
     config: PpoConfig,
     kl: AdaptiveKl,
     distributed: Distributed,
-    sees: bool = True,
+    train_vision: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """The loss of some worlds, as this process's share of the mean over all processes' worlds. It is 0, with gradients
     of 0, where the physics diverged in every step of all of them.
 
     Args:
-        sees: look at the images, with gradients for the vision layers; else take the features of the rollout.
+        train_vision: encode the images, with gradients for the vision layers; else take the features of the rollout.
 
     Returns:
         The loss, and sums over its steps, float64: how many, surrogate, KL divergence, clipped.
@@ -101,36 +103,41 @@ def policy_loss(
     device = policy.device
 
     def take(rows: Tensor) -> Tensor:
-        return rows[:, part].to(device)
+        return rows[:, env_ids].to(device)
 
-    seen = policy.encode_images(take(rollout.images)) if sees else take(rollout.seen)
+    seen = policy.encode_images(take(rollout.images)) if train_vision else take(rollout.image_features)
     sequence = policy.forward_sequence(
-        seen, take(rollout.proprioception), rollout.first_state[part].to(device), take(rollout.starts)
+        seen,
+        take(rollout.proprioception),
+        rollout.initial_hidden_state[env_ids].to(device),
+        take(rollout.episode_starts),
     )
-    actions, starts, carried = take(rollout.actions), take(rollout.starts), take(rollout.carried)
+    actions, starts, carried = take(rollout.actions), take(rollout.episode_starts), take(rollout.carried)
     means, std, old_means, old_std = sequence.mean, noise.std, take(rollout.means), rollout.std.to(device)
     valid = ~take(rollout.diverged)
     log_prob = noise.log_prob(actions, means, std, starts, carried)
     ratio = (log_prob - noise.log_prob(actions, old_means, old_std, starts, carried)).exp()
-    gain, clipped = ratio * take(advantages), torch.zeros_like(valid)
-    if config.clip is not None:
-        gain = torch.minimum(gain, ratio.clamp(1 - config.clip, 1 + config.clip) * take(advantages))
-        clipped = (ratio - 1).abs() > config.clip
+    surrogate, clipped = ratio * take(advantages), torch.zeros_like(valid)
+    if config.clip_range is not None:
+        surrogate = torch.minimum(
+            surrogate, ratio.clamp(1 - config.clip_range, 1 + config.clip_range) * take(advantages)
+        )
+        clipped = (ratio - 1).abs() > config.clip_range
     # Not KL(old || new): that is the smaller the wider the new policy is, and the noise would grow.
     divergence = noise.kl(means, std, old_means, old_std)
-    sums = torch.stack([(valid * x).sum() for x in (torch.ones_like(gain), gain, divergence, clipped)])
+    sums = torch.stack([(valid * x).sum() for x in (torch.ones_like(surrogate), surrogate, divergence, clipped)])
     count, _, kl_everywhere, _ = distributed.sum(sums.double()).tolist()
-    count = max(count, 1.0)  # without a valid step every sum is 0; all processes still take part in each of them
+    count = max(count, 1.0)  # without a valid step every sum is 0; all processes still take env_ids in each of them
     # The hinge of the penalty is a function of the mean over all processes; its slope is taken there.
     mean_kl = sums[2] / count + (kl_everywhere - sums[2].item()) / count
     loss = -sums[1] / count + kl.penalty(mean_kl)
-    loss = loss - config.entropy * noise.entropy() * (sums[0] / count)
+    loss = loss - config.entropy_coef * noise.entropy() * (sums[0] / count)
     return loss, sums.detach().cpu().double()
 
 
 def update_critic(
     critic: Critic,
-    optimiser: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer,
     states: Tensor,
     returns: Tensor,
     config: CriticConfig,
@@ -144,16 +151,16 @@ def update_critic(
         generator: of this process: others may have other numbers of steps.
     """
     total = 0.0
-    for _ in range(config.epochs):
+    for _ in range(config.num_epochs):
         total = 0.0
-        for part in torch.randperm(len(states), generator=generator).tensor_split(config.minibatches):
-            rows = part.to(states.device)
+        for chosen in torch.randperm(len(states), generator=generator).tensor_split(config.num_minibatches):
+            rows = chosen.to(states.device)
             losses = critic.loss(states[rows], returns[rows])
             # Where worlds blew up there may be fewer steps than minibatches; the mean of none would be NaN.
             loss = (losses.mean() if len(rows) else losses.sum()) / distributed.world_size
-            optimiser.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=True)
             loss.backward()
             distributed.sum_gradients(critic)
-            optimiser.step()
-            total += float(loss.detach()) / config.minibatches
+            optimizer.step()
+            total += float(loss.detach()) / config.num_minibatches
     return float(distributed.sum(torch.tensor(total)))
