@@ -29,7 +29,7 @@ def solve_ik(
     starts: Sequence[Vector] = (),
     orientation_weight: float | Vector = 0.3,
 ) -> NDArray[np.float64]:
-    """The `(len(joints),)` positions (rad or m) of joints at which a frame takes a pose; the same call, the same answer.
+    """The `(len(joints),)` positions (rad or m) of joints at which a frame takes a pose; always the same ones.
 
     Args:
         model: a compiled scene with the robot.

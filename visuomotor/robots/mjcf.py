@@ -7,6 +7,9 @@ import mujoco
 
 from visuomotor.errors import VisuomotorError
 
+Part = Literal["joint", "actuator", "site", "geom", "body", "camera"]
+Control = Literal["torque", "velocity", "position"]
+
 _JOINT_TRANSMISSION = int(mujoco.mjtTrn.mjTRN_JOINT)
 _AFFINE = int(mujoco.mjtBias.mjBIAS_AFFINE)
 
@@ -32,7 +35,7 @@ def load_mjcf(path: Path | str) -> mujoco.MjSpec:
     return spec
 
 
-def named(model: mujoco.MjModel, kind: Literal["joint", "actuator", "site", "geom", "body", "camera"]) -> list[str]:
+def named(model: mujoco.MjModel, kind: Part) -> list[str]:
     """The names of all joints (...) of a model that have one."""
     get = getattr(model, kind)
     count = {"joint": model.njnt, "actuator": model.nu, "site": model.nsite, "geom": model.ngeom}
@@ -46,12 +49,15 @@ def actuator_of_joint(model: mujoco.MjModel, joint: str) -> str | None:
         return None
     wanted = int(model.joint(joint).id)
     for index in range(model.nu):
-        if int(model.actuator_trntype[index]) == _JOINT_TRANSMISSION and int(model.actuator_trnid[index, 0]) == wanted:
+        if int(model.actuator_trntype[index]) == Part = Literal["joint", "actuator", "site", "geom", "body", "camera"]
+Control = Literal["torque", "velocity", "position"]
+
+_JOINT_TRANSMISSION and int(model.actuator_trnid[index, 0]) == wanted:
             return str(model.actuator(index).name)
     return None
 
 
-def control_of_actuator(model: mujoco.MjModel, actuator: str) -> Literal["torque", "velocity", "position"]:
+def control_of_actuator(model: mujoco.MjModel, actuator: str) -> Control:
     """What an actuator's control is: force = gain ctrl + bias1 position + bias2 velocity."""
     index = int(model.actuator(actuator).id)
     if int(model.actuator_biastype[index]) != _AFFINE:

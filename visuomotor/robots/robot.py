@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import mujoco
 import torch
@@ -11,9 +10,7 @@ from torch import Tensor
 
 from visuomotor.engine import Engine
 from visuomotor.errors import VisuomotorError, unknown
-from visuomotor.robots.mjcf import actuator_of_joint, control_of_actuator, geoms_below, load_mjcf, named
-
-Control = Literal["torque", "velocity", "position"]
+from visuomotor.robots.mjcf import Control, Part, actuator_of_joint, control_of_actuator, geoms_below, load_mjcf, named
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ class Robot:
             VisuomotorError: the file is missing or broken; a name is not in it; a joint has no actuator; the actuators
                 are of several kinds, or have no limits.
         """
-        spec = source if isinstance(source, mujoco.MjSpec) else load_mjcf(source)
+        spec = load_mjcf(source) if isinstance(source, Path | str) else source
         model = spec.compile()
         if joints is None:
             joints = [name for name in named(model, "joint") if actuator_of_joint(model, name) and name not in gripper]
@@ -123,12 +120,13 @@ class BoundRobot:
     """
 
     def __init__(self, robot: Robot, model: mujoco.MjModel):
-        for kind, wanted in (
-            ("joint", (*robot.joints, *robot.gripper)),
-            ("actuator", robot.actuators),
-            ("site", (robot.end_effector,)),
-            ("geom", robot.geoms),
-        ):
+        parts: dict[Part, tuple[str, ...]] = {
+            "joint": (*robot.joints, *robot.gripper),
+            "actuator": robot.actuators,
+            "site": (robot.end_effector,),
+            "geom": robot.geoms,
+        }
+        for kind, wanted in parts.items():
             for name in wanted:
                 if name not in named(model, kind):
                     raise unknown(f"{kind} of the robot", name, named(model, kind))

@@ -6,6 +6,7 @@ import torch
 
 from visuomotor import registry
 from visuomotor.errors import VisuomotorError
+from visuomotor.tasks.reset_params import ResetParams
 from visuomotor.tasks.task import OBSERVATIONS, Task
 
 _EXPECTED = {
@@ -36,7 +37,7 @@ def make_task(name: str) -> Task:
         told = "; ".join(f"{member} ({_EXPECTED.get(member, 'see Task')})" for member in lacking)
         raise VisuomotorError(f"task {name!r} lacks {told}")
     try:
-        task = kind()
+        task = kind()  # pyright: ignore[reportCallIssue]  # a task takes no arguments; its base class does
     except VisuomotorError as error:
         raise VisuomotorError(f"task {name!r}: {error}") from error
     except Exception as error:  # whatever a user's constructor does
@@ -63,7 +64,8 @@ def check_task(task: Task) -> None:
             f"task {task.name!r} has stages {task.stages} and stage_rewards {task.stage_rewards}; "
             "give at least two stages, and one reward for each"
         )
-    if not (isinstance(task.max_episode_steps, int) and task.max_episode_steps > 0):
+    steps: object = task.max_episode_steps
+    if not (isinstance(steps, int) and steps > 0):
         raise VisuomotorError(f"task {task.name!r}: max_episode_steps must be a positive int")
     frame_skip = task.control_dt / float(task.model.opt.timestep)
     if abs(frame_skip - round(frame_skip)) > 1e-6 or frame_skip < 1:
@@ -75,8 +77,8 @@ def check_task(task: Task) -> None:
     generator = torch.Generator().manual_seed(0)
     for randomize in (False, True):
         params = _called(task, "sample_reset", 2, generator, "random", randomize)
-        if len(params) != 2:
-            raise VisuomotorError(f"task {task.name!r}: sample_reset(2, ...) gives {len(params)} rows; give 2")
+        if not isinstance(params, ResetParams) or len(params) != 2:
+            raise VisuomotorError(f"task {task.name!r}: sample_reset(2, ...) must give a ResetParams of 2 rows")
         _called(task, "reset", engine, everyone, params)
     for group in (*OBSERVATIONS, "errors"):
         value = _called(task, group, engine)

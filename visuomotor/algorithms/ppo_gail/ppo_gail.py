@@ -1,7 +1,7 @@
 """Reinforcement and imitation: act, reward, value, improve (Zhu et al. 2018, III-B)."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -39,7 +39,7 @@ class PpoGail(Algorithm):
 
     name: ClassVar[str] = "ppo-gail"
     version: ClassVar[int] = 3
-    presets: ClassVar[dict[str, PpoGailConfig]] = PRESETS
+    presets: ClassVar[Mapping[str, Any]] = PRESETS
 
     def __init__(
         self,

@@ -27,8 +27,8 @@ class Rollout:
     where an episode starts; std `(A,)`, of the noise.
 
     What followed: task_reward; next_privileged and next_stage, of the state that the step led to, before a reset;
-    dones, diverged: bool. initial_hidden_state `(W, S)`: the policy's before the first step; bootstrap_privileged `(W, P)` and
-    bootstrap_carried `(W, A)`: of the step after the last one.
+    dones, diverged: bool. initial_hidden_state `(W, S)`: the policy's before the first step; bootstrap_privileged
+    `(W, P)` and bootstrap_carried `(W, A)`: of the step after the last one.
     """
 
     images: Tensor
