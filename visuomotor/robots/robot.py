@@ -201,7 +201,7 @@ class BoundRobot:
 
 
 def _one_control(model: mujoco.MjModel, actuators: Sequence[str]) -> Control:
-    kinds = {name: control_of_actuator(model, name) for name in actuators}
+    kinds: dict[str, Control] = {name: control_of_actuator(model, name) for name in actuators}
     if len(set(kinds.values())) > 1:
         told = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
         raise VisuomotorError(

@@ -54,15 +54,13 @@ class SampleBatch:
 class Update:
     """The last update of the trajectories: what it started from and what it promised.
 
-    controller: before the update; samples and success `(N,)` bool: of episodes with it; predicted, predicted_kl: how
-    much the augmented cost, and the KL terms in it, should fall on average over conditions.
+    controller: before the update; samples: of episodes with it; predicted `()`: how much the cost should fall, mean over
+    conditions.
     """
 
     controller: Controller
     samples: Samples
-    success: Tensor
     predicted: Tensor
-    predicted_kl: Tensor
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,6 @@ def initial_state(controller: Controller, config: GpsConfig) -> BadmmState:
 def iterate(
     state: BadmmState,
     samples: Samples,
-    success: Tensor,
     policy_optimizer: PolicyOptimizer,
     cost: Cost,
     config: GpsConfig,
@@ -109,13 +106,13 @@ def iterate(
     """One iteration: fit dynamics to the new samples, then alternate policy and trajectories (Levine et al. 2015, IV).
 
     Args:
-        samples: one episode a condition, drawn with `state.controller`. success: `(N,)` bool, of these episodes.
+        samples: one episode a condition, drawn with `state.controller`.
         callback: gets the metrics of every inner iteration.
     """
     badmm, trajectory = config.badmm, config.trajectory
-    state, numbers = judge_last_update(state, samples, success, cost, config)
+    state, numbers = judge_last_update(state, samples, cost, config)
     assert state.last_update is not None
-    drawn_with, samples, success = state.controller, state.last_update.samples, state.last_update.success
+    drawn_with, samples = state.controller, state.last_update.samples
     expansion = cost.expand(samples.states, samples.actions)
     quadratic = QuadraticCost(expansion.hessian, expansion.gradient, expansion.constant)
     dynamics, marginals = fit_stable_dynamics(samples, drawn_with, state.transition_history, config.dynamics, generator)
@@ -123,7 +120,7 @@ def iterate(
 
     controller, multiplier = drawn_with, state.lagrange_multiplier
     kl_weight, eta = state.kl_weight, state.eta
-    predicted = predicted_kl = torch.zeros(())
+    predicted = torch.zeros(())
     for inner in range(badmm.inner_iterations):
         weights = kl_weight.expand(multiplier.shape[:2])
         targets = _all_policy_targets(history, controller, marginals, multiplier, weights, config)
@@ -139,7 +136,7 @@ def iterate(
         multiplier = multiplier + badmm.dual_step_size * weights[..., None] * gap
         policy_kl = kl_divergence(controller, policy, marginals.state_mean, marginals.state_covariance)
         if inner == badmm.inner_iterations - 1:
-            predicted, predicted_kl = _predict(drawn_with, controller, policy, dynamics, quadratic, weights)
+            predicted = _predicted_improvement(drawn_with, controller, dynamics, quadratic)
             kl_weight = next_kl_weight(kl_weight, policy_kl.mean(0))
         callback(
             {
@@ -162,20 +159,18 @@ def iterate(
         kl_weight=kl_weight,
         eta=eta,
         sample_history=history,
-        last_update=Update(drawn_with, samples, success, predicted, predicted_kl),
+        last_update=Update(drawn_with, samples, predicted),
     )
 
 
 def judge_last_update(
-    state: BadmmState, samples: Samples, success: Tensor, cost: Cost, config: GpsConfig
+    state: BadmmState, samples: Samples, cost: Cost, config: GpsConfig
 ) -> tuple[BadmmState, dict[str, float]]:
-    """Compare the new samples with those before the last update: take it back where it made things worse, and adapt
-    the step size.
+    """Compare the new samples with those before the last update, and adapt the step size to how well the prediction
+    held. A condition whose physics blew up takes its update back: it keeps its last controller and samples.
 
-    A condition takes its update back, controller and samples, where the physics blew up, where it had succeeded and no
-    longer does, or where its cost rose by more than the mean improvement that was predicted. Costs are those of the
-    samples themselves. The model's expected costs of two iterations are not comparable: near the target the cost's
-    expansion is the steeper the closer a sample came.
+    The actual improvement is that of the samples' own costs. The model's expected costs of two iterations are not
+    comparable: near the target the cost's expansion is the steeper the closer a sample came.
 
     Returns:
         The state, whose `last_update` holds the samples to go on from, and metrics.
@@ -184,49 +179,29 @@ def judge_last_update(
     state = replace(state, transition_history=history[-config.dynamics.prior_iterations :])
     last = state.last_update
     if last is None:
-        nothing = torch.zeros(())
-        return replace(state, last_update=Update(state.controller, samples, success, nothing, nothing)), {}
-    saved = cost(last.samples.states, last.samples.actions).sum(-1) - cost(samples.states, samples.actions).sum(-1)
-    kept = ~samples.diverged
-    improvement = saved[~samples.diverged].mean() + last.predicted_kl
-    trajectory = config.trajectory
+        return replace(state, last_update=Update(state.controller, samples, torch.zeros(()))), {}
+    kept, trajectory = ~samples.diverged, config.trajectory
+    saved = cost(last.samples.states, last.samples.actions) - cost(samples.states, samples.actions)
+    actual = saved.sum(-1)[kept].mean()
     kl_step_mult = next_step_size(
-        state.kl_step_mult,
-        last.predicted,
-        improvement,
-        trajectory.min_kl_step_mult,
-        trajectory.max_kl_step_mult,
+        state.kl_step_mult, last.predicted, actual, trajectory.min_kl_step_mult, trajectory.max_kl_step_mult
     )
     state = replace(
         state,
         controller=where(kept, state.controller, last.controller),
         kl_step_mult=kl_step_mult,
-        last_update=replace(
-            last,
-            samples=Samples.where(kept, samples, last.samples),
-            success=torch.where(kept, success, last.success),
-        ),
+        last_update=replace(last, samples=Samples.where(kept, samples, last.samples)),
     )
-    return state, {
-        "predicted_improvement": last.predicted.item(),
-        "actual_improvement": improvement.item(),
-        "accepted": kept.double().mean().item(),
-    }
+    return state, {"predicted_improvement": last.predicted.item(), "actual_improvement": actual.item()}
 
 
-def _predict(
-    before: Controller, after: Controller, policy: Controller, dynamics: Dynamics, cost: QuadraticCost, weights: Tensor
-) -> tuple[Tensor, Tensor]:
-    """How much an update lowers  sum_t E[l_t] + nu_t E[KL(p || pi)]  under one model, one policy and one weight, and
-    the KL terms' part in it; means over conditions, `()`."""
-    costs, divergences = [], []
+def _predicted_improvement(before: Controller, after: Controller, dynamics: Dynamics, cost: QuadraticCost) -> Tensor:
+    """How much an update lowers the cost along the mean trajectory of one model; mean over conditions, `()`."""
+    costs: list[Tensor] = []
     for controller in (before, after):
-        marginals = compute_marginals(controller, dynamics)
-        policy_kl = kl_divergence(controller, policy, marginals.state_mean, marginals.state_covariance)
-        costs.append(cost.expected(marginals).sum(-1).mean())
-        divergences.append((weights * policy_kl).sum(-1).mean())
-    fallen = divergences[0] - divergences[1]
-    return costs[0] - costs[1] + fallen, fallen
+        mean = compute_marginals(controller, dynamics).mean_only()
+        costs.append(cost.expected(mean).sum(-1).mean())
+    return costs[0] - costs[1]
 
 
 def next_kl_weight(kl_weight: Tensor, divergence: Tensor) -> Tensor:

@@ -137,9 +137,9 @@ class Gps(Algorithm):
 
     def _release_trajectories(self, badmm: BadmmState) -> None:
         """Another policy comes in: the terms that tied the trajectories to the old one go. The last controllers are
-        tried first, so that the new policy begins with controllers that work."""
-        samples, outcome = self._sample(badmm, render=False)
-        judged, _ = judge_last_update(badmm, samples, outcome.success, self.task.cost, self.config)
+        tried first, so that the new policy begins with controllers that hold."""
+        samples, _ = self._sample(badmm, render=False)
+        judged, _ = judge_last_update(badmm, samples, self.task.cost, self.config)
         fresh = initial_state(judged.controller, self.config)
         self.badmm = replace(fresh, eta=judged.eta, transition_history=judged.transition_history)
 
@@ -154,7 +154,6 @@ class Gps(Algorithm):
         self.badmm = iterate(
             self.badmm,
             samples,
-            outcome.success,
             optimizer,
             self.task.cost,
             self.config,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,12 +28,14 @@ class Samples:
     def where(chosen: Tensor, ones: "Samples", others: "Samples") -> "Samples":
         """The episodes of `ones` where `chosen` `(n,)` bool, else those of `others`; images only where both have
         them."""
-        parts: dict[str, Tensor | None] = {}
+        parts: dict[str, Any] = {}
         for field in fields(Samples):
             a, b = getattr(ones, field.name), getattr(others, field.name)
-            nothing = a is None or b is None
-            parts[field.name] = None if nothing else torch.where(chosen.view(-1, *[1] * (a.ndim - 1)), a, b)
-        return Samples(**parts)  # pyright: ignore[reportArgumentType]
+            if a is None or b is None:
+                parts[field.name] = None
+            else:
+                parts[field.name] = torch.where(chosen.view(-1, *[1] * (a.ndim - 1)), a, b)
+        return Samples(**parts)
 
 
 def rollout(

@@ -172,9 +172,11 @@ def next_step_size(step_size: Tensor, predicted: Tensor, actual: Tensor, smalles
     """How far the next update may go, from how the last one turned out; any shape.
 
     Improvement as a function of the divergence is modelled as  predicted KL - penalty KL^2; the measured point gives
-    the penalty, and the best multiplier is  predicted / (2 (predicted - actual)), within [0.1, 5] of the last. A
-    prediction that is no improvement, or not finite, tells nothing: the step then shrinks as far as it may.
+    the penalty, and the best multiplier is  predicted / (2 (predicted - actual)), within [0.1, 5] of the last. Where no
+    improvement was predicted (agreement with the policy may cost some), the step stays if the prediction held, else it
+    is halved; it shrinks as far as it may where a number is not finite.
     """
     factor = (predicted / (2 * (predicted - actual).clamp(min=1e-4))).clamp(0.1, 5.0)
-    factor = torch.where((predicted > 0) & factor.isfinite(), factor, 0.1)
+    factor = torch.where(predicted > 0, factor, torch.where(actual >= predicted, 1.0, 0.5))
+    factor = torch.where((predicted - actual).isfinite(), factor, 0.1)
     return (factor * step_size).clamp(smallest, largest)

@@ -58,9 +58,7 @@ def update_policy(
         train_vision = epoch >= config.num_epochs - config.vision_epochs
         order = torch.randperm(worlds, generator=generator)
         for env_ids in order.tensor_split(config.num_minibatches):
-            loss, sums = policy_loss(
-                policy, noise, rollout, advantages, env_ids, config, kl, distributed, train_vision
-            )
+            loss, sums = policy_loss(policy, noise, rollout, advantages, env_ids, config, kl, distributed, train_vision)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             distributed.sum_gradients(networks)
