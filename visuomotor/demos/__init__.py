@@ -1,6 +1,16 @@
-"""Demonstrations: files of states, and scripted demonstrators that make them."""
+"""Demonstrations: files of states and actions, and the scripted experts that generate them."""
 
 from visuomotor.demos.dataset import read_demonstrations, write_demonstrations
 from visuomotor.demos.episode import Demonstrations, Episode, mean_return
+from visuomotor.demos.expert import ExpertNoise, MotionPlan, ScriptedExpert
 
-__all__ = ["Demonstrations", "Episode", "mean_return", "read_demonstrations", "write_demonstrations"]
+__all__ = [
+    "Demonstrations",
+    "Episode",
+    "ExpertNoise",
+    "MotionPlan",
+    "ScriptedExpert",
+    "mean_return",
+    "read_demonstrations",
+    "write_demonstrations",
+]

@@ -1,4 +1,4 @@
-"""A hand led through space as a person with a 3-D mouse would lead it: late, uneven and never quite straight."""
+"""A scripted expert: leads a gripper as a person with a 3-D mouse would, late, unevenly and never quite straight."""
 
 import math
 from collections.abc import Generator
@@ -9,103 +9,115 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from visuomotor.demos.tracking import Array, EndEffectorTracker, Tremor
 from visuomotor.engine import Engine
-from visuomotor.robots.jaco_hand import PINCH
-from visuomotor.tasks import StagedTask
+from visuomotor.errors import VisuomotorError
+from visuomotor.tasks import Task
 
-Array = NDArray[np.float64]
 Range = tuple[float, float]
 MotionPlan = Generator[None]
-"""What a demonstrator does in one world: each `yield` is a control step, in which the hand pursues its aim."""
+"""What an expert does in one world: each `yield` is a control step, in which the end effector follows its target."""
 
 OPEN, STILL, CLOSE = -1.0, 0.0, 1.0
-_ARM = 6  # joints; the other actions are the fingers'
-_LEVER = 0.15  # m: a turn takes as long as a way of that radius
-_FINGER_ROOM = 0.13  # m, between the centres of two blocks, so that an open finger fits between them
-_GAIN = 0.5  # of the way to the aim that a control step goes; more overshoots, since the arm obeys with a lag
+_SERVO_LAG = 0.1  # s, by which closing takes longer than the gripper's top speed says
 
 
 @dataclass(frozen=True)
 class ExpertNoise:
-    """How a person moves. Each range is drawn from anew whenever it is needed."""
+    """How a person moves. A value is drawn from a range each time that it is needed."""
 
     reaction: Range = (0.2, 0.5)
     """s, before anything happens."""
     speed: Range = (0.10, 0.20)
     """m/s, the mean over one movement."""
     pause_chance: float = 0.3
-    """Of stopping to look, between movements."""
+    """Of a stop between two movements."""
     pause: Range = (0.2, 0.7)
     """s."""
     via_point_chance: float = 0.3
     """Of a movement that does not go straight."""
     via_point: float = 0.04
-    """m, standard deviation of the point that it goes by, along each axis, from the straight way's middle."""
+    """m, standard deviation along each axis of the point that it goes through, from the middle of the straight way."""
     tremor: float = 0.003
-    """m, standard deviation of the aim about where it is meant to be, along each axis."""
+    """m, standard deviation along each axis of the target about where it is meant to be."""
     tremor_time: float = 0.4
-    """s, in which the tremor forgets."""
+    """s, how long the tremor is correlated."""
     grasp_miss: float = 0.004
-    """m, standard deviation of a grasp's place, along each axis."""
+    """m, standard deviation of the place of a grasp, along each axis."""
     grasp_turn: float = 0.12
     """rad, standard deviation of a grasp's angle about the vertical."""
     first_miss_chance: float = 0.15
-    """Of closing the fingers above the block at the first attempt."""
+    """Of closing the fingers above the object at the first attempt."""
+    release: Range = (1.0, 1.4)
+    """s, for which the gripper opens before it leaves an object."""
 
 
 class ScriptedExpert:
-    """The hand of one world: where it is, what it sees, and where it shall be.
+    """The expert of one world: where the end effector and the objects are, and where the end effector is to go.
+
+    A motion plan sets `grip` and moves the target; `action` follows both. It may also set other attributes first.
 
     Args:
-        engine: the world is row `world` of it; the fields are read anew at each use.
-        generator: of all that is random in this person.
+        engine: the world is row `world` of it; its fields are read at each use.
+        generator: of all that is random in this expert.
+
+    Attributes:
+        grip: OPEN, STILL or CLOSE. noise: how it moves.
+        gain: part of the way to its target that the end effector goes in a control step; more overshoots, as arms lag.
+        turn_radius: m; a turn takes as long as an arc of that radius.
+        finger_room: m, between the centres of two objects, at which an open finger fits between them.
     """
 
     def __init__(
-        self, task: StagedTask, engine: Engine, world: int, generator: torch.Generator, habits: ExpertNoise | None = None
+        self, task: Task, engine: Engine, world: int, generator: torch.Generator, noise: ExpertNoise | None = None
     ):
-        self.habits = habits or ExpertNoise()
-        self.generator = generator
-        self._period = task.control_dt
-        self._model, self._engine, self._world = task.model, engine, world
-        self._blocks = [int(task.model.body(name).id) for name in task.objects]
-        self._limits = task.action_limits.numpy()
-        joints = [int(joint) for joint in task.model.actuator_trnid[:_ARM, 0]]
-        self._dofs = task.model.jnt_dofadr[joints]
-        self._configuration = mink.Configuration(task.model, self._field("qpos"))
-        self._frame = mink.FrameTask(
-            PINCH, "site", position_cost=1.0, orientation_cost=0.2, gain=_GAIN, lm_damping=1e-3
-        )
-        names = [str(task.model.joint(joint).name) for joint in joints]
-        speeds = {name: float(limit) for name, limit in zip(names, self._limits, strict=False)}
-        self._bounds = [mink.ConfigurationLimit(task.model), mink.VelocityLimit(task.model, speeds)]
-        pose = self._configuration.get_transform_frame_to_world(PINCH, "site")
-        self._position, self._rotation = pose.translation().copy(), pose.rotation()
-        self._wobble = np.zeros((2, 3))
-        self.grip = STILL
+        self.noise, self.generator = noise or ExpertNoise(), generator
+        self.grip, self.gain, self.turn_radius, self.finger_room = STILL, 0.5, 0.15, 0.13
+        self._task, self._engine, self._world, self._dt = task, engine, world, task.control_dt
+        self._objects = [int(task.model.body(name).id) for name in getattr(task, "objects", ())]
+        self._tracker = EndEffectorTracker(task, engine, world)
+        self._tremor = Tremor(self.noise.tremor, self.noise.tremor_time, self._dt)
+        self._position, self._rotation = self.position, self.rotation
+
+    # -- what it sees
 
     @property
     def position(self) -> Array:
-        """Where the pinch point is, m."""
-        return self._field("site_xpos")[self._model.site(PINCH).id]
+        """Where the end effector is, m."""
+        return self._tracker.position
 
-    def block(self, index: int) -> Array:
-        """A block's centre, m."""
-        return self._field("xpos")[self._blocks[index]].copy()
+    @property
+    def rotation(self) -> mink.SO3:
+        """The end effector's orientation in the world."""
+        return self._tracker.rotation
 
-    def half(self, index: int) -> float:
-        """Half a block's edge, m."""
-        geom = self._model.body_geomadr[self._blocks[index]]
+    @property
+    def yaw(self) -> float:
+        """The angle (rad, about the vertical) of the target's x axis, along which the fingers close."""
+        axis = self._rotation.as_matrix()[:, 0]
+        return math.atan2(axis[1], axis[0])
+
+    def keypoint(self, index: int) -> Array:
+        """One of the task's keypoints, m."""
+        return self._task.keypoints(self._engine)[self._world, index].double().numpy()
+
+    def object(self, index: int) -> Array:
+        """Where the centre of an object is, m: of a body that `task.objects` names."""
+        return self._tracker.field("xpos")[self._body(index)].copy()
+
+    def half_size(self, index: int) -> float:
+        """Half an object's edge, m, by the first geom of its body."""
+        geom = self._task.model.body_geomadr[self._body(index)]
         return float(self._engine.model_field("geom_size")[self._world, geom, 0])
 
     def yaw_to_grasp(self, index: int) -> float:
-        """The angle (rad, about the vertical) at which the fingers close on two faces of a block.
+        """The angle (rad, about the vertical) at which the fingers close on two faces of an object.
 
-        Of the four the one with the least turn, unless a finger would come down on another block.
+        It is that of the four with the least turn, unless a finger would come down on another object.
         """
-        block = self._field("xmat")[self._blocks[index]].reshape(3, 3)
-        axis = block[:, np.argmin(np.abs(block[2]))]  # one that lies flat
-        face, own = math.atan2(axis[1], axis[0]), self._yaw()
+        axes = self._tracker.field("xmat")[self._body(index)].reshape(3, 3)
+        axis = axes[:, np.argmin(np.abs(axes[2]))]  # one that lies flat
+        face, own = math.atan2(axis[1], axis[0]), self.yaw
         quarter = math.pi / 2
         nearest = own + (face - own + quarter / 2) % quarter - quarter / 2
         return min(
@@ -114,16 +126,33 @@ class ScriptedExpert:
         )
 
     def _obstruction(self, index: int, yaw: float) -> float:
-        """How much the other blocks are in the way of the fingers at that angle, from 0 to 1 for each."""
+        """How much the other objects are in the way of the fingers at that angle, from 0 to 1 for each."""
         total = 0.0
-        for other in range(len(self._blocks)):
-            gap = (self.block(other) - self.block(index))[:2]
+        for other in range(len(self._objects)):
+            gap = (self.object(other) - self.object(index))[:2]
             distance = float(np.linalg.norm(gap))
-            if 0 < distance < _FINGER_ROOM:
+            if 0 < distance < self.finger_room:
                 total += abs(float(gap[0] * math.cos(yaw) + gap[1] * math.sin(yaw))) / distance
         return total
 
+    def _body(self, index: int) -> int:
+        if index >= len(self._objects):
+            raise VisuomotorError(
+                f"the expert of task {self._task.name!r} handles object {index}, and the task names "
+                f'{len(self._objects)}; name their bodies in its class, such as objects = ("block",)'
+            )
+        return self._objects[index]
+
+    @property
+    def grip_time(self) -> float:
+        """s in which the gripper closes from wide open."""
+        robot = self._task.robot
+        return abs(robot.gripper_travel) / float(robot.action_limits[robot.arm_size :].min()) + _SERVO_LAG
+
+    # -- what is random
+
     def uniform(self, limits: Range) -> float:
+        """A number between two limits."""
         return limits[0] + (limits[1] - limits[0]) * float(torch.rand((), generator=self.generator))
 
     def normal(self, size: float, count: int = 3) -> Array:
@@ -133,42 +162,46 @@ class ScriptedExpert:
     def happens(self, chance: float) -> bool:
         return self.uniform((0, 1)) < chance
 
+    # -- what it does
+
     def wait(self, seconds: float) -> MotionPlan:
-        """Stay where it is, but for the tremor."""
-        for _ in range(max(1, round(seconds / self._period))):
+        """Stay at the target, but for the tremor."""
+        for _ in range(max(1, round(seconds / self._dt))):
             yield
 
     def pause(self) -> MotionPlan:
-        """Stop to look, or not."""
-        if self.happens(self.habits.pause_chance):
-            yield from self.wait(self.uniform(self.habits.pause))
+        """Stop for a moment, or not."""
+        if self.happens(self.noise.pause_chance):
+            yield from self.wait(self.uniform(self.noise.pause))
 
-    def move(self, position: Array, yaw: float | None = None, via_point: bool = True, speed_scale: float = 1.0) -> MotionPlan:
-        """Go there, fingers down, and arrive.
+    def move(
+        self, position: Array, rotation: mink.SO3 | None = None, via_point: bool = True, speed_scale: float = 1.0
+    ) -> MotionPlan:
+        """Go to a pose, and wait up to a second until the end effector is there.
 
         Args:
-            position: of the pinch point, m.
-            yaw: about the vertical, rad; None keeps it.
-            via_point: whether it may go by another point.
+            position: of the end effector, m.
+            rotation: its orientation in the world, see `downwards`; None keeps the target's.
+            via_point: whether it may go through another point.
             speed_scale: factor on the speed.
         """
-        rotation = _downwards(self._yaw() if yaw is None else yaw)
-        if via_point and self.happens(self.habits.via_point_chance):
-            middle = (self._position + position) / 2 + self.normal(self.habits.via_point) * (1, 1, 0.5)
+        rotation = self._rotation if rotation is None else rotation
+        if via_point and self.happens(self.noise.via_point_chance):
+            middle = (self._position + position) / 2 + self.normal(self.noise.via_point) * (1, 1, 0.5)
             half_turn = self._rotation @ mink.SO3.exp((self._rotation.inverse() @ rotation).log() / 2)
-            yield from self._glide(middle, half_turn, speed_scale)
-        yield from self._glide(position, rotation, speed_scale)
-        for _ in range(round(1.0 / self._period)):
+            yield from self._interpolate(middle, half_turn, speed_scale)
+        yield from self._interpolate(position, rotation, speed_scale)
+        for _ in range(round(1.0 / self._dt)):
             if np.linalg.norm(self.position - position) < 0.01:
                 return
             yield
 
-    def _glide(self, position: Array, rotation: mink.SO3, speed_scale: float) -> MotionPlan:
-        """Straight, starting and ending slowly."""
+    def _interpolate(self, position: Array, rotation: mink.SO3, speed_scale: float) -> MotionPlan:
+        """Move the target on a straight line; after the part s of the time, 3 s^2 - 2 s^3 of the way is done."""
         start, turned = self._position.copy(), self._rotation
         turn = (turned.inverse() @ rotation).log()
-        way = max(float(np.linalg.norm(position - start)), _LEVER * float(np.linalg.norm(turn)))
-        steps = max(2, math.ceil(way / (speed_scale * self.uniform(self.habits.speed)) / self._period))
+        way = max(float(np.linalg.norm(position - start)), self.turn_radius * float(np.linalg.norm(turn)))
+        steps = max(2, math.ceil(way / (speed_scale * self.uniform(self.noise.speed)) / self._dt))
         for step in range(1, steps + 1):
             part = step / steps
             done = part * part * (3 - 2 * part)
@@ -177,36 +210,14 @@ class ScriptedExpert:
             yield
 
     def action(self) -> NDArray[np.float32]:
-        """`(9,)` float32 in [-1, 1]: the joint velocities that bring the hand nearer to its aim."""
-        self._shake()
-        self._configuration.update(self._field("qpos"))
-        aim = mink.SE3.from_rotation_and_translation(self._rotation, self._position + self._wobble[1])
-        self._frame.set_target(aim)
-        velocity = mink.solve_ik(
-            self._configuration, [self._frame], self._period, "daqp", damping=1e-4, limits=self._bounds
-        )
-        fingers = np.full(len(self._limits) - _ARM, self.grip)
-        action = np.concatenate([velocity[self._dofs] / self._limits[:_ARM], fingers])
-        return np.clip(action, -1, 1).astype(np.float32)
-
-    def _shake(self) -> None:
-        """Noise through two low passes: smooth in its speed as well."""
-        habits = self.habits
-        keep = math.exp(-2 * self._period / habits.tremor_time)
-        # Two equal low passes of white noise keep this part of its variance.
-        passed = (1 - keep) ** 4 * (1 + keep**2) / (1 - keep**2) ** 3
-        fresh = self.normal(habits.tremor / math.sqrt(passed))
-        self._wobble[0] = keep * self._wobble[0] + (1 - keep) * fresh
-        self._wobble[1] = keep * self._wobble[1] + (1 - keep) * self._wobble[0]
-
-    def _yaw(self) -> float:
-        axis = self._rotation.as_matrix()[:, 0]
-        return math.atan2(axis[1], axis[0])
-
-    def _field(self, name: str) -> Array:
-        return self._engine.field(name)[self._world].numpy()
+        """`(A,)` float32 in [-1, 1]: brings the end effector nearer to its target; the fingers move by `grip`."""
+        robot = self._task.robot
+        tremor = self._tremor.sample(self.generator)
+        arm = self._tracker.action(self._position, self._rotation, tremor, self.gain)
+        fingers = np.full(self._task.action_size - robot.arm_size, self.grip * math.copysign(1.0, robot.gripper_travel))
+        return np.clip(np.concatenate([arm, fingers]), -1, 1).astype(np.float32)
 
 
-def _downwards(yaw: float) -> mink.SO3:
-    """The pinch frame with z straight down and x at that angle about the vertical."""
+def downwards(yaw: float) -> mink.SO3:
+    """The orientation of an end effector that points straight down, its x axis at that angle (rad) about the vertical."""
     return mink.SO3.from_z_radians(yaw) @ mink.SO3.from_x_radians(math.pi)

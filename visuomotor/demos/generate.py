@@ -1,5 +1,6 @@
-"""Scripted demonstrators: many people at once, each with a world of their own."""
+"""Generate demonstrations: the task's scripted expert in many worlds at once."""
 
+import importlib
 from collections.abc import Callable
 from typing import Final
 
@@ -7,66 +8,93 @@ import torch
 from torch import Tensor
 
 from visuomotor.demos.episode import Episode
-from visuomotor.demos.expert import ExpertNoise, ScriptedExpert, MotionPlan
-from visuomotor.demos.lifting import lift
-from visuomotor.demos.stacking import stack
+from visuomotor.demos.expert import ExpertNoise, MotionPlan, ScriptedExpert
 from visuomotor.engine import Engine
-from visuomotor.errors import VisuomotorError, unknown
-from visuomotor.tasks import StagedTask, Variation
+from visuomotor.errors import VisuomotorError
+from visuomotor.tasks import ResetParams, Task
 
-SCRIPTS: Final[dict[str, Callable[[ScriptedExpert], MotionPlan]]] = {"lifting": lift, "stacking": stack}
+Expert = Callable[[ScriptedExpert], MotionPlan]
+
 LONGEST: Final = 60.0
-"""s; the published demonstrations were all shorter."""
+"""s; the published demonstrations were all shorter (Zhu et al. 2018)."""
 
 _GRID: Final = 2.0**24  # steps a unit: 0.06 micrometres
-_PATIENCE: Final = 3  # times as many episodes are tried as are wanted, at most
+_MAX_TRIES: Final = 3  # for each episode that is wanted
+
+
+def expert_of(task: Task) -> Expert:
+    """The motion plan that `task.expert` names.
+
+    Raises:
+        VisuomotorError: it names none, or one that cannot be imported.
+    """
+    found = type(task).expert  # of the class: a function of an instance would be its method
+    if found is None:
+        raise VisuomotorError(
+            f"task {task.name!r} has no scripted expert; give its class {type(task).__name__} one: expert = a generator "
+            "function that takes a visuomotor.demos.ScriptedExpert, or its 'module:function' "
+            "(visuomotor/demos/lifting.py is an example)"
+        )
+    if isinstance(found, str):
+        module, _, function = found.partition(":")
+        try:
+            found = getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise VisuomotorError(
+                f"the expert {found!r} of task {task.name!r} cannot be imported ({error}); write module:function"
+            ) from error
+    if not callable(found):
+        raise VisuomotorError(f"the expert of task {task.name!r} is no function, but {found!r}")
+    return found
 
 
 def demonstrate(
-    task: StagedTask, count: int, generator: torch.Generator, habits: ExpertNoise | None = None, threads: int = 0
+    task: Task, count: int, generator: torch.Generator, noise: ExpertNoise | None = None, threads: int = 0
 ) -> list[Episode]:
-    """`count` episodes in worlds drawn at random, successful or not; those whose physics blew up are left out.
+    """`count` episodes in worlds drawn at random, successful or not; those whose physics diverged are left out.
 
     Raises:
-        VisuomotorError: nobody knows how to do this task.
+        VisuomotorError: the task has no expert.
     """
-    if task.name not in SCRIPTS:
-        raise unknown("scripted demonstrator for", task.name, SCRIPTS)
-    engine, worlds = task.make_engine(count, threads), torch.arange(count)
-    variation = task.draw(count, generator)
-    task.vary(engine, worlds, variation)
-    task.start(engine, worlds, generator)
-    # Everyone has dice of their own, so that nobody's moves depend on what happens in other worlds.
+    expert = expert_of(task)
+    engine, env_ids = task.make_engine(count, threads), torch.arange(count)
+    params = task.sample_reset(count, generator)
+    task.reset(engine, env_ids, params)
+    # Each expert has a generator of its own, so that its moves do not depend on what happens in other worlds.
     seeds = torch.randint(2**62, (count,), generator=generator).tolist()
-    hands = [ScriptedExpert(task, engine, world, torch.Generator().manual_seed(seeds[world]), habits) for world in range(count)]
-    scripts = [SCRIPTS[task.name](hand) for hand in hands]
+    experts = [
+        ScriptedExpert(task, engine, world, torch.Generator().manual_seed(seeds[world]), noise)
+        for world in range(count)
+    ]
+    plans = [expert(each) for each in experts]
     lengths, diverged = torch.full((count,), -1), torch.zeros(count, dtype=torch.bool)
-    states, stages, actions = [_settle(engine)], [task.stage(engine)], list[Tensor]()
+    states, stages, rewards, actions = [_quantize_state(engine)], [task.stage(engine)], list[Tensor](), list[Tensor]()
     for step in range(round(LONGEST / task.control_dt)):
         action = torch.zeros(count, task.action_size)
         for world in (lengths < 0).nonzero()[:, 0].tolist():
             try:
-                next(scripts[world])
-                action[world] = torch.from_numpy(hands[world].action())
+                next(plans[world])
+                action[world] = torch.from_numpy(experts[world].action())
             except StopIteration:
                 lengths[world] = step
         if (lengths >= 0).all():
             break
-        task.act(engine, action.double() * task.action_limits)
+        task.step(engine, action)
         diverged |= engine.diverged & (lengths < 0)
-        states.append(_settle(engine))
+        states.append(_quantize_state(engine))
         stages.append(task.stage(engine))
+        rewards.append(task.reward(engine))
         actions.append(action)
     lengths[lengths < 0] = len(actions)
-    all_states, all_stages, all_actions = torch.stack(states, 1), torch.stack(stages, 1), torch.stack(actions, 1)
+    whole = [torch.stack(rows, 1) for rows in (states, actions, stages, rewards)]
     return [
-        _episode(task, all_states[world], all_stages[world], all_actions[world], variation[world[None]], lengths[world])
-        for world in (~diverged).nonzero()[:, 0]
+        _episode(task, [rows[world] for rows in whole], params[world[None]], int(lengths[world]))
+        for world in (~diverged & (lengths > 0)).nonzero()[:, 0]
     ]
 
 
 def record(
-    task: StagedTask, count: int, generator: torch.Generator, keep_failures: bool = False
+    task: Task, count: int, generator: torch.Generator, keep_failures: bool = False
 ) -> tuple[list[Episode], float]:
     """`count` episodes to keep, and the success rate of all that were tried: failures are replaced by new tries.
 
@@ -75,10 +103,10 @@ def record(
     """
     kept, tried, succeeded = list[Episode](), 0, 0
     while len(kept) < count:
-        if tried > _PATIENCE * count:
+        if tried > _MAX_TRIES * count:
             raise VisuomotorError(
-                f"only {succeeded} of {tried} scripted episodes of {task.name!r} succeeded; the scene or the script is "
-                "at fault: look at some with --keep-failures and visuomotor demos replay"
+                f"only {succeeded} of {tried} scripted episodes of {task.name!r} succeeded; the scene or the expert is "
+                "at fault: look at some with --keep-failures and visuomotor demos playback"
             )
         missing = count - len(kept)
         tried += missing
@@ -88,28 +116,29 @@ def record(
     return kept, succeeded / tried
 
 
-def _settle(engine: Engine) -> Tensor:
-    """Go on from a rounded state `(world, state)`, which it returns.
+def _quantize_state(engine: Engine) -> Tensor:
+    """Round the engine's state `(world, state)`, go on from there, and return it.
 
-    The file shrinks to less than half, and what is written still leads to what is written next but for its rounding,
-    since it is from there that the simulation went on.
+    The file shrinks to less than half, and each state that is written still leads to the next one, up to its rounding.
     """
     state = (engine.state() * _GRID).round() / _GRID
     engine.set_state(state)
     return state
 
 
-def _episode(
-    task: StagedTask, states: Tensor, stages: Tensor, actions: Tensor, variation: Variation, steps: Tensor
-) -> Episode:
-    """The first `steps` steps of a world, as tensors of their own: the others' memory is not kept."""
-    own = stages[: steps + 1].clone()
+def _episode(task: Task, rows: list[Tensor], params: ResetParams, steps: int) -> Episode:
+    """The first `steps` steps of a world, as tensors of their own, so that the memory of the rest is freed.
+
+    Args:
+        rows: states, actions, stages and rewards of the world.
+    """
+    states, actions, stages, rewards = rows
     return Episode(
         states=states[: steps + 1].clone(),
         actions=actions[:steps].clone(),
-        stages=own,
-        rewards=task.reward(own[1:]),
-        physics={name: value[0].clone() for name, value in variation.physics.items()},
-        looks={name: value[0].clone() for name, value in variation.looks.items()},
-        success=bool(task.success(own[-1])),
+        stages=stages[: steps + 1].clone(),
+        rewards=rewards[:steps].clone(),
+        dynamics={name: value[0].clone() for name, value in params.dynamics.items()},
+        appearance={name: value[0].clone() for name, value in params.appearance.items()},
+        success=bool(task.success(stages[steps])),
     )

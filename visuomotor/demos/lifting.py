@@ -1,14 +1,14 @@
-"""How a person lifts the block."""
+"""The expert of lifting."""
 
+from visuomotor.demos.expert import MotionPlan, ScriptedExpert
 from visuomotor.demos.grasp import grasp
-from visuomotor.demos.expert import ScriptedExpert, MotionPlan
 
 HEIGHT = (0.09, 0.13)
-"""m, how far the block is raised; 5 cm are asked for."""
+"""m, how far the object is raised; the task asks for 5 cm."""
 
 
-def lift(hand: ScriptedExpert) -> MotionPlan:
-    """Grasp the block, raise it, hold it for a second."""
-    yield from hand.wait(hand.uniform(hand.habits.reaction))
-    yield from grasp(hand, 0, hand.uniform(HEIGHT))
-    yield from hand.wait(1.0)
+def lift(expert: ScriptedExpert) -> MotionPlan:
+    """Grasp the first object, raise it, hold it for a second."""
+    yield from expert.wait(expert.uniform(expert.noise.reaction))
+    yield from grasp(expert, 0, expert.uniform(HEIGHT))
+    yield from expert.wait(1.0)

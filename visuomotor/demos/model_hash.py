@@ -5,8 +5,8 @@ import hashlib
 import mujoco
 import numpy as np
 
-# All that the meaning and the future of a state depend on, named one by one so that a new MuJoCo with new fields does
-# not count as a new scene. Colours, lights and cameras may change without spoiling what was recorded.
+# Everything that the meaning and the future of a state depend on. The fields are named one by one, so that a new MuJoCo
+# with new fields does not count as a new scene. Colours, lights, cameras and sites may change.
 _OPTIONS = ("timestep", "gravity", "integrator", "cone", "impratio")
 _BODIES = ("parentid", "pos", "quat", "ipos", "iquat", "mass", "inertia", "gravcomp")
 _JOINTS = ("type", "bodyid", "pos", "axis", "stiffness", "limited", "range")
@@ -28,7 +28,7 @@ _FIELDS = {
 
 def model_hash(model: mujoco.MjModel) -> str:
     """16 hex digits that stay the same on every machine, and change when the model's physics does."""
-    touching = (model.geom_contype | model.geom_conaffinity) > 0  # the other geoms are only looks
+    touching = (model.geom_contype | model.geom_conaffinity) > 0  # the other geoms are only seen
     parts = [_text(f"opt.{name}", getattr(model.opt, name)) for name in _OPTIONS] + [_text("qpos0", model.qpos0)]
     for kind, names in _FIELDS.items():
         for name in names:

@@ -1,16 +1,15 @@
-"""What was to be seen and read in a demonstration's states: rendered anew, in any looks."""
+"""What was observed in a demonstration's states: computed and rendered again, in any appearance."""
 
-from collections.abc import Generator, Mapping
-from dataclasses import fields
+from collections.abc import Generator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from visuomotor.camera import Camera
-from visuomotor.demos.episode import Episode
+from visuomotor.demos.episode import Episode, nominal_params
 from visuomotor.errors import VisuomotorError
-from visuomotor.tasks import StagedTask, Variation
-from visuomotor.tasks.env import Observations, read
+from visuomotor.tasks import Observations, ResetParams, Task
+from visuomotor.tasks.task import OBSERVATIONS
 
 _WORLDS = 64  # states at a time; more is no faster
 
@@ -19,60 +18,67 @@ class StateReplay:
     """Puts an engine into the states of demonstrations. One is enough for any number of a task's episodes.
 
     Args:
-        image_size, supersampling: of the task's camera.
+        image_size, supersampling: of the task's camera. threads: of engine and camera; 0 for all cores.
     """
 
-    def __init__(self, task: StagedTask, image_size: int = 64, supersampling: int = 1, threads: int = 0):
+    def __init__(self, task: Task, image_size: int = 64, supersampling: int = 1, threads: int = 0):
         self.task = task
         self.engine = task.make_engine(_WORLDS, threads)
-        task.vary(self.engine, torch.arange(_WORLDS), task.plain(_WORLDS))  # makes the fields per world for the camera
+        self._nominal = nominal_params(task).appearance
+        # Shows which fields differ between worlds; the camera must know before it is made.
+        task.apply_randomization(self.engine, torch.arange(_WORLDS), nominal_params(task, _WORLDS))
         self._camera = Camera(self.engine, task.camera, image_size, image_size, supersampling, threads)
 
-    def images(self, episode: Episode, looks: Mapping[str, Tensor] | None = None) -> Tensor:
+    def images(self, episode: Episode, appearance: Mapping[str, Tensor] | None = None) -> Tensor:
         """`(T + 1, height, width, 3)` uint8, of every state.
 
         Args:
-            looks: of `Variation.looks`, one row for all states or T + 1 rows, one for each; None for those that were
-                recorded, or the model's own.
+            appearance: as in `ResetParams.appearance`: one row for all states, or T + 1 rows, one for each. None for
+                the recorded one, or the nominal one where none was recorded.
 
         Raises:
-            VisuomotorError: those that were recorded are not what the task's looks are today.
+            VisuomotorError: the recorded appearance does not fit the task of today.
         """
-        shown = episode.variation(self.task).looks if looks is None else looks
+        shown = episode.reset_params(self.task).appearance if appearance is None else appearance
         return torch.cat([self._camera.rgb(worlds) for worlds in self._visit(episode, shown)])
 
-    def readings(self, episode: Episode) -> Observations:
-        """What there is to know of every state; rows T + 1."""
-        parts = []
-        for worlds in self._visit(episode):
-            found = read(self.task, self.engine)
-            parts.append([getattr(found, field.name)[worlds] for field in fields(Observations)])
-        return Observations(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+    def observations(self, episode: Episode, groups: Sequence[str] = OBSERVATIONS) -> Observations:
+        """Groups of observations of every state, `(T + 1, ...)` each, as `VecEnv.observe` gives them; "reward" too."""
+        parts = [
+            {group: getattr(self.task, group)(self.engine)[worlds] for group in groups}
+            for worlds in self._visit(episode)
+        ]
+        return {group: torch.cat([part[group] for part in parts]) for group in groups}
 
     def next_states(self, episode: Episode) -> Tensor:
-        """`(T, state)` float64: where each state's action leads."""
+        """`(T, state)` float64: the state that each action leads to from the recorded state before it.
+
+        Raises:
+            VisuomotorError: the episode has no actions.
+        """
         if episode.actions is None:
-            raise VisuomotorError("this episode was recorded without actions; nothing follows from its states")
+            raise VisuomotorError("this episode was recorded without actions, so its states lead nowhere")
         reached = []
         done = 0
         for worlds in self._visit(episode):
-            actions = torch.zeros(_WORLDS, self.task.action_size, dtype=torch.float64)
+            actions = torch.zeros(_WORLDS, self.task.action_size)
             given = episode.actions[done : done + len(worlds)]  # the final state has none
-            actions[: len(given)] = given.double() * self.task.action_limits
-            self.task.act(self.engine, actions)
+            actions[: len(given)] = given
+            self.task.step(self.engine, actions)
             reached.append(self.engine.state()[: len(given)])
             done += len(given)
         return torch.cat(reached)
 
-    def _visit(self, episode: Episode, looks: Mapping[str, Tensor] | None = None) -> Generator[Tensor]:
-        """Yield worlds `(n,)`, which hold the next n states; without `looks` in whatever looks there are."""
-        physics = {name: row[None] for name, row in episode.physics.items()}
-        shown = self.task.plain(1).looks if looks is None else looks
+    def _visit(self, episode: Episode, appearance: Mapping[str, Tensor] | None = None) -> Generator[Tensor]:
+        """Yield worlds `(n,)`, which hold the next n states; without `appearance` in the nominal one."""
+        dynamics = {name: row[None] for name, row in episode.dynamics.items()}
+        shown = self._nominal if appearance is None else appearance
         for first in range(0, len(episode.states), _WORLDS):
             states = episode.states[first : first + _WORLDS]
             worlds = torch.arange(len(states))
             rows = torch.arange(first, first + len(states))
-            self.task.vary(self.engine, worlds, Variation(_rows(physics, rows), _rows(shown, rows)))
+            params = ResetParams(dynamics=_rows(dynamics, rows), appearance=_rows(shown, rows))
+            self.task.apply_randomization(self.engine, worlds, params)
             self.engine.set_state(states, worlds)
             yield worlds
 

@@ -1,4 +1,4 @@
-"""Is a dataset what it says? Its states are simulated again, its stages told anew."""
+"""Does a file of demonstrations hold what it says? Its states are simulated again, its stages computed again."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,12 @@ from torch import Tensor
 
 from visuomotor.demos.episode import Demonstrations, Episode
 from visuomotor.demos.replay import StateReplay
-from visuomotor.tasks import StagedTask
+from visuomotor.tasks import Task
 
 TOLERANCE = 1e-6
-"""On the machine that recorded a dataset, a step reproduces but for the rounding of what is written (3e-8 for scripted
-ones); another machine rounds its sums otherwise, which contacts amplify a little within a step. In the units of the
-state: m, rad, m/s, rad/s, ..."""
+"""On the machine that recorded a file, a step reproduces up to the rounding of what is written (3e-8 for generated
+ones). Another machine rounds its sums otherwise, which contacts amplify a little within a step. In the units of the state:
+m, rad, m/s, rad/s, ..."""
 
 
 @dataclass(frozen=True)
@@ -19,14 +19,16 @@ class EpisodeCheck:
     """What was found in one episode.
 
     Attributes:
-        error: the largest difference of a state from the one that follows from the state before and the action between
-            them; None where no actions were recorded, so that there is nothing to compare.
+        name: the episode's, in its file.
+        error: the largest difference between a state and the one that follows from the state and the action before it;
+            None where no actions were recorded, so that there is nothing to compare.
         stages: how many states are in another stage than recorded.
-        rewards: how many rewards are not those of their stage.
+        rewards: how many rewards differ from those of their states.
         succeeded: whether the episode ends in success.
-        success: whether that was recorded.
+        success: whether the recorded `success` says so too.
     """
 
+    name: str
     error: float | None
     stages: int
     rewards: int
@@ -53,24 +55,26 @@ class EpisodeCheck:
         return f"passed: {replayed}, stages agree, {'succeeds' if self.succeeded else 'does NOT succeed'}"
 
 
-def check(demonstrations: Demonstrations, task: StagedTask) -> list[EpisodeCheck]:
+def verify(demonstrations: Demonstrations, task: Task) -> list[EpisodeCheck]:
     """One check for each episode."""
     replay = StateReplay(task, image_size=1)
-    return [_check_episode(episode, replay) for episode in demonstrations.episodes]
+    return [_check(episode, replay) for episode in demonstrations.episodes]
 
 
 def wrong_stages(episode: Episode, stages: Tensor) -> int:
-    """How many states are in other stages than recorded; `stages` `(T + 1,)` is what the task says of them."""
+    """How many states are in other stages than recorded; `stages` `(T + 1,)` is what the task says about them."""
     return int((stages != episode.stages).sum())
 
 
-def _check_episode(episode: Episode, replay: StateReplay) -> EpisodeCheck:
-    stages = replay.readings(episode).stage
-    succeeded = bool(replay.task.success(stages[-1]))
+def _check(episode: Episode, replay: StateReplay) -> EpisodeCheck:
+    found = replay.observations(episode, ("stage", "reward"))
+    reached = None if episode.actions is None else replay.next_states(episode)
+    succeeded = bool(replay.task.success(found["stage"][-1]))
     return EpisodeCheck(
-        error=None if episode.actions is None else float((replay.next_states(episode) - episode.states[1:]).abs().max()),
-        stages=wrong_stages(episode, stages),
-        rewards=int((replay.task.reward(stages)[1:] != episode.rewards).sum()),
+        name=episode.name,
+        error=None if reached is None else float((reached - episode.states[1:]).abs().max()),
+        stages=wrong_stages(episode, found["stage"]),
+        rewards=int(((found["reward"][1:] - episode.rewards).abs() > TOLERANCE).sum()),
         succeeded=succeeded,
         success=succeeded == episode.success,
     )

@@ -1,0 +1,145 @@
+"""Actions that make an end effector follow a pose, for any robot and any of the three ways to control it."""
+
+import math
+
+import mink
+import mujoco
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from visuomotor.engine import Engine
+from visuomotor.tasks import Task
+
+Array = NDArray[np.float64]
+
+_CORRECTION_TIME = 0.5  # s, in which a standing error of a servo or a PD controller is corrected
+_LARGEST_CORRECTION = 0.05  # m
+
+
+class EndEffectorTracker:
+    """Follows a pose in one world by differential inverse kinematics.
+
+    Its joint velocities are the action of a robot that obeys velocities. The targets of position actuators, and the
+    reference of a PD controller (`Task.pd_gains`) for torques, move by these velocities from where they are; where the
+    pose rests, what is left of the error (by weight, friction) is corrected.
+
+    Args:
+        engine: the world is row `world` of it; its fields are read at each use.
+    """
+
+    def __init__(self, task: Task, engine: Engine, world: int):
+        robot, model = task.robot, task.model
+        self._task, self._engine, self._world = task, engine, world
+        self._control, self._site_id = robot.robot.control, robot.end_effector_id
+        arm = slice(robot.arm_size)
+        self._qpos, self._dofs = robot.qpos[arm].numpy(), robot.dofs[arm].numpy()
+        self._actuators, self._limits = robot.actuator_ids[arm].numpy(), robot.action_limits[arm].numpy()
+        self._configuration = mink.Configuration(model, self.field("qpos"))
+        self._reference = self._configuration.q[self._qpos]
+        self._frame = mink.FrameTask(
+            robot.robot.end_effector, "site", position_cost=1.0, orientation_cost=0.2, lm_damping=1e-3
+        )
+        self._bounds: list[mink.Limit] = [mink.ConfigurationLimit(model)]
+        if self._control != "torque":
+            speeds = dict(zip(robot.robot.joints, self._limits.tolist(), strict=True))
+            self._bounds.append(mink.VelocityLimit(model, speeds))
+        others = _other_dofs(model, self._site_id, self._dofs.tolist())
+        self._frozen = [mink.DofFreezingTask(model, others)] if others else None
+        self._correction, self._rests_at = np.zeros(3), np.full(3, np.nan)
+
+    def field(self, name: str) -> Array:
+        """A field of the engine in this world."""
+        return self._engine.field(name)[self._world].numpy()
+
+    @property
+    def position(self) -> Array:
+        """Where the end effector is, m."""
+        return self.field("site_xpos")[self._site_id].copy()
+
+    @property
+    def rotation(self) -> mink.SO3:
+        """Its orientation in the world."""
+        return mink.SO3.from_matrix(self.field("site_xmat")[self._site_id].reshape(3, 3))
+
+    def action(self, position: Array, rotation: mink.SO3, tremor: Array, gain: float) -> Array:
+        """`(arm,)`: the next action of the arm's joints; beyond [-1, 1] where it cannot follow that fast.
+
+        Args:
+            position, rotation: the pose, m. tremor: m, added to the position. gain: part of the way there that is to be
+                gone in this control step.
+        """
+        qpos = self.field("qpos").copy()
+        if self._control != "velocity":
+            self._correct(position)
+        if self._control == "position":
+            self._reference = self.field("ctrl")[self._actuators]
+        if self._control != "velocity":
+            qpos[self._qpos] = self._reference
+        self._frame.gain = gain
+        self._frame.set_target(
+            mink.SE3.from_rotation_and_translation(rotation, position + self._correction + tremor)
+        )
+        velocity = self._solve(qpos)
+        return self._torques(velocity) if self._control == "torque" else velocity / self._limits
+
+    def _solve(self, qpos: Array) -> Array:
+        """`(arm,)` rad/s: the joint velocities at a configuration."""
+        self._configuration.update(qpos)
+        velocity = mink.solve_ik(
+            self._configuration,
+            [self._frame],
+            self._task.control_dt,
+            "daqp",
+            damping=1e-4,
+            limits=self._bounds,
+            constraints=self._frozen,
+        )
+        return velocity[self._dofs]
+
+    def _torques(self, velocity: Array) -> Array:
+        """`(arm,)`: torques as fractions of their limits, of a PD controller whose reference has that velocity."""
+        proportional, derivative = (gains.numpy() for gains in self._task.pd_gains())
+        self._reference = self._reference + self._task.control_dt * velocity
+        error = self._reference - self.field("qpos")[self._qpos]
+        return proportional * error + derivative * (velocity - self.field("qvel")[self._dofs])
+
+    def _correct(self, position: Array) -> None:
+        """Integrate the error where the pose rests; while it moves, the error is lag and passes by itself."""
+        if np.array_equal(position, self._rests_at):
+            self._correction += self._task.control_dt / _CORRECTION_TIME * (position - self.position)
+            self._correction *= min(1.0, _LARGEST_CORRECTION / max(float(np.linalg.norm(self._correction)), 1e-9))
+        self._rests_at = position.copy()
+
+
+def _other_dofs(model: mujoco.MjModel, site: int, arm: list[int]) -> list[int]:
+    """The degrees of freedom that move a site besides those of the arm."""
+    found: list[int] = []
+    body = int(model.site_bodyid[site])
+    while body:
+        first = int(model.body_dofadr[body])
+        found += [dof for dof in range(first, first + int(model.body_dofnum[body])) if dof not in arm]
+        body = int(model.body_parentid[body])
+    return found
+
+
+class Tremor:
+    """The noise of a hand: Gaussian, through two low passes, so that its speed is smooth as well.
+
+    Args:
+        size: m, standard deviation along each axis. time: s, how long it is correlated. dt: s, a step.
+    """
+
+    def __init__(self, size: float, time: float, dt: float):
+        self._keep = keep = math.exp(-2 * dt / time)
+        # Two equal low passes of white noise keep this part of its variance.
+        self._size = size / math.sqrt((1 - keep) ** 4 * (1 + keep**2) / (1 - keep**2) ** 3)
+        self._stages = np.zeros((2, 3))
+
+    def sample(self, generator: torch.Generator) -> Array:
+        """`(3,)` m: the next value."""
+        fresh = self._size * torch.randn(3, generator=generator, dtype=torch.float64).numpy()
+        first, second = self._stages
+        first += (1 - self._keep) * (fresh - first)
+        second += (1 - self._keep) * (first - second)
+        return second.copy()
