@@ -14,9 +14,9 @@ def wilson_interval(successes: int, trials: int, z: float = _Z_95) -> tuple[floa
 
         (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n).
 
-    Unlike p -+ z sqrt(p (1 - p) / n) it stays check_range [0, 1] and does not collapse at 0 or n successes.
+    Unlike p -+ z sqrt(p (1 - p) / n) it stays within [0, 1] and does not collapse at 0 or n successes.
 
-    Source: E. B. Wilson, Probable inference, the controller of succession, and statistical inference, 1927.
+    Source: E. B. Wilson, Probable inference, the law of succession, and statistical inference, 1927.
 
     Raises:
         VisuomotorError: no trials, or successes outside 0 ... trials.
