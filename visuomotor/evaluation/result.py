@@ -144,12 +144,8 @@ def _read_files(paths: Iterable[Path]) -> Iterable[Result]:
 
 
 def _renamed(values: dict[str, Any]) -> dict[str, Any]:
-    """The fields of an older file by their names of today."""
+    """The fields of an older file by their names of today; outcomes in an older form are left out."""
     values = {_OLD_NAMES.get(name, name): value for name, value in values.items()}
-    outcomes = values.get("outcomes")
-    if isinstance(outcomes, dict) and "target_m" in outcomes:
-        pairs = zip(outcomes["target_m"], outcomes["grasp"], strict=True)
-        conditions = [{"target": target, "grasp": [float(grasp)]} for target, grasp in pairs]
-        kept = {name: value for name, value in outcomes.items() if name not in ("target_m", "grasp")}
-        values["outcomes"] = kept | {"conditions": conditions}
+    if "target_m" in (values.get("outcomes") or ()):
+        del values["outcomes"]
     return values

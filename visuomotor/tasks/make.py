@@ -1,11 +1,13 @@
 """Make a task from its name, and check one that a user wrote."""
 
 import inspect
+from typing import Any
 
 import torch
 
 from visuomotor import registry
 from visuomotor.errors import VisuomotorError
+from visuomotor.tasks.env import VecEnv
 from visuomotor.tasks.task import OBSERVATIONS, Task
 
 _EXPECTED = {
@@ -44,6 +46,20 @@ def make_task(name: str) -> Task:
     if name not in registry.BUILT_IN["task"]:
         check_task(task)
     return task
+
+
+def make_env(task: Task | str, num_envs: int = 1, seed: int = 0, **options: Any) -> VecEnv:
+    """Many worlds of a task.
+
+    Args:
+        task: or the name of one, see `make_task`.
+        num_envs: how many worlds.
+        seed: of all randomness.
+        options: those of `VecEnv`, such as `image_size`, `split` and `randomize`.
+    """
+    if isinstance(task, str):
+        task = make_task(task)
+    return VecEnv(task, num_envs, torch.Generator().manual_seed(seed), **options)
 
 
 def _lacking(kind: type[Task]) -> list[str]:
