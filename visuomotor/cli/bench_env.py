@@ -31,9 +31,7 @@ def bench_env(task: Task, num_envs: int = 256, seconds: float = 15.0, seed: int 
         steps), `episodes` (that ended meanwhile), `num_diverged`.
     """
     generator = torch.Generator().manual_seed(seed)
-    env = _TimedEnv(
-        task, num_envs, generator, observations=OBSERVED, image_size=IMAGE_SIZE, init_at_random_ep_len=True
-    )
+    env = _TimedEnv(task, num_envs, generator, observations=OBSERVED, image_size=IMAGE_SIZE, init_at_random_ep_len=True)
     shape = (num_envs, task.action_size)
     rates: list[float] = []
     whole, ended = 0.0, 0

@@ -67,7 +67,9 @@ def group_seeds(runs: "Sequence[Run]", by_name: bool = False) -> "dict[str, list
     differing = sorted(name for name in names if len({str(each.get(name)) for each in settings}) > 1)
     groups: dict[str, list[Run]] = {}
     for each, values in zip(runs, settings, strict=True):
-        label = ", ".join(f"{name} {values.get(name)}" for name in differing) or f"{each.algorithm_name} {each.task_name}"
+        label = (
+            ", ".join(f"{name} {values.get(name)}" for name in differing) or f"{each.algorithm_name} {each.task_name}"
+        )
         groups.setdefault(label, []).append(each)
     return {
         members[0].name if by_name or len(label) > _LONGEST_LABEL else label: members

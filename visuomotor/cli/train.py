@@ -48,7 +48,9 @@ class Train(Generic[Config]):
 def run(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         usage = "usage: visuomotor train ALGORITHM TASK [--preset NAME] [--seed N] [--resume RUN] ..."
-        print(listing(usage, {name: ("", registry.describe("algorithm", name)) for name in registry.names("algorithm")}))
+        print(
+            listing(usage, {name: ("", registry.describe("algorithm", name)) for name in registry.names("algorithm")})
+        )
         print("\nvisuomotor train ALGORITHM --help lists every option.")
         return
 

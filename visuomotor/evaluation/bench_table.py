@@ -65,7 +65,9 @@ def _policy(measured: Measured) -> tuple[str, str]:
 def _trajectories(measured: Measured) -> tuple[str, str]:
     if "seeds" not in measured:  # of an older version
         return f"trajectories alone, seed {measured['seed']}", f"success {100 * _old_share(measured):.0f}%"
-    what = f"trajectories alone, {measured['conditions']} conditions of {measured['task']}, {len(measured['seeds'])} seeds"
+    what = (
+        f"trajectories alone, {measured['conditions']} conditions of {measured['task']}, {len(measured['seeds'])} seeds"
+    )
     noisy, exact, lowest = (
         100 * measured[name]
         for name in ("mean_share_with_noise", "mean_share_without_noise", "lowest_share_without_noise")

@@ -68,7 +68,9 @@ class Run:
             words = f"{_short(algorithm)}-{task_name}-{preset}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
             name = re.sub(r"[^\w.-]+", "-", words)
         elif Path(name).name != name or name == "..":
-            raise VisuomotorError(f"--name is the name of a folder in {root}, not {name!r}; for another place use --root")
+            raise VisuomotorError(
+                f"--name is the name of a folder in {root}, not {name!r}; for another place use --root"
+            )
         path = Path(root) / name
         metadata = {
             "algorithm": algorithm,
