@@ -1,207 +1,176 @@
-"""TrialResults of a recurrent policy: success at the end, stages on the way, returns; and the whole of it on a real run."""
-
-import re
-from dataclasses import dataclass, replace
+"""Trials: success at the end, stages on the way, returns, conditions, and worlds whose physics diverges."""
 
 import pytest
 import torch
 
-from visuomotor.camera import camera_spec
-from visuomotor.cli import main
 from visuomotor.errors import VisuomotorError
-from visuomotor.evaluation import Outcomes, read_results, staged_trials
-from visuomotor.evaluation.evaluate import evaluate
-from visuomotor.figures.video import read_video
-from visuomotor.policies.recurrent_policy import RecurrentPolicy
-from visuomotor.algorithms.ppo_gail.config import PRESETS
-from visuomotor.algorithms.ppo_gail.trained import CHECKPOINT
-from visuomotor.props import table
-from visuomotor.runs import Run, save_checkpoint
-from visuomotor.tasks import VecEnv
+from visuomotor.evaluation import Outcomes
+from visuomotor.evaluation import trials as trials_module
+from visuomotor.evaluation.conditions import fixed_conditions
+from visuomotor.evaluation.trials import run_trials
+from visuomotor.tasks import EpisodeOutcome
 from visuomotor.tasks.jaco.lifting import Lifting
+from visuomotor.tasks.pr2.hanger import Hanger
 
-# Stages by world, after each of five steps.
+# Stages of each trial, after each of five steps.
 SCRIPT = torch.tensor([[0, 1, 2, 2, 2], [0, 1, 2, 2, 1], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 2]])
 
 
 class Scripted(Lifting):
     """Its stages follow the script, whatever happens."""
 
-    steps = 5
-    begun = 0
-    """The first world's row in the script."""
-    blows_up: int | None = None
-    """The row of a world whose physics does so at step 3."""
+    max_episode_steps = 5
+
+    def __init__(self, diverging: tuple[int, ...] = ()):
+        super().__init__()
+        self.begun = self.made = 0  # the first trial of the newest engine, and of the next one
+        self.diverging = diverging  # trials whose physics diverges at step 3
+        self.actions: list[torch.Tensor] = []
+
+    def make_engine(self, worlds, threads=0):
+        self.begun, self.made = self.made, self.made + worlds
+        return super().make_engine(worlds, threads)
 
     def stage(self, engine) -> torch.Tensor:
-        step = round(float(engine.field("time").max()) / self.control_dt)
+        steps = self._steps(engine)
         rows = torch.arange(engine.worlds) + self.begun
-        return SCRIPT[rows, step - 1] if step else torch.zeros(engine.worlds, dtype=torch.int64)
+        return SCRIPT[rows, steps - 1] if steps else torch.zeros(engine.worlds, dtype=torch.int64)
 
-    def act(self, engine, actions) -> None:
-        step = round(float(engine.field("time").max()) / self.control_dt)
-        if step == 2 and self.blows_up is not None:
-            engine.field("qvel")[self.blows_up - self.begun] = 1e12
-        super().act(engine, actions)
+    def step(self, engine, actions) -> None:
+        self.actions.append(actions)
+        if self._steps(engine) == 2:
+            for trial in self.diverging:
+                engine.field("qvel")[trial - self.begun] = 1e12
+        super().step(engine, actions)
 
-
-class Counting:
-    """A policy that notes its memory: it counts the steps of each episode."""
-
-    image_size = 20
-
-    def __init__(self):
-        self.seen = []
-
-    def initial_state(self, worlds):
-        return torch.zeros(worlds, 1)
-
-    def see(self, images):
-        assert torch.is_inference_mode_enabled()
-        return images
-
-    def step(self, features, proprioception, state):
-        self.seen.append((len(features), int(state[0, 0])))
-        return torch.zeros(len(features), 9), state + 1
+    def _steps(self, engine) -> int:
+        return round(float(engine.field("time").max()) / self.control_dt)
 
 
-@dataclass
-class Trained:
-    task: Scripted
-    policy: Counting
-    image_size: int = 20
-    control_steps: int = 7
-    circumstances: tuple[str, ...] = ()
-    started: int = 0
+class Constant:
+    """A policy that gives the same actions always; `in_dead_world` in world 0 from step 4 on."""
 
-    def episodes(self, worlds: int, generator: torch.Generator) -> VecEnv:
-        self.task.begun, self.started = self.started, self.started + worlds
-        return VecEnv(self.task, worlds, generator, image_size=self.image_size)
+    def __init__(self, spec, actions, in_dead_world=None):
+        self.spec, self._actions, self._in_dead_world = spec, actions, in_dead_world
+        self.worlds: list[int] = []
+        self._step = 0
 
+    def reset(self, n):
+        self.worlds.append(n)
+        self._step = 0
 
-@pytest.fixture
-def trained(monkeypatch) -> Trained:
-    found = Trained(Scripted(), Counting())
-    monkeypatch.setattr(staged_trials, "load_trained", lambda run: found)
-    return found
-
-
-@pytest.fixture
-def run(tmp_path) -> Run:
-    config = replace(PRESETS["laptop"], policy=replace(PRESETS["laptop"].policy, image_size=20))
-    return Run.create(tmp_path, method="ppo-gail", task="lifting", preset="laptop", seed=3, config=config, name="mine")
+    def act(self, images, proprioception):
+        assert images.shape == (self.worlds[-1], 24, 24, 3)
+        assert len(proprioception) == self.worlds[-1]
+        actions = self._actions.expand(len(images), -1).clone()
+        if self._in_dead_world is not None and self._step >= 3:
+            actions[0] = self._in_dead_world
+        self._step += 1
+        return actions
 
 
-def save_policy(run: Run) -> None:
-    """A checkpoint with a policy that has learned nothing."""
-    task = Lifting()
-    torch.manual_seed(0)
-    policy = RecurrentPolicy(task.proprioception_size, task.action_size, len(task.objects), 20)
-    view = camera_spec(task.model, task.camera, 20, 1)
-    progress = {"cloned": 0, "control_steps": 7, "processes": [{}]}
-    rest = {"task": "lifting", "view": view, "policy": dict(policy.state_dict()), **progress}
-    save_checkpoint(run.latest_checkpoint, {**CHECKPOINT, **rest})
+def run(task, spec, trials=5, actions=None, in_dead_world=None):
+    policy = Constant(spec(task), torch.zeros(9) if actions is None else actions, in_dead_world)
+    task.made = 0  # the spec has measured sizes with an engine of its own
+    return run_trials(task, policy, "random", trials, torch.Generator().manual_seed(0)), policy
 
 
-def test_success_is_the_last_stage_at_the_last_step(trained, run):
-    result = evaluate(run, "random", trials=5)
-    assert (result.trials, result.successes) == (5, 2)
-    assert result.stages == {"start": 5, "reached": 4, "lifted": 3}
-    assert result.outcomes == Outcomes((True, False, False, False, True), furthest_stage=(2, 2, 1, 0, 2))
-    # Worlds 0 to 4 earn, with 1/8 for reached and 1 for lifted:
+def test_success_is_the_last_stage_at_the_last_step(spec):
+    done, _ = run(Scripted(), spec)
+    assert done.outcomes == Outcomes((True, False, False, False, True), furthest_stage=(2, 2, 1, 0, 2))
+    # The trials earn, with 1/8 for reached and 1 for lifted:
     returns = [0.125 + 3, 0.125 + 2 + 0.125, 0.125, 0, 4 * 0.125 + 1]
-    assert result.mean_return == pytest.approx(sum(returns) / 5)
-    assert (result.method, result.protocol, result.seed) == ("ppo-gail", "random", 3)
-    assert result.mean_final_distance_m is None
+    assert done.mean_return == pytest.approx(sum(returns) / 5)
+    assert (done.num_diverged, done.recorder) == (0, None)
+    assert done.mean_final_distance_m > 0
 
 
-def test_what_the_run_changed_in_its_preset_is_told(trained, run):
-    for demos, told in (("here/lifting.hdf5", ""), (None, ""), ("here/five.hdf5", "demos five.hdf5, ")):
-        run.facts["config"] |= {"demos": demos, "checkpoint_every": 3}  # how often is no matter of learning
-        result = evaluate(run, "random", trials=1)
-        assert result.settings == told + "policy.image_size 20"
-    trained.circumstances = ("processes 2",)
-    assert evaluate(run, "random", trials=1).settings.endswith("policy.image_size 20, processes 2")
-    assert result.training_commit == run.facts["commit"]
+def test_trials_run_in_batches_and_the_policy_is_reset_for_each(spec, monkeypatch):
+    monkeypatch.setattr(trials_module, "_AT_ONCE", 2)
+    done, policy = run(Scripted(), spec)
+    assert done.outcomes.success == (True, False, False, False, True)
+    assert done.outcomes.furthest_stage == (2, 2, 1, 0, 2)
+    assert policy.worlds == [2, 2, 1]
 
 
-def test_a_preset_of_another_version(trained, run):
-    run.facts["preset"] = "mainframe"
-    with pytest.raises(VisuomotorError, match="no preset 'mainframe'"):
-        evaluate(run, "random", trials=1)
+def test_batches_have_the_same_starts_as_all_trials_at_once(spec, monkeypatch):
+    distances = []
+    for at_once in (128, 2):
+        monkeypatch.setattr(trials_module, "_AT_ONCE", at_once)
+        distances.append(run(Scripted(), spec)[0].mean_final_distance_m)
+    assert distances[0] == pytest.approx(distances[1], rel=1e-12)
 
 
-def test_trials_are_run_in_batches_each_with_a_fresh_memory(trained, run, monkeypatch):
-    monkeypatch.setattr(staged_trials, "_AT_ONCE", 2)
-    result = evaluate(run, "random", trials=5)
-    assert (result.successes, result.stages) == (2, {"start": 5, "reached": 4, "lifted": 3})
-    assert result.outcomes.furthest_stage == (2, 2, 1, 0, 2)
-    assert trained.policy.seen == [(worlds, step) for worlds in (2, 2, 1) for step in range(5)]
+def test_a_world_that_diverges_has_failed_and_counts_as_far_as_it_got(spec):
+    """Trial 0 diverges at its third step: until then it has earned 1/8. Nothing that the policy does there matters."""
+    whole, _ = run(Scripted(), spec)
+    done, _ = run(Scripted(diverging=(0,)), spec, in_dead_world=float("nan"))
+    assert done.outcomes == Outcomes((False, False, False, False, True), furthest_stage=(1, 2, 1, 0, 2))
+    assert done.num_diverged == 1
+    assert done.mean_return == pytest.approx(whole.mean_return - 3 / 5)
+    assert done.mean_final_distance_m != pytest.approx(whole.mean_final_distance_m)  # of four trials
 
 
-def test_a_world_that_blows_up_has_failed_and_counts_as_far_as_it_got(trained, run):
-    trained.task.blows_up = 0
-    result = evaluate(run, "random", trials=5)
-    assert result.successes == 1
-    assert result.stages == {"start": 5, "reached": 4, "lifted": 2}
-    assert result.outcomes == Outcomes((False, False, False, False, True), furthest_stage=(1, 2, 1, 0, 2))
+def test_no_final_distance_where_all_worlds_diverge(spec):
+    done, _ = run(Scripted(diverging=(0, 1)), spec, trials=2)
+    assert (done.num_diverged, done.mean_final_distance_m) == (2, None)
+    assert done.outcomes.success == (False, False)
 
 
-def test_images_of_a_size_that_the_policy_does_not_know_are_refused(trained, run):
-    trained.image_size = 32
-    trained.policy = RecurrentPolicy(24, 9, 1, image_size=20)  # type: ignore[assignment]
-    with pytest.raises(VisuomotorError, match="was trained on 20x20 images"):
-        evaluate(run, "random", trials=2)
+def test_an_action_of_a_live_world_that_is_not_finite_is_an_error(spec):
+    with pytest.raises(VisuomotorError, match=r"actions of worlds \[0\] are not finite"):
+        run(Scripted(), spec, in_dead_world=float("nan"))
 
 
-def test_protocols_of_other_methods_are_refused(trained, run):
-    with pytest.raises(VisuomotorError, match="no protocol 'spatial'; choose one of: random"):
-        evaluate(run, "spatial", trials=2)
-    run.facts["method"] = "dagger"
-    with pytest.raises(VisuomotorError, match="no method 'dagger'; choose one of: gps, ppo-gail"):
-        evaluate(run, "random", trials=2)
+def test_actions_are_in_si_units(spec):
+    """Half of each joint's limit, in rad/s, is 0.5 to the environment."""
+    task = Scripted()
+    run(task, spec, actions=0.5 * task.robot.action_limits)
+    assert len(task.actions) == 5
+    for actions in task.actions:
+        torch.testing.assert_close(actions, torch.full((5, 9), 0.5, dtype=torch.float64))
 
 
-def test_from_checkpoint_to_table_and_video(run, monkeypatch, capsys):
-    save_policy(run)
-    monkeypatch.setattr(Lifting, "steps", 8)
-    assert main(["evaluate", str(run.path), "--trials", "3", "--video"]) == 0
-    [result] = read_results(run.results)
-    assert (result.protocol, result.trials, result.stages["start"]) == ("random", 3, 3)
-    assert len(read_video(run.videos / "random.mp4")) == 9  # the first and what each step led to
-    printed = capsys.readouterr().out
-    assert re.search(r"\| lifting \| ppo-gail \| laptop \| random \| 1 \| \d / 3 \|", printed)
-    assert "got to" in printed
-    assert re.search(r"^random: \d of 3 trials failed", printed, re.MULTILINE)
-    assert result.control_steps == 7
-    assert "| policy.image_size 20, stopped after 7 control steps |" in printed
+def test_splits_of_other_tasks_are_refused(spec):
+    task = Scripted()
+    policy = Constant(spec(task), torch.zeros(9))
+    with pytest.raises(VisuomotorError, match="no split of task 'lifting' 'spatial'; choose one of: random"):
+        run_trials(task, policy, "spatial", 2, torch.Generator())
 
 
-def test_another_camera_than_the_policys_is_refused(run, monkeypatch):
-    save_policy(run)
-    with monkeypatch.context() as patch:
-        patch.setitem(run.facts["config"]["policy"], "supersampling", 2)
-        with pytest.raises(VisuomotorError, match="trained with another camera \\(supersampling 1, now 2\\)"):
-            evaluate(run, "random", trials=2)
-    monkeypatch.setattr(table, "CAMERA_POSITION", (0.0, -0.6, 0.9))
-    with pytest.raises(VisuomotorError, match="trained with another camera"):
-        evaluate(run, "random", trials=2)
+class NearRacks(Hanger):
+    """Succeeds with racks nearer than 0.7 m."""
+
+    max_episode_steps = 1
+
+    def finish_episode(self, engine, callback=None) -> EpisodeOutcome:
+        x = engine.field("site_xpos")[:, self._bar, 0]
+        return EpisodeOutcome(x < 0.7, x)
 
 
-def test_the_seed_makes_the_trials(run, monkeypatch):
-    save_policy(run)
-    monkeypatch.setattr(Lifting, "steps", 4)
-    seen = []
+def test_conditions_of_a_split_in_turn_each_with_its_outcome(spec, monkeypatch):
+    """Thirty trials of 24 conditions, in two batches: the second one continues where the first one ended."""
+    monkeypatch.setattr(trials_module, "_AT_ONCE", 16)
+    task = NearRacks()
+    policy = Constant(spec(task), torch.zeros(7))
+    done = run_trials(task, policy, "spatial", 30, torch.Generator().manual_seed(0))
+    outcomes = done.outcomes
+    assert outcomes.condition == (*range(24), *range(6))
+    for success, condition in zip(outcomes.success, outcomes.condition, strict=True):
+        assert success == (outcomes.conditions[condition]["target"][0] < 0.7)
+    assert outcomes.success.count(True) == 6 + 6 + 6
 
-    def remember(self, engine) -> torch.Tensor:
-        seen.append(self.features(engine))
-        return torch.zeros(engine.worlds, dtype=torch.int64)
 
-    monkeypatch.setattr(Lifting, "stage", remember)
-    trials = []
-    for seed in (0, 0, 1):
-        seen.clear()
-        evaluate(run, "random", trials=3, seed=seed)
-        trials.append(torch.stack(seen))
-    assert torch.equal(trials[0], trials[1])
-    assert not torch.equal(trials[0], trials[2])
+def test_what_sets_conditions_apart_is_told():
+    condition, conditions = fixed_conditions(Hanger(), "spatial", 24)
+    # x is 0.605, 0.655, 0.705 or 0.755 m, each with three y, in the first grasp and then in the second.
+    assert condition == tuple(range(24))
+    assert [row["target"] for row in (conditions[0], conditions[12])] == [(0.605, -0.15, 1.0)] * 2
+    assert [row["target"] for row in (conditions[11], conditions[23])] == [(0.755, -0.05, 1.0)] * 2
+    assert [row["grasp"] for row in conditions] == [(0.0, 0.0)] * 12 + [(0.015, 0.2)] * 12
+    assert all(set(row) == {"target", "grasp"} for row in conditions)  # "start" is the same in all
+
+
+@pytest.mark.parametrize(("task", "split", "trials"), [(Hanger, "random", 5), (Lifting, "random", 5), (Hanger, "training", 1)])
+def test_random_starts_and_single_ones_are_no_conditions(task, split, trials):
+    assert fixed_conditions(task(), split, trials) == ((), ())

@@ -107,7 +107,7 @@ def _created(
     config = absolute_paths(options.config)
     if distributed.world_size > 1 and options.name is None:
         raise VisuomotorError("give a run of several processes a --name: after a restart they find it by that")
-    metadata = {
+    metadata: dict[str, Any] = {
         "algorithm": algorithm,
         "task": registry.absolute_name("task", options.task),
         "preset": preset,

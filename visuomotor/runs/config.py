@@ -56,7 +56,7 @@ def absolute_paths(config: Config) -> Config:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """`{"ppo.clip_range": 0.2}` for `{"ppo": {"clip_range": 0.2}}`, the names that the command line has for settings."""
+    """`{"ppo.gamma": 0.9}` for `{"ppo": {"gamma": 0.9}}`, the names that the command line has for settings."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}

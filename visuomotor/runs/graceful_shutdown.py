@@ -13,8 +13,8 @@ class GracefulShutdown:
     """Within this context SIGINT and SIGTERM only set `requested`; a second one raises KeyboardInterrupt at once.
 
     Args:
-        enabled: False leaves signals as they are, as other threads than the main one must, and ignored ones stay ignored
-            (`nohup`).
+        enabled: False leaves signals as they are; so does any thread but the main one. Ignored signals (`nohup`) stay
+            ignored.
     """
 
     def __init__(self, enabled: bool = True):

@@ -11,9 +11,9 @@ from visuomotor.tasks.env import VecEnv
 from visuomotor.tasks.task import OBSERVATIONS, Task
 
 _EXPECTED = {
-    "name": "a short string, such as name = \"lift\"",
+    "name": 'a short string, such as name = "lift"',
     "max_episode_steps": "control steps of an episode, such as max_episode_steps = 100",
-    "stages": "names, such as stages = (\"start\", \"reached\", \"lifted\")",
+    "stages": 'names, such as stages = ("start", "reached", "lifted")',
     "stage_rewards": "one number for each stage, such as stage_rewards = (0.0, 0.125, 1.0)",
     "sample_reset": "sample_reset(self, count, generator, split, randomize) -> ResetParams",
     "reset": "reset(self, engine, env_ids, params)",
@@ -38,7 +38,7 @@ def make_task(name: str) -> Task:
         told = "; ".join(f"{member} ({_EXPECTED.get(member, 'see Task')})" for member in lacking)
         raise VisuomotorError(f"task {name!r} lacks {told}")
     try:
-        task = kind()
+        task = kind()  # pyright: ignore[reportCallIssue]
     except VisuomotorError as error:
         raise VisuomotorError(f"task {name!r}: {error}") from error
     except Exception as error:  # whatever a user's constructor does
@@ -79,7 +79,8 @@ def check_task(task: Task) -> None:
             f"task {task.name!r} has stages {task.stages} and stage_rewards {task.stage_rewards}; "
             "give at least two stages, and one reward for each"
         )
-    if not (isinstance(task.max_episode_steps, int) and task.max_episode_steps > 0):
+    steps: Any = task.max_episode_steps
+    if not (isinstance(steps, int) and steps > 0):
         raise VisuomotorError(f"task {task.name!r}: max_episode_steps must be a positive int")
     frame_skip = task.control_dt / float(task.model.opt.timestep)
     if abs(frame_skip - round(frame_skip)) > 1e-6 or frame_skip < 1:
@@ -108,13 +109,14 @@ def check_task(task: Task) -> None:
         if not value.isfinite().all():
             raise VisuomotorError(f"task {task.name!r}: {group}(engine) is not finite at the start of an episode")
     stage = task.stage(engine)
-    if not (0 <= int(stage.min()) and int(stage.max()) < len(task.stages)):
-        raise VisuomotorError(f"task {task.name!r}: stage(engine) gives {stage.tolist()}; stages are 0 to {len(task.stages) - 1}")
+    last = len(task.stages) - 1
+    if int(stage.min()) < 0 or int(stage.max()) > last:
+        raise VisuomotorError(f"task {task.name!r}: stage(engine) gives {stage.tolist()}; stages are 0 to {last}")
     _called(task, "step", engine, torch.zeros(2, task.action_size))
     _called(task, "finish_episode", engine)
 
 
-def _called(task: Task, member: str, *arguments: object) -> object:
+def _called(task: Task, member: str, *arguments: object) -> Any:
     try:
         return getattr(task, member)(*arguments)
     except VisuomotorError:

@@ -1,7 +1,7 @@
 """Guided policy search: vision pretraining, trajectory optimisation, then both end to end (Levine et al. 2015, V-B)."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -31,7 +31,7 @@ class Gps(Algorithm):
 
     name: ClassVar[str] = "gps"
     version: ClassVar[int] = 3
-    presets: ClassVar[dict[str, GpsConfig]] = PRESETS
+    presets: ClassVar[Mapping[str, Any]] = PRESETS
 
     def __init__(
         self,
@@ -143,9 +143,7 @@ class Gps(Algorithm):
         fresh = initial_state(judged.controller, self.config)
         self.badmm = replace(fresh, eta=judged.eta, transition_history=judged.transition_history)
 
-    def _iterate(
-        self, optimizer: StatePolicyOptimizer | VisuomotorPolicyOptimizer, render: bool
-    ) -> dict[str, Any]:
+    def _iterate(self, optimizer: StatePolicyOptimizer | VisuomotorPolicyOptimizer, render: bool) -> dict[str, Any]:
         if self.badmm is None:
             self.env.reset(params=self.conditions)
             start = self.env.observe()["state"]
