@@ -41,7 +41,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 train: $(INSTALLED)
 	$(BIN)/visuomotor train gps $(TASK) --preset $(PRESET) --seed $(SEED) --name $(NAME)
-	$(BIN)/visuomotor evaluate runs/$(NAME) --protocol all --trials $(TRIALS) --video
+	$(BIN)/visuomotor evaluate runs/$(NAME) --split all --trials $(TRIALS) --video
 	$(BIN)/visuomotor report runs/$(NAME)
 	@seconds=$$(( $$(date +%s) - $(STARTED) )); \
 		printf '{"bench": "make-train", "seconds": %d, "command": "make train SEED=$(SEED)"}\n' $$seconds \

@@ -29,6 +29,17 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
 `visuomotor.algorithms`."""
 
 
+_DESCRIPTIONS: Final = {
+    "gps": "guided policy search: few samples, state in training, pixels to act",
+    "ppo-gail": "reinforcement and imitation: demonstrations, many samples, pixels to act",
+}
+
+
+def describe(kind: Kind, name: str) -> str:
+    """A line about a short name: what it is, or where its class is. Imports nothing."""
+    return _DESCRIPTIONS.get(name) or BUILT_IN[kind].get(name) or _installed(kind)[name].value
+
+
 def names(kind: Kind) -> list[str]:
     """All short names: those of this package, then those of installed packages."""
     return list(dict.fromkeys([*BUILT_IN[kind], *_installed(kind)]))

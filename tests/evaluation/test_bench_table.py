@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -23,17 +24,30 @@ def test_each_measurement_becomes_a_row(tmp_path):
     )
     _write(
         tmp_path,
-        "bench-trajectories-seed3.json",
+        "bench-trajectories-hanger-seeds3-4.json",
         bench="trajectories",
-        seed=3,
+        task="hanger",
+        seeds=[3, 4],
         conditions=18,
-        solved=[2, 17],
-        iterations_to_solve_all=None,
-        command="visuomotor bench trajectories --seed 3",
+        mean_share_with_noise=0.875,
+        mean_share_without_noise=0.9375,
+        lowest_share_without_noise=0.5,
+        command="visuomotor bench trajectories --seed 3 --seeds 2",
     )
     lines = bench_table(tmp_path).splitlines()
     assert lines[2] == "| camera, 64x64 | 31,234 frames/s, 42 times Warp on CPU | `visuomotor bench camera` |"
-    assert "17 of 18 conditions solved" in lines[3]
+    assert "18 conditions of hanger, 2 seeds | success 94% (worst seed 50%), with exploration noise 88% |" in lines[3]
+
+
+def test_the_measurements_of_this_repository_are_read():
+    assert len(bench_table(Path(__file__).parents[2] / "results").splitlines()) > 5
+
+
+def test_a_measurement_of_an_older_version(tmp_path):
+    """The last five iterations of 4 conditions: 2 + 3 + 4 + 4 + 3 of 20."""
+    measured = {"bench": "trajectories", "seed": 3, "conditions": 4, "successes": [0, 2, 3, 4, 4, 3], "command": "x"}
+    _write(tmp_path, "bench-trajectories-seed3.json", **measured)
+    assert "seed 3 | success 80% |" in bench_table(tmp_path)
 
 
 def test_no_measurements_no_table(tmp_path):

@@ -26,13 +26,13 @@ class Config:
 @pytest.fixture
 def run(tmp_path) -> Run:
     return Run.create(
-        tmp_path, method="gps", task="hanger", preset="laptop", seed=0, config=Config(), command=["visuomotor", "train"]
+        tmp_path, algorithm="gps", task="hanger", preset="laptop", seed=0, config=Config(), command=["visuomotor", "train"]
     )
 
 
 def filled(run: Run) -> Run:
     for i in range(4):
-        run.log({"phase": "badmm", "cost": 2.0 - 0.3 * i, "kl": 0.4, "kl_bound": 1.0})
+        run.log({"phase": "trajectories", "cost": 2.0 - 0.3 * i, "kl": 0.4, "kl_bound": 1.0})
     clip = np.zeros((4, 32, 32, 3), dtype=np.uint8)
     write_video(run.videos / "trials_training.mp4", clip)
     draw_feature_points(run.figures / "feature_points.png", clip[0], np.zeros((2, 2)))
@@ -70,9 +70,9 @@ def test_report_tells_what_was_measured_and_how(run):
 
 
 def test_report_of_reinforcement_and_imitation(tmp_path):
-    run = Run.create(tmp_path, method="ppo-gail", task="lifting", preset="laptop", seed=0, config=Config())
+    run = Run.create(tmp_path, algorithm="ppo-gail", task="lifting", preset="laptop", seed=0, config=Config())
     for i in range(1, 4):
-        row = {"task_return": 2.0 * i, "success_random": 0.1 * i, "stage_reached": 0.2, "seconds_physics": 1.0}
+        row = {"task_return": 2.0 * i, "success_rate": 0.1 * i, "stage_fraction/reached": 0.2, "time/render": 1.0}
         run.log({"phase": "ppo", "iteration": i, "control_steps": 12_800 * i, **row})
     stages = {"start": 200, "reached": 190, "lifted": 180}
     told = {"stages": stages, "mean_return": 41.25}

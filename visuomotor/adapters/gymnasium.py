@@ -1,4 +1,4 @@
-"""Staged tasks as a vector environment of gymnasium."""
+"""Tasks as a vector environment of gymnasium."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from visuomotor.errors import VisuomotorError, unknown
-from visuomotor.tasks import VecEnv, StagedTask, make_task
-from visuomotor.tasks.env import Observations
+from visuomotor.tasks import Observations, Task, make_env
 
 try:
     from gymnasium.spaces import Box, Dict
@@ -26,37 +25,37 @@ OBSERVATIONS = ("image", "proprioception", "privileged")
 
 
 class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
-    """`num_envs` worlds of a staged task, all in this process.
+    """`num_envs` worlds of a task, all in this process.
 
     Actions are in [-1, 1], the fraction of each joint's limit. An episode is truncated by the task's time limit, and
-    terminated only where the physics blew up. Worlds start anew within the step that ends their episode (autoreset
-    mode SAME_STEP): `infos["final_obs"]` and `infos["final_info"]` then tell of the state that it ended in, except that
-    a world that blew up has none to tell of, and shows the model's default. `infos` has `stage` `(num_envs,)` int64
-    and `success` `(num_envs,)` bool, of the states that the observations are of.
+    terminated only where the physics diverged. Worlds are reset within the step that ends their episode (autoreset mode
+    SAME_STEP): `infos["final_obs"]` and `infos["final_info"]` then tell of the state that it ended in, except that a
+    world that diverged has none to tell of, and shows the model's default. `infos` has `stage` `(num_envs,)` int64 and
+    `success` `(num_envs,)` bool, of the states that the observations are of.
 
     Args:
-        task: name of a staged task.
+        task: a task, or the name of one, see `make_task`.
         num_envs: how many worlds.
-        seed: of starts and variations, until `reset` is given another.
+        seed: of starts and randomization, until `reset` is given another.
         image_size, supersampling: of the task's camera.
-        vary: whether worlds differ in looks and physics.
+        randomize: whether worlds differ in dynamics and appearance.
         observations: which of `image` `(size, size, rgb)` uint8, `proprioception` and `privileged` (float32 vectors;
             the latter is the simulator's state, which no robot knows) to observe.
         threads: 0 for all cores.
 
     Raises:
-        VisuomotorError: no such staged task or observation.
+        VisuomotorError: no such task or observation.
     """
 
     def __init__(
         self,
-        task: str = "lifting",
+        task: Task | str = "lifting",
         num_envs: int = 16,
         *,
         seed: int = 0,
         image_size: int = 64,
         supersampling: int = 1,
-        vary: bool = True,
+        randomize: bool = True,
         observations: Sequence[str] = ("image", "proprioception"),
         threads: int = 0,
     ):
@@ -65,22 +64,23 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
                 raise unknown("observation", name, OBSERVATIONS)
         self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": ["rgb_array"]}
         self.render_mode = "rgb_array"
-        self.task = make_task(task, StagedTask)
         self.num_envs = num_envs
-        self.episodes = VecEnv(
-            self.task,
+        self._names = tuple(observations)
+        self.worlds = make_env(
+            task,
             num_envs,
-            torch.Generator().manual_seed(seed),
+            seed,
+            observations=[name for name in self._names if name != "image"],
             image_size=image_size,
             supersampling=supersampling,
-            vary=vary,
+            randomize=randomize,
             threads=threads,
         )
-        self._names = tuple(observations)
+        self.task = self.worlds.task
         spaces = {
             "image": Box(0, 255, (image_size, image_size, 3), np.uint8),
-            "proprioception": Box(-np.inf, np.inf, (self.task.proprioception_size,), np.float32),
-            "privileged": Box(-np.inf, np.inf, (self.task.privileged_size,), np.float32),
+            "proprioception": Box(-np.inf, np.inf, (self.task.size("proprioception"),), np.float32),
+            "privileged": Box(-np.inf, np.inf, (self.task.size("privileged"),), np.float32),
         }
         self.single_observation_space = Dict({name: spaces[name] for name in self._names})
         self.single_action_space = Box(-1.0, 1.0, (self.task.action_size,), np.float32)
@@ -88,13 +88,13 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         self.action_space = batch_space(self.single_action_space, num_envs)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Infos]:
-        """InitialStates all episodes anew; a seed makes everything that follows repeatable. There are no options."""
+        """Reset all worlds; a seed makes everything that follows repeatable. There are no options."""
         super().reset(seed=seed, options=options)
         if seed is not None:
-            self.episodes.generator.manual_seed(seed)
-        self.episodes.restart(torch.ones(self.num_envs, dtype=torch.bool))
-        readings = self.episodes.read()
-        return self._observe(readings), self._infos(readings)
+            self.worlds.generator.manual_seed(seed)
+        self.worlds.reset()
+        observations = self.worlds.observe()
+        return self._observe(observations), self._infos(observations)
 
     def step(
         self, actions: NDArray[np.float32]
@@ -112,54 +112,54 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         """
         if np.shape(actions) != self.action_space.shape:
             raise VisuomotorError(f"actions must be of shape {self.action_space.shape}, not {np.shape(actions)}")
-        transition = self.episodes.step(torch.as_tensor(np.asarray(actions, dtype=np.float32)))
-        readings, final = transition.readings, {}
-        if transition.ended.any():
-            final = self._final(readings, transition.ended)
-            self.episodes.restart(transition.ended)
-            readings = self.episodes.read()
+        transition = self.worlds.step(torch.as_tensor(np.asarray(actions, dtype=np.float32)))
+        observations, final = transition.observations, {}
+        if transition.done.any():
+            final = self._final(observations, transition.done)
+            self.worlds.reset(transition.done.nonzero()[:, 0])
+            observations = self.worlds.observe()
         return (
-            self._observe(readings),
+            self._observe(observations),
             transition.reward.double().numpy(),
             transition.diverged.numpy(),
-            (transition.ended & ~transition.diverged).numpy(),
-            self._infos(readings) | final,
+            (transition.done & ~transition.diverged).numpy(),
+            self._infos(observations) | final,
         )
 
     def render(self) -> tuple[NDArray[np.uint8], ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The image of every world, `(size, size, rgb)` uint8."""
-        return tuple(self.episodes.images().numpy())
+        return tuple(self.worlds.render().numpy())
 
-    def _observe(self, readings: Observations, worlds: Tensor | None = None) -> Observation:
-        """What worlds `(n,)` int are observed as; None for all."""
-        chosen = slice(None) if worlds is None else worlds
+    def _observe(self, observations: Observations, env_ids: Tensor | None = None) -> Observation:
+        """What worlds `env_ids` `(n,)` int are observed as; None for all."""
+        chosen = slice(None) if env_ids is None else env_ids
         return {
-            name: self.episodes.images(worlds).numpy() if name == "image" else getattr(readings, name)[chosen].numpy()
+            name: (self.worlds.render(env_ids) if name == "image" else observations[name][chosen]).numpy()
             for name in self._names
         }
 
-    def _infos(self, readings: Observations) -> Infos:
+    def _infos(self, observations: Observations) -> Infos:
         everyone = np.ones(self.num_envs, dtype=np.bool_)
         return {
-            "stage": readings.stage.numpy(),
+            "stage": observations["stage"].numpy(),
             "_stage": everyone,
-            "success": self.task.success(readings.stage).numpy(),
+            "success": self.task.success(observations["stage"]).numpy(),
             "_success": everyone.copy(),
         }
 
-    def _final(self, readings: Observations, ended: Tensor) -> Infos:
+    def _final(self, observations: Observations, done: Tensor) -> Infos:
         """What there is to tell of the states that episodes ended in, in gymnasium's form, before they are gone."""
-        worlds = ended.nonzero()[:, 0]
-        observed = self._observe(readings, worlds)
-        observations = np.full(self.num_envs, None, dtype=object)
-        for row, world in enumerate(worlds.tolist()):
-            observations[world] = {name: value[row] for name, value in observed.items()}
-        mask = ended.numpy()
-        stage = np.where(mask, readings.stage.numpy(), 0)
-        success = self.task.success(readings.stage).numpy() & mask
+        env_ids = done.nonzero()[:, 0]
+        observed = self._observe(observations, env_ids)
+        final = np.full(self.num_envs, None, dtype=object)
+        for row, world in enumerate(env_ids.tolist()):
+            final[world] = {name: value[row] for name, value in observed.items()}
+        mask = done.numpy()
+        stage = np.where(mask, observations["stage"].numpy(), 0)
+        success = self.task.success(observations["stage"]).numpy() & mask
         told = {"stage": stage, "_stage": mask, "success": success, "_success": mask.copy()}
         return {
-            "final_obs": observations,
+            "final_obs": final,
             "_final_obs": mask.copy(),
             "final_info": told,
             "_final_info": mask.copy(),

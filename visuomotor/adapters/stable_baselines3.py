@@ -1,4 +1,4 @@
-"""Staged tasks as stable-baselines3 wants its environments: it knows no gymnasium vector environments."""
+"""Tasks as stable-baselines3 wants its environments: it knows no gymnasium vector environments."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -32,7 +32,7 @@ class StableBaselines3VecEnv(VecEnv):
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
 
     def reset(self) -> Observation:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """InitialStates all episodes anew; the seed of `seed()`, if any, is used once."""
+        """Reset all worlds; the seed of `seed()`, if any, is used once."""
         observation, infos = self.env.reset(seed=self._seeds[0])
         self._reset_seeds()
         self.reset_infos = [self._told(infos, world) for world in range(self.num_envs)]
@@ -44,13 +44,13 @@ class StableBaselines3VecEnv(VecEnv):
     def step_wait(self) -> tuple[Observation, NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:  # pyright: ignore[reportIncompatibleMethodOverride]
         assert self._actions is not None
         observation, rewards, terminations, truncations, infos = self.env.step(self._actions)
-        ended = terminations | truncations
-        told = [self._told(infos["final_info"] if ended[world] else infos, world) for world in range(self.num_envs)]
-        for world in ended.nonzero()[0]:
+        dones = terminations | truncations
+        told = [self._told(infos["final_info"] if dones[world] else infos, world) for world in range(self.num_envs)]
+        for world in dones.nonzero()[0]:
             told[world]["terminal_observation"] = infos["final_obs"][world]
         for world, each in enumerate(told):
             each["TimeLimit.truncated"] = bool(truncations[world])
-        return observation, rewards.astype(np.float32), ended, told
+        return observation, rewards.astype(np.float32), dones, told
 
     def close(self) -> None:
         self.env.close()

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from visuomotor.camera import camera_spec, check_camera_spec
+from visuomotor.errors import VisuomotorError
 from visuomotor.policies.policy import Network, PolicySpec, TrainedPolicy
+from visuomotor.robots.robot import Robot
 from visuomotor.runs.distributed import Distributed
 from visuomotor.tasks import Task
 
@@ -88,7 +90,7 @@ class Algorithm(ABC):
             camera=self.camera_spec(image_size, supersampling),
             proprioception_size=self.task.size("proprioception"),
             action_limits=robot.robot.action_limits,
-            action_unit="N m" if robot.robot.control == "torque" else "rad/s",
+            action_unit=action_unit(robot.robot),
             control_dt=self.task.control_dt,
             training=training,
         )
@@ -96,10 +98,27 @@ class Algorithm(ABC):
 
 
 def check_policy_fits(spec: PolicySpec, task: Task, whose: str) -> None:
-    """Raise a VisuomotorError where a task is not what a policy was trained for.
+    """Raise a VisuomotorError where a task is not what a policy was trained for: camera, readings, actions, rate.
 
     Args:
         whose: policy, in words, such as a run's path.
     """
+    robot = task.robot.robot
+    for what, trained, now in (
+        ("proprioception size", spec.proprioception_size, task.size("proprioception")),
+        ("number of actions", len(spec.action_limits), task.action_size),
+        ("unit of actions", spec.action_unit, action_unit(robot)),
+        ("control_dt (s)", spec.control_dt, task.control_dt),
+    ):
+        if trained != now:
+            raise VisuomotorError(
+                f"the policy of {whose} does not fit task {task.name!r}: {what} was {trained} in training, is {now} "
+                "now; use the task as it was, or train again"
+            )
     now = camera_spec(task.model, task.camera, spec.image_size, spec.supersampling)
     check_camera_spec(spec.camera, now, whose)
+
+
+def action_unit(robot: Robot) -> str:
+    """Of a robot's actions times their limits."""
+    return "N m" if robot.control == "torque" else "rad/s"

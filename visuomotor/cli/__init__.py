@@ -14,7 +14,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "train": ("visuomotor.cli.train", "train a policy: visuomotor train gps hanger"),
     "evaluate": ("visuomotor.cli.evaluate", "measure the success rate of a run's policy"),
     "report": ("visuomotor.cli.report", "write a run's report.html"),
-    "demos": ("visuomotor.cli.demos", "record, replay and check demonstrations"),
+    "demos": ("visuomotor.cli.demos", "record, play back and verify demonstrations"),
     "compare": ("visuomotor.cli.compare", "learning curves of several runs in one figure"),
     "tables": ("visuomotor.cli.tables", "write the measured results into README.md"),
     "bench": ("visuomotor.cli.bench", "measure speed: visuomotor bench camera"),
@@ -28,7 +28,7 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code.
 
-    0 done, 1 a check failed, 2 something the user can mend (told on stderr, without a traceback), 130 interrupted.
+    0 done, 1 a check failed, 2 something the user can fix (told on stderr, without a traceback), 130 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("visuomotor: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # `visuomotor ... | head`: nobody reads on, and Python must not complain of it at exit
+    except BrokenPipeError:  # `visuomotor ... | head`: nobody reads on, and Python must not complain at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

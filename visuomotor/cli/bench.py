@@ -26,31 +26,36 @@ class Bench:
     """Which task to measure (camera, engine, env, trajectories); by default hanger, for env and ppo-gail lifting."""
     size: int = 64
     """Side of the images in pixels (camera)."""
-    worlds: int | None = None
+    num_envs: int | None = None
     """How many worlds at once (camera, engine, env, ppo-gail); by default 64, for env 256, for ppo-gail 128."""
     seconds: float = 15.0
     """How long to measure (env, ppo-gail)."""
     seed: int = 0
     """Of the training (trajectories) or the episodes (env, ppo-gail)."""
+    seeds: int = 1
+    """How many seeds to train with, from --seed on (trajectories)."""
     results: Path | None = None
     """Also write the measurement into this folder."""
 
 
 def run(arguments: list[str]) -> None:
     options = tyro.cli(Bench, prog="visuomotor bench", args=arguments)
-    if options.worlds is not None and options.worlds < 1:
-        raise VisuomotorError(f"--worlds must be at least 1, not {options.worlds}")
+    if options.num_envs is not None and options.num_envs < 1:
+        raise VisuomotorError(f"--num-envs must be at least 1, not {options.num_envs}")
 
     from visuomotor.runs.atomic import write_atomically
+    from visuomotor.runs.config import check_range
     from visuomotor.runs.provenance import cores, git_commit, hardware, versions
 
+    check_range("--seed", options.seed, 0, 2**31 - 1)
+    check_range("--seeds", options.seeds, 1, 1000)
     measured = {"bench": options.part, **_measure(options)}
     measured |= {"cores": cores(), "hardware": hardware(), "commit": git_commit(), "versions": versions()}
     measured |= {"command": shlex.join(["visuomotor", "bench", *arguments])}
     if options.results is not None:
         detail = {
             "camera": f"-{options.size}",
-            "trajectories": f"-seed{options.seed}",
+            "trajectories": f"-{measured.get('task')}-seeds{options.seed}-{options.seed + options.seeds - 1}",
             "env": f"-{measured.get('task')}",
             "ppo-gail": f"-{measured.get('task')}",
         }
@@ -72,30 +77,31 @@ def _measure(options: Bench) -> dict[str, Any]:
 
         return bench_policy()
 
-    from visuomotor.tasks import StagedTask, make_task
+    from visuomotor.tasks import make_task
 
     if options.part == "env":
         from visuomotor.cli.bench_env import bench_env
 
-        task = make_task(options.task or "lifting", StagedTask)
-        return bench_env(task, options.worlds or 256, options.seconds, options.seed)
+        task = make_task(options.task or "lifting")
+        return bench_env(task, options.num_envs or 256, options.seconds, options.seed)
     if options.part == "ppo-gail":
         from visuomotor.cli.bench_ppo_gail import bench_ppo_gail
 
-        task = make_task(options.task or "lifting", StagedTask)
-        return bench_ppo_gail(task, options.worlds, options.seconds, options.seed)
+        task = make_task(options.task or "lifting")
+        return bench_ppo_gail(task, options.num_envs, options.seconds, options.seed)
     if options.part == "trajectories":
         from visuomotor.cli.bench_trajectories import bench_trajectories
 
-        return bench_trajectories(options.task or "hanger", options.seed)
+        seeds = range(options.seed, options.seed + options.seeds)
+        return bench_trajectories(make_task(options.task or "hanger"), seeds)
     task = make_task(options.task or "hanger")
     if options.part == "camera":
         from visuomotor.cli.bench_camera import bench_camera
 
-        return bench_camera(task.model, task.camera, options.size, options.worlds or 64)
+        return bench_camera(task.model, task.camera, options.size, options.num_envs or 64)
     from visuomotor.cli.bench_engine import bench_engine
 
-    return bench_engine(task.model, options.worlds or 64)
+    return bench_engine(task.model, options.num_envs or 64)
 
 
 def _print_table(measured: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ _GL_SECONDS_AT_MOST = 300
 
 
 def bench_camera(
-    model: mujoco.MjModel, camera: str, size: int, worlds: int = 64, seconds: float = 3.0, seed: int = 0
+    model: mujoco.MjModel, camera: str, size: int, num_envs: int = 64, seconds: float = 3.0, seed: int = 0
 ) -> dict[str, object]:
     """Time colour images of one camera, `size x size` pixels, the joints of every world elsewhere.
 
@@ -39,12 +39,12 @@ def bench_camera(
     Returns:
         `frames_per_second` (the median of repeated calls), `ratio_to_mujoco_gl` and `ratio_to_mujoco_warp_cpu` (how
         many times faster; None where that renderer is missing), `mujoco_gl_frames_per_second`,
-        `mujoco_warp_cpu_frames_per_second`, `mujoco_gl_backend`, `size`, `worlds`, `geoms`, `cores`, `processor`,
+        `mujoco_warp_cpu_frames_per_second`, `mujoco_gl_backend`, `size`, `num_envs`, `geoms`, `cores`, `processor`,
         `versions`.
     """
-    engine = _scattered_engine(model, worlds, seed)
+    engine = _scattered_engine(model, num_envs, seed)
     own = Camera(engine, camera, size, size)
-    rate = worlds / _median_seconds(own.rgb, seconds)
+    rate = num_envs / _median_seconds(own.rgb, seconds)
     positions = engine.field("qpos").numpy().copy()
     gl_rate, gl_backend = _time_gl(model, camera, size, positions, seconds)
     warp_rate = _time_warp(model, camera, size, engine, seconds)
@@ -56,7 +56,7 @@ def bench_camera(
         "mujoco_gl_backend": gl_backend,
         "mujoco_warp_cpu_frames_per_second": warp_rate,
         "size": size,
-        "worlds": worlds,
+        "num_envs": num_envs,
         "geoms": int(model.ngeom),
         "cores": os.cpu_count(),
         "processor": platform.processor() or platform.machine(),

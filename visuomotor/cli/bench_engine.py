@@ -13,19 +13,19 @@ from mujoco.batch import Batch
 
 from visuomotor.engine import CpuEngine
 
-SUBSTEPS = 10
+FRAME_SKIP = 10
 
 
-def bench_engine(model: mujoco.MjModel, worlds: int = 64, rounds: int = 40) -> dict[str, Any]:
+def bench_engine(model: mujoco.MjModel, num_envs: int = 64, rounds: int = 40) -> dict[str, Any]:
     """Time `CpuEngine.step(10)` against `mujoco.batch.Batch.step(nstep=10)`, from equal states and controls.
 
     The two take turns, so that a busy machine disturbs both alike. The bar is an `overhead_ratio` of at most 1.10.
 
     Returns:
         `overhead_ratio`: median over the rounds of engine time over raw time; `control_steps_per_second`: of the engine
-        (worlds times steps of 10 frame_skip, from its median time); `worlds`, `rounds`, `cores`, `versions`.
+        (worlds times steps of 10 physics steps, from its median time); `num_envs`, `rounds`, `cores`, `versions`.
     """
-    engine, raw = CpuEngine(model, worlds), Batch(model, worlds, 0)
+    engine, raw = CpuEngine(model, num_envs), Batch(model, num_envs, 0)
     controls, raw_state = engine.field("ctrl"), raw.state
     controls.uniform_(-1, 1, generator=torch.Generator().manual_seed(0))
     start = engine.state()
@@ -41,8 +41,8 @@ def bench_engine(model: mujoco.MjModel, worlds: int = 64, rounds: int = 40) -> d
     for index in range(rounds + 2):
         restore()
         pair = [
-            (engine_times, lambda: engine.step(SUBSTEPS)),
-            (raw_times, lambda: raw.step(nstep=SUBSTEPS, stage=stage)),
+            (engine_times, lambda: engine.step(FRAME_SKIP)),
+            (raw_times, lambda: raw.step(nstep=FRAME_SKIP, stage=stage)),
         ]
         for times, step in pair if index % 2 else reversed(pair):  # neither always goes first
             times.append(_seconds(step))
@@ -50,8 +50,8 @@ def bench_engine(model: mujoco.MjModel, worlds: int = 64, rounds: int = 40) -> d
     ratios = [ours / theirs for ours, theirs in zip(engine_times, raw_times, strict=True)]
     return {
         "overhead_ratio": statistics.median(ratios),
-        "control_steps_per_second": worlds / statistics.median(engine_times),
-        "worlds": worlds,
+        "control_steps_per_second": num_envs / statistics.median(engine_times),
+        "num_envs": num_envs,
         "rounds": rounds,
         "cores": os.cpu_count(),
         "versions": {

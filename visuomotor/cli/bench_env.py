@@ -1,4 +1,4 @@
-"""How many control steps a second there are to learn from: physics, readings, pixels and restarts of a staged task."""
+"""How many control steps a second there are to learn from: physics, observations, pixels and resets of a task."""
 
 import time
 from collections.abc import Generator
@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from visuomotor.tasks import VecEnv, StagedTask
-from visuomotor.tasks.env import Observations, Transition
+from visuomotor.tasks import Observations, ResetParams, Task, Transition, VecEnv
 
 IMAGE_SIZE = 64
+OBSERVED = ("proprioception", "privileged", "object_features", "keypoints")  # what ppo-gail learns from
 _ROUND = 25  # control steps of every world between two looks at the clock
 
 
-def bench_env(task: StagedTask, worlds: int = 256, seconds: float = 15.0, seed: int = 0) -> dict[str, Any]:
-    """Act at random in `worlds` varied worlds whose episodes end and start anew, and observe every step.
+def bench_env(task: Task, num_envs: int = 256, seconds: float = 15.0, seed: int = 0) -> dict[str, Any]:
+    """Act at random in randomized worlds, reset those whose episodes end, and observe and render every step.
 
     Measured in rounds of 25 steps a world, after one that warms up: on a busy machine the median says more than the
     mean.
@@ -26,69 +26,69 @@ def bench_env(task: StagedTask, worlds: int = 256, seconds: float = 15.0, seed: 
         seconds: to spend on rounds; there are at least three.
 
     Returns:
-        `control_steps_per_second`: the rounds' median; `slowest_round` and `fastest_round`, likewise; `shares`: of the
-        time, by part; `task`, `worlds`, `rounds`, `image_size`, `control_hz`, `physics_milliseconds` (of one of its
-        steps), `episodes` (started meanwhile), `divergences`.
+        `control_steps_per_second`: the rounds' median; `slowest_round` and `fastest_round`, likewise; `shares` of the
+        time, by part; `task`, `num_envs`, `rounds`, `image_size`, `control_hz`, `physics_milliseconds` (of one of its
+        steps), `episodes` (that ended meanwhile), `num_diverged`.
     """
     generator = torch.Generator().manual_seed(seed)
-    episodes = _TimedEpisodes(task, worlds, generator, image_size=IMAGE_SIZE, stagger=True)
-    shape = (worlds, task.action_size)
+    env = _TimedEnv(task, num_envs, generator, observations=OBSERVED, image_size=IMAGE_SIZE, init_at_random_ep_len=True)
+    shape = (num_envs, task.action_size)
     rates: list[float] = []
-    whole, started = 0.0, 0
+    whole, ended = 0.0, 0
     while len(rates) < 4 or whole < seconds:
         if len(rates) == 1:  # the first round compiles the camera
-            episodes.seconds, whole, started = dict.fromkeys(episodes.seconds, 0.0), 0.0, 0
+            env.seconds, whole, ended = dict.fromkeys(env.seconds, 0.0), 0.0, 0
         began = time.perf_counter()
         for _ in range(_ROUND):
-            transition = episodes.step(2 * torch.rand(shape, generator=generator) - 1)
-            started += int(transition.ended.sum())
-            if transition.ended.any():
-                episodes.restart(transition.ended)
-                episodes.read()
-            episodes.images()
+            done = env.step(2 * torch.rand(shape, generator=generator) - 1).done
+            ended += int(done.sum())
+            if done.any():
+                env.reset(done.nonzero()[:, 0])
+                env.observe()
+            env.render()
         spent = time.perf_counter() - began
         whole += spent
-        rates.append(worlds * _ROUND / spent)
+        rates.append(num_envs * _ROUND / spent)
     rates = rates[1:]
-    shares = {part: spent / whole for part, spent in episodes.seconds.items()}
+    shares = {part: spent / whole for part, spent in env.seconds.items()}
     return {
         "control_steps_per_second": median(rates),
         "slowest_round": min(rates),
         "fastest_round": max(rates),
         "shares": shares | {"other": 1 - sum(shares.values())},
         "task": task.name,
-        "worlds": worlds,
+        "num_envs": num_envs,
         "rounds": len(rates),
         "image_size": IMAGE_SIZE,
         "control_hz": 1 / task.control_dt,
         "physics_milliseconds": 1000 * float(task.model.opt.timestep),
-        "episodes": started,
-        "divergences": episodes.engine.divergences,
+        "episodes": ended,
+        "num_diverged": env.engine.num_diverged,
     }
 
 
-class _TimedEpisodes(VecEnv):
-    """VecEnv that know where the time goes. Parts that use other parts count without them."""
+class _TimedEnv(VecEnv):
+    """Measures where the time goes. A part that uses another one counts without it."""
 
     def __init__(self, *arguments: Any, **named: Any):
-        self.seconds: dict[str, float] = dict.fromkeys(("physics", "readings", "pixels", "restarts"), 0.0)
+        self.seconds: dict[str, float] = dict.fromkeys(("step", "observe", "render", "reset"), 0.0)
         super().__init__(*arguments, **named)
 
     def step(self, actions: Tensor) -> Transition:
-        with self._timed("physics"):
+        with self._timed("step"):
             return super().step(actions)
 
-    def read(self) -> Observations:
-        with self._timed("readings"):
-            return super().read()
+    def observe(self) -> Observations:
+        with self._timed("observe"):
+            return super().observe()
 
-    def images(self, worlds: Tensor | None = None) -> Tensor:
-        with self._timed("pixels"):
-            return super().images(worlds)
+    def render(self, env_ids: Tensor | None = None) -> Tensor:
+        with self._timed("render"):
+            return super().render(env_ids)
 
-    def restart(self, ended: Tensor) -> None:
-        with self._timed("restarts"):
-            super().restart(ended)
+    def reset(self, env_ids: Tensor | None = None, params: ResetParams | None = None) -> None:
+        with self._timed("reset"):
+            super().reset(env_ids, params)
 
     @contextmanager
     def _timed(self, part: str) -> Generator[None]:

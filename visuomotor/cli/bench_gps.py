@@ -9,13 +9,13 @@ from torch import Tensor
 
 from visuomotor.algorithms.gps.config import PRESETS, GpsConfig
 from visuomotor.algorithms.gps.dynamics import fit_dynamics, fit_prior, transitions
+from visuomotor.algorithms.gps.exploration import init_pd_controller, noisy_controller, smooth_noise
 from visuomotor.algorithms.gps.linear_gaussian import Controller
 from visuomotor.algorithms.gps.lqr import QuadraticCost
-from visuomotor.algorithms.gps.exploration import noisy_controller, init_pd_controller, smooth_noise
+from visuomotor.algorithms.gps.rollout import Samples, rollout
 from visuomotor.algorithms.gps.trajectory_update import TrajectoryUpdate, update_controllers
 from visuomotor.runs.provenance import cores, versions
-from visuomotor.tasks import ConditionedTask, make_task
-from visuomotor.algorithms.gps.rollout import Samples, rollout
+from visuomotor.tasks import VecEnv, make_task
 
 _SEED = 0
 
@@ -29,23 +29,25 @@ def bench_gps(repeats: int = 9) -> dict[str, Any]:
     Returns:
         `seconds_fit_and_update`: median over the repeats of prior, dynamics and update together;
         `seconds_prior`, `seconds_dynamics`, `seconds_update`: the medians of its parts; `search_passes`: the most that
-        a condition's search on eta took; `conditions`, `steps`, `states`, `actions`, `repeats`,
-        `cores`, `versions`.
+        a condition's search on eta took; `conditions`, `steps`, `states`, `actions`, `repeats`, `cores`, `versions`.
     """
     settings = PRESETS["laptop"]
-    task = make_task("hanger", ConditionedTask)
-    conditions = task.conditions("training")
-    engine = task.make_engine(len(conditions))
+    task = make_task("hanger")
     generator = torch.Generator().manual_seed(_SEED)
-    task.start(engine, conditions, None, 0.0)
-    controller = init_pd_controller(task, task.state(engine, conditions), settings.trajectory.noise)
-    noise_shape = len(conditions), task.steps, task.action_size
+    conditions = task.sample_reset(settings.num_conditions, generator, "training", randomize=False)
+    env = VecEnv(
+        task, len(conditions), generator, observations=("state", "proprioception"), split="training", randomize=False
+    )
+    env.reset(params=conditions)
+    start = env.observe()["state"]
+    controller = init_pd_controller(task, start, settings.trajectory.initial_noise_std)
     eta, pool = None, []
     remembered = settings.dynamics.prior_iterations
     results: list[_Timed] = []
     for iteration in range(remembered + 1):
-        noise = smooth_noise(noise_shape, generator, settings.trajectory.noise_smoothing_steps)
-        samples = rollout(task, engine, conditions, noisy_controller(controller, noise))
+        shape = tuple(controller.offset.shape)
+        noise = smooth_noise(shape, generator, settings.trajectory.noise_smoothing_steps)
+        samples, _ = rollout(env, conditions, noisy_controller(controller, noise))
         pool = [*pool, transitions(samples.states, samples.actions)][-remembered:]
         expansion = task.cost.expand(samples.states, samples.actions)
         cost = QuadraticCost(expansion.hessian, expansion.gradient, expansion.constant)
@@ -60,8 +62,8 @@ def bench_gps(repeats: int = 9) -> dict[str, Any]:
         "seconds_update": statistics.median(result.seconds[2] for result in results),
         "search_passes": results[-1].update.passes,
         "conditions": len(conditions),
-        "steps": task.steps,
-        "states": task.state_size,
+        "steps": task.max_episode_steps,
+        "states": task.size("state"),
         "actions": task.action_size,
         "repeats": repeats,
         "cores": cores(),

@@ -1,36 +1,91 @@
-"""Trajectory optimisation alone, on the full state: how soon every training condition is solved."""
+"""Trajectory optimisation alone, on the full state: how many training conditions its controllers solve."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
+from statistics import mean
 from typing import Any
 
-from visuomotor.algorithms.gps.config import PRESETS
-from visuomotor.algorithms.gps.gps import Trainer
+import torch
+
+from visuomotor.algorithms.gps import PRESETS, Gps, GpsConfig
+from visuomotor.algorithms.gps.exploration import noisy_controller
+from visuomotor.algorithms.gps.linear_gaussian import Controller
+from visuomotor.algorithms.gps.rollout import rollout
+from visuomotor.tasks import Task, VecEnv
+
+_LAST = 5  # iterations that the shares are means over
 
 
-def bench_trajectories(task: str, seed: int = 0) -> dict[str, Any]:
-    """The laptop preset's trajectory phase, one sample a condition and iteration.
+def bench_trajectories(task: Task, seeds: Iterable[int], config: GpsConfig = PRESETS["laptop"]) -> dict[str, Any]:
+    """The trajectory phase of each seed, one sample a condition and iteration.
+
+    After every iteration two things are measured, for each condition: whether the iteration's episode succeeded, with
+    exploration noise and the controllers from before the update; and whether an episode without noise succeeds with the
+    controllers from after it. What counts is which conditions succeed now, not which have done so once.
 
     Returns:
-        `conditions`; `solved`: how many of them an episode of their own controller has solved, after each iteration;
-        `successes`: in each iteration's episodes; `iterations_to_solve_all`, None if it never happened;
-        `final_distance_m` of the last iteration's episodes; `seconds`; `seed`.
+        `task`, `seeds`, `conditions`, `iterations`; `mean_share_with_noise`, `mean_share_without_noise` and
+        `lowest_share_without_noise` over seeds; `by_seed`, for each: `with_noise` and `without_noise`, a string an
+        iteration with a digit for each condition, 1 where it succeeds; `share_with_noise` and `share_without_noise`,
+        the share of conditions that succeed, mean over the last five iterations; `final_distance_m`, mean over the last
+        episodes with noise; `seconds` of training.
     """
-    laptop = PRESETS["laptop"]
-    config = replace(laptop, pose=replace(laptop.pose, epochs=0), end_to_end=replace(laptop.end_to_end, iterations=0))
-    started = time.monotonic()
-    trainer = Trainer(task, config, seed)
-    rows = list(trainer.steps())
-    conditions = len(trainer.conditions)
-    solved = [round(row["solved"] * conditions) for row in rows]
+    config = replace(config, pose=replace(config.pose, epochs=0), end_to_end=replace(config.end_to_end, iterations=0))
+    seeds = list(seeds)
+    parts = {str(seed): _train(task, seed, config) for seed in seeds}
+    with_noise, without_noise = (
+        [part[name] for part in parts.values()] for name in ("share_with_noise", "share_without_noise")
+    )
     return {
-        "task": task,
-        "seed": seed,
-        "conditions": conditions,
+        "task": task.name,
+        "seeds": seeds,
+        "conditions": config.num_conditions,
+        "iterations": config.trajectory.iterations,
         "samples_per_condition_and_iteration": 1,
-        "solved": solved,
-        "successes": [round(row["success"] * conditions) for row in rows],
-        "iterations_to_solve_all": solved.index(conditions) + 1 if conditions in solved else None,
-        "final_distance_m": rows[-1]["final_distance"],
-        "seconds": time.monotonic() - started,
+        "mean_share_with_noise": mean(with_noise),
+        "mean_share_without_noise": mean(without_noise),
+        "lowest_share_without_noise": min(without_noise),
+        "by_seed": parts,
     }
+
+
+def _train(task: Task, seed: int, config: GpsConfig) -> dict[str, Any]:
+    algorithm = Gps(task, config, seed)
+    env = VecEnv(  # its own, so that measuring leaves no trace in training
+        task, config.num_conditions, torch.Generator(), observations=("state", "proprioception"), randomize=False
+    )
+    with_noise: list[str] = []
+    without_noise: list[str] = []
+    distance, seconds = float("nan"), 0.0
+    began = time.monotonic()
+    for row in algorithm.steps():
+        seconds += time.monotonic() - began
+        assert algorithm.badmm is not None
+        with_noise.append(_digits(row["success_by_condition"]))
+        without_noise.append(_digits(_mean_actions_succeed(env, algorithm, algorithm.badmm.controller)))
+        distance = row["final_distance_m"]
+        began = time.monotonic()
+    return {
+        "share_with_noise": _share(with_noise),
+        "share_without_noise": _share(without_noise),
+        "with_noise": with_noise,
+        "without_noise": without_noise,
+        "final_distance_m": distance,
+        "seconds": seconds,
+    }
+
+
+def _mean_actions_succeed(env: VecEnv, algorithm: Gps, controller: Controller) -> list[bool]:
+    """Whether each condition's episode succeeds without noise."""
+    _, outcome = rollout(env, algorithm.conditions, noisy_controller(controller, torch.zeros_like(controller.offset)))
+    return outcome.success.tolist()
+
+
+def _digits(success: Iterable[bool]) -> str:
+    return "".join(str(int(each)) for each in success)
+
+
+def _share(iterations: list[str]) -> float:
+    """The share of conditions that succeed, over the last iterations."""
+    return mean(mean(map(int, digits)) for digits in iterations[-_LAST:])

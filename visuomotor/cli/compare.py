@@ -21,7 +21,7 @@ class Compare:
 
     runs: Positional[tuple[Path, ...]]
     """Folders of the runs, all of one task."""
-    metric: str = "success_random"
+    metric: str = "success_rate"
     """Name of a metric in metrics.jsonl."""
     legend: Literal["settings", "names"] = "settings"
     """What a line is called by: the settings that set it apart, or its (first) run's name."""
@@ -39,8 +39,9 @@ def run(arguments: list[str]) -> None:
     runs = [Run.open(path) for path in options.runs]
     if not runs:
         raise VisuomotorError("name at least one run folder")
-    if len({each.task for each in runs}) > 1:
-        raise VisuomotorError(f"these runs are of several tasks: {', '.join(sorted({each.task for each in runs}))}")
+    tasks = sorted({each.task_name for each in runs})
+    if len(tasks) > 1:
+        raise VisuomotorError(f"these runs are of several tasks: {', '.join(tasks)}")
     histories = {each.path: each.metrics() for each in runs}
     lacking = [each for each in runs if series([histories[each.path]], options.metric).empty]
     groups = group_seeds([each for each in runs if each not in lacking], by_name=options.legend == "names")
@@ -61,12 +62,14 @@ def group_seeds(runs: "Sequence[Run]", by_name: bool = False) -> "dict[str, list
     the first run, also where the settings are too many for a legend."""
     from visuomotor.runs import learning_settings
 
-    settings = [{"method": each.method} | learning_settings(each.facts["config"]) for each in runs]
+    settings = [{"algorithm": each.algorithm_name} | learning_settings(each.metadata["config"]) for each in runs]
     names = {name for each in settings for name in each}
     differing = sorted(name for name in names if len({str(each.get(name)) for each in settings}) > 1)
     groups: dict[str, list[Run]] = {}
     for each, values in zip(runs, settings, strict=True):
-        label = ", ".join(f"{name} {values.get(name)}" for name in differing) or f"{each.method} {each.task}"
+        label = (
+            ", ".join(f"{name} {values.get(name)}" for name in differing) or f"{each.algorithm_name} {each.task_name}"
+        )
         groups.setdefault(label, []).append(each)
     return {
         members[0].name if by_name or len(label) > _LONGEST_LABEL else label: members

@@ -22,7 +22,7 @@ class Doctor:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check has found, and how to mend it where it is not good."""
+    """What a check has found, and how to fix it where it is not good."""
 
     text: str
     fix: str = ""
@@ -105,9 +105,9 @@ def _physics() -> Finding:
 
 def _camera() -> Finding:
     from visuomotor.camera import Camera
-    from visuomotor.tasks import ConditionedTask, make_task
+    from visuomotor.tasks import make_task
 
-    task = make_task("hanger", ConditionedTask)
+    task = make_task("hanger")
     start = time.perf_counter()
     camera = Camera(task.make_engine(1), task.camera, 64, 64, 1)
     camera.rgb()

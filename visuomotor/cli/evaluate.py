@@ -4,7 +4,6 @@ import dataclasses
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import tyro
 from tyro.conf import Positional
@@ -16,15 +15,15 @@ class Evaluate:
 
     run: Positional[Path]
     """Folder of the run."""
-    protocol: Literal["training", "spatial", "visual", "background", "random", "all"] = "all"
-    """Training positions, new positions (spatial), distractors on the rack (visual) or behind it (background) for gps;
-    random starts for ppo-gail; or all that the task has."""
+    split: str = "all"
+    """Distribution of starts: one of the task's, such as `training`, `spatial` (new positions), `visual` (distractors)
+    or `random`; or `all` that the task has."""
     trials: int = 100
-    """TrialResults of each protocol."""
+    """How many trials of each split."""
     seed: int = 0
     """Of the trials' randomness; the policy's own seed is the run's."""
     video: bool = False
-    """Also record the trials into the run's videos/."""
+    """Also record the trials into the run's videos/, and draw feature points into its figures/."""
     results: Path | None = None
     """Write the results into this folder as well; `results` is the one that `visuomotor tables` reads."""
 
@@ -32,30 +31,30 @@ class Evaluate:
 def run(arguments: list[str]) -> None:
     options = tyro.cli(Evaluate, prog="visuomotor evaluate", args=arguments)
 
-    from visuomotor.errors import VisuomotorError
     from visuomotor.evaluation import markdown_table, write_result
     from visuomotor.evaluation.evaluate import evaluate
     from visuomotor.runs import Run
+    from visuomotor.runs.config import check_range
     from visuomotor.tasks import make_task
 
-    if options.trials < 1:
-        raise VisuomotorError(f"--trials must be at least 1, not {options.trials}")
+    check_range("--trials", options.trials, 1, 1_000_000)
     trained = Run.open(options.run)
-    protocols = make_task(trained.task).protocols if options.protocol == "all" else (options.protocol,)
+    splits = make_task(trained.task).splits if options.split == "all" else (options.split,)
     command = shlex.join(["visuomotor", "evaluate", *arguments])
-    # The trainer logs how long the run has taken so far, interruptions left out.
+    # Training logs how long it has taken so far, interruptions left out.
     spent = [row["elapsed_seconds"] for row in trained.metrics() if "elapsed_seconds" in row]
     training_seconds = spent[-1] if spent else None
     results = []
-    for protocol in protocols:
-        result = evaluate(trained, protocol, options.trials, options.seed, options.video)
+    for split in splits:
+        result = evaluate(trained, split, options.trials, options.seed, options.video)
         results.append(dataclasses.replace(result, command=command, training_seconds=training_seconds))
         for folder in filter(None, (trained.results, options.results)):
             print(write_result(results[-1], folder), flush=True)
         if result.outcomes:
-            print(f"{protocol}: {result.outcomes.failure_summary(list(result.stages or ()))}", flush=True)
-    if options.video and trained.method == "gps":
-        from visuomotor.evaluation.feature_point_figures import draw_feature_pictures
+            print(f"{split}: {result.outcomes.failure_summary(list(result.stages or ()))}", flush=True)
+    if options.video:
+        from visuomotor.evaluation.feature_point_figures import draw_feature_point_figures
 
-        draw_feature_pictures(trained)
+        for path in draw_feature_point_figures(trained):
+            print(path)
     print("\n" + markdown_table(results))

@@ -33,6 +33,8 @@ def run(arguments: list[str]) -> int:
         old = options.page.read_text(encoding="utf-8")
     except OSError as error:
         raise VisuomotorError(f"cannot read {options.page}: {error.strerror}; name another --page") from error
+    if not options.results.is_dir():
+        raise VisuomotorError(f"there is no folder {options.results}; name the folder of the results with --results")
     results = read_results(options.results)
     tables = "\n".join(filter(None, (markdown_table(results), bench_table(options.results))))
     new = replace_between_marks(old, tables, options.page)

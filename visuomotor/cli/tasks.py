@@ -1,4 +1,4 @@
-"""`visuomotor tasks`: what there is to learn, with a picture of each."""
+"""`visuomotor tasks`: what there is to learn, with a picture of each task."""
 
 import os
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tyro
+from tyro.conf import Positional
 
 if TYPE_CHECKING:
     from visuomotor.tasks import Task
@@ -17,35 +18,51 @@ def _cache_folder() -> Path:
 
 @dataclass(frozen=True)
 class Tasks:
-    """List the tasks: name, what is to be done, and a picture through the task's camera."""
+    """List tasks: name, what is to be done, and a picture through the task's camera."""
 
+    names: Positional[tuple[str, ...]] = ()
+    """Which: short names, module:Class or path/to/file.py:Class; by default all that are known by short names."""
     pictures: Path | None = None
     """Folder for the pictures; by default the user's cache."""
     size: int = 240
     """Side of a picture in pixels."""
 
 
-def run(arguments: list[str]) -> None:
+def run(arguments: list[str]) -> int:
     options = tyro.cli(Tasks, prog="visuomotor tasks", args=arguments)
 
-    from visuomotor.tasks import make_task, task_names
+    from visuomotor import registry
+    from visuomotor.errors import VisuomotorError
+    from visuomotor.runs.config import check_range
+    from visuomotor.tasks import make_task
 
+    check_range("--size", options.size, 1, 10_000)
     folder = options.pictures or _cache_folder()
-    width = max(map(len, task_names())) + 2
-    for name in task_names():
-        task = make_task(name)
-        picture = draw_task(folder / f"{name}.png", task, options.size)
-        print(f"{name:<{width}}{task.summary}  [{picture}]")
+    names = options.names or registry.names("task")
+    width = max(map(len, names)) + 2
+    failed = False
+    for name in names:
+        try:
+            task = make_task(name)
+            picture = draw_task(folder / f"{task.name.replace(os.sep, '-')}.png", task, options.size)
+        except VisuomotorError as error:  # one broken task must not hide the others
+            print(f"{name:<{width}}cannot be used: {error}")
+            failed = True
+            continue
+        print(f"{name:<{width}}{task.description}  [{picture}]")
+    return int(failed)
 
 
 def draw_task(path: Path, task: "Task", size: int) -> Path:
-    """A PNG of the task's start of an episode."""
+    """A PNG of the start of an episode, nothing randomized."""
     import matplotlib.image
+    import torch
 
     from visuomotor.camera import Camera
 
     engine = task.make_engine(1)
-    task.exhibit(engine)
+    start = task.sample_reset(1, torch.Generator().manual_seed(0), randomize=False)
+    task.reset(engine, torch.arange(1), start)
     image = Camera(engine, task.camera, size, size, 2).rgb()[0]
     path.parent.mkdir(parents=True, exist_ok=True)
     matplotlib.image.imsave(path, image.cpu().numpy())

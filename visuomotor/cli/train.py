@@ -1,67 +1,71 @@
-"""`visuomotor train METHOD TASK`: train a policy into a new run folder, or go on with one."""
+"""`visuomotor train ALGORITHM TASK`: train a policy into a new run folder, or continue a run."""
 
 import argparse
-import importlib
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, NoReturn, TypeVar
 
 import tyro
 from tyro.conf import Positional
 
-from visuomotor.cli import choose, listing
+from visuomotor import registry
+from visuomotor.cli import listing
 from visuomotor.errors import VisuomotorError, unknown
+
+if TYPE_CHECKING:
+    from visuomotor.algorithms.algorithm import Algorithm
+    from visuomotor.runs import Run
+    from visuomotor.runs.distributed import Distributed
+    from visuomotor.tasks import Task
 
 Config = TypeVar("Config")
 
 _LARGEST_SEED = 2**31 - 1
 
-# A method's package has `train(task_name, preset, config, run, resume, report)`, and its module `config` has PRESETS.
-METHODS: dict[str, tuple[str, str]] = {
-    "gps": ("visuomotor.algorithms.gps", "guided policy search: few samples, state in training, pixels to act"),
-    "ppo-gail": ("visuomotor.algorithms.ppo_gail", "reinforcement and imitation: demonstrations, many samples, pixels to act"),
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Train(Generic[Config]):
-    """Train a policy. Every field of the method's config is an option; the defaults shown are the preset's."""
+    """Train a policy. Every field of the algorithm's config is an option; the defaults shown are the preset's."""
 
     task: Annotated[Positional[str], tyro.conf.arg(metavar="TASK")]
-    """Name of the task (`visuomotor tasks` lists them)."""
+    """Name of the task (`visuomotor tasks` lists them); or module:Class or path/to/file.py:Class of your own."""
     preset: str = "laptop"
-    """Named set of defaults: `laptop` (two cores), `paper` (the paper's numbers, as far as it tells them), `gpu`."""
+    """Named set of defaults: `laptop` (two cores), `paper` (the paper's numbers where it gives them), `gpu`."""
     seed: int = 0
     """Of every random draw; the same seed on the same CPU gives the same policy, bit for bit."""
     name: str | None = None
-    """Of the run's folder; by default made of method, task, preset, seed and time."""
+    """Of the run's folder; by default made of algorithm, task, preset, seed and time."""
     root: Path = Path("runs")
     """Folder that run folders go into."""
     resume: Path | None = None
-    """Go on with this run from its latest checkpoint; it keeps its task, preset, seed and config. Where the
-    demonstrations lie now may be told with --demos."""
+    """Continue this run from its latest checkpoint; it keeps its task, preset, seed and config. --demos may tell where
+    the demonstrations are now."""
     config: Annotated[Config, tyro.conf.arg(name="")]  # fields as --field and --group.field
 
 
 def run(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(listing("usage: visuomotor train METHOD TASK [--preset NAME] [--seed N] [--resume RUN] ...", METHODS))
-        print("\nvisuomotor train METHOD --help lists every option.")
+        usage = "usage: visuomotor train ALGORITHM TASK [--preset NAME] [--seed N] [--resume RUN] ..."
+        print(
+            listing(usage, {name: ("", registry.describe("algorithm", name)) for name in registry.names("algorithm")})
+        )
+        print("\nvisuomotor train ALGORITHM --help lists every option.")
         return
-    method = arguments[0]
-    package, _ = choose("method", method, METHODS)
-    presets: dict[str, Any] = importlib.import_module(f"{package}.config").PRESETS
-    early, rest = _parse_early(arguments[1:])
-    if early.resume is not None:
-        task, preset, config, folder = _resumed(method, early, rest, presets)
-    else:
-        task, preset, config, folder = _created(method, early.preset or "laptop", arguments[1:], presets)
+
+    from visuomotor.algorithms.algorithm import Algorithm
     from visuomotor.runs.distributed import Distributed
 
+    name = registry.absolute_name("algorithm", arguments[0])
+    kind: type[Algorithm] = registry.load("algorithm", name, Algorithm)
+    early, rest = _parse_early(arguments[1:])
     distributed = Distributed()
-    new = early.resume is None
-    _train(package, task, preset, config, folder, resume=not new or distributed.restarted, new=new, talks=distributed.is_main)
+    if early.resume is None:
+        task, config, folder = _created(name, kind.presets, early.preset or "laptop", arguments, distributed)
+    else:
+        task, config, folder = _resumed(name, kind.presets, early, rest)
+    _train(kind, task, config, folder, distributed, new=early.resume is None)
 
 
 class _EarlyParser(argparse.ArgumentParser):
@@ -79,68 +83,75 @@ def _parse_early(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     return parser.parse_known_args(arguments)
 
 
-def _created(method: str, preset: str, arguments: list[str], presets: dict[str, Any]) -> tuple[str, str, Any, Any]:
+def _created(
+    algorithm: str, presets: Mapping[str, Any], preset: str, arguments: list[str], distributed: "Distributed"
+) -> "tuple[Task, Any, Run]":
+    """The task, its config and a new run folder. Bad input leaves no folder."""
     if preset not in presets:
         raise unknown("preset", preset, presets)
     defaults = presets[preset]
     options = tyro.cli(
         Train[type(defaults)],
         default=Train(task=tyro.MISSING, preset=preset, config=defaults),
-        prog=f"visuomotor train {method}",
-        args=arguments,
+        prog=f"visuomotor train {arguments[0]}",
+        args=arguments[1:],
     )
 
     from visuomotor.runs import Run
-    from visuomotor.runs.config import check_range
+    from visuomotor.runs.config import absolute_paths, check_range
     from visuomotor.runs.devices import choose_device
-    from visuomotor.runs.distributed import Distributed
-    from visuomotor.tasks import task_names
+    from visuomotor.tasks import make_task
 
-    # before there is a folder for it
-    if options.task not in task_names():
-        raise unknown("task", options.task, task_names())
     check_range("--seed", options.seed, 0, _LARGEST_SEED)
-    distributed = Distributed()
+    task = make_task(options.task)
+    config = absolute_paths(options.config)
     if distributed.world_size > 1 and options.name is None:
         raise VisuomotorError("give a run of several processes a --name: after a restart they find it by that")
+    metadata: dict[str, Any] = {
+        "algorithm": algorithm,
+        "task": registry.absolute_name("task", options.task),
+        "preset": preset,
+        "seed": options.seed,
+    }
 
     def create() -> Path:
         path = options.root / str(options.name)
-        if distributed.restarted and path.is_dir() and _is_of_this_job(Run.open(path), method, options):
+        if distributed.restarted and path.is_dir() and _is_of_this_job(Run.open(path), metadata, config):
             return path
         return Run.create(
             options.root,
-            method=method,
-            task=options.task,
-            preset=preset,
-            seed=options.seed,
-            config=options.config,
-            command=["visuomotor", "train", method, *arguments],
+            **metadata,
+            task_name=task.name,
+            config=config,
+            command=["visuomotor", "train", *arguments],
             name=options.name,
-            device=str(choose_device(getattr(options.config, "device", "cpu"))),
+            device=str(choose_device(getattr(config, "device", "cpu"))),
         ).path
 
-    return options.task, preset, options.config, Run.open(distributed.broadcast_from_main(create))
+    return task, config, Run.open(distributed.broadcast_from_main(create))
 
 
-def _is_of_this_job(found: Any, method: str, options: Train[Any]) -> bool:
+def _is_of_this_job(found: "Run", metadata: Mapping[str, Any], config: Any) -> bool:
     """Whether a run that is there already would be this one; if not, torchrun restarted a job that could not begin."""
     from visuomotor.runs import config_to_dict
 
-    asked = [method, options.task, options.preset, options.seed, config_to_dict(options.config)]
-    return [found.facts[name] for name in ("method", "task", "preset", "seed", "config")] == asked
+    asked = {**metadata, "config": config_to_dict(config)}
+    return all(found.metadata[name] == value for name, value in asked.items())
 
 
 def _resumed(
-    method: str, early: argparse.Namespace, rest: list[str], presets: dict[str, Any]
-) -> tuple[str, str, Any, Any]:
+    algorithm: str, presets: Mapping[str, Any], early: argparse.Namespace, rest: list[str]
+) -> "tuple[Task, Any, Run]":
     from visuomotor.runs import Run
+    from visuomotor.tasks import make_task
 
     folder = Run.open(early.resume)
-    if folder.method != method:
-        raise VisuomotorError(f"{early.resume} is a run of {folder.method}; use visuomotor train {folder.method}")
-    surplus = [word for word in rest if word != folder.task] + ["--preset"] * (early.preset is not None)
-    if early.demos is not None and "demos" not in folder.facts["config"]:
+    if folder.algorithm != algorithm:
+        raise VisuomotorError(f"{early.resume} is a run of {folder.algorithm}; use visuomotor train {folder.algorithm}")
+    named = {folder.task, folder.task_name}
+    surplus = [word for word in rest if registry.absolute_name("task", word) not in named]
+    surplus += ["--preset"] * (early.preset is not None)
+    if early.demos is not None and "demos" not in folder.metadata["config"]:
         surplus.append("--demos")
     if surplus:
         raise VisuomotorError(
@@ -149,34 +160,36 @@ def _resumed(
         )
     config = folder.config(type(next(iter(presets.values()))))
     if early.demos is not None:
-        config = replace(config, demos=early.demos)
-    return folder.task, folder.preset, config, folder
+        config = replace(config, demos=early.demos.absolute())
+    return make_task(folder.task), config, folder
 
 
 def _train(
-    package: str, task: str, preset: str, config: Any, folder: Any, *, resume: bool, new: bool, talks: bool
+    kind: "type[Algorithm]", task: "Task", config: Any, folder: "Run", distributed: "Distributed", *, new: bool
 ) -> None:
-    from visuomotor.cli.progress import Progress, show
+    from visuomotor.algorithms.training import train
+    from visuomotor.cli.progress import Progress
 
-    if talks:
+    if distributed.is_main:
         print(f"run folder: {folder.path}", flush=True)
+        if not new and not folder.latest_checkpoint.is_file():
+            print("it has no checkpoint yet: training starts from the beginning", flush=True)
     try:
-        with Progress() as progress:  # says nothing before it is told something
-            importlib.import_module(package).train(
-                task, preset, config, folder, resume=resume, report=lambda row: show(progress, row)
-            )
+        algorithm = kind(task, config, folder.seed, distributed, folder.task)
+        with Progress() as progress:
+            train(algorithm, folder, resume=not new or distributed.restarted, callback=progress.update)
     except KeyboardInterrupt:
-        # The checkpoints folder, not the trainer, knows whether there is anything to go on with.
+        # The folder, not the algorithm, knows whether there is a checkpoint to continue from.
         if folder.latest_checkpoint.is_file():
-            print(f"\ngo on with: visuomotor train {folder.method} --resume {folder.path}", file=sys.stderr)
+            print(f"\ncontinue with: visuomotor train {folder.algorithm} --resume {folder.path}", file=sys.stderr)
         else:
             print(f"\nno checkpoint yet; {folder.path} can be deleted", file=sys.stderr)
         raise
-    except VisuomotorError:
-        if talks and new:
-            folder.remove_if_unused()  # a mistake that was noticed late: its name is free again
+    except Exception:
+        if distributed.is_main and new:
+            folder.remove_if_unused()  # nothing has been trained: the name is free again
         raise
     finally:
         folder.close()
-    if talks:
+    if distributed.is_main:
         print(f"next: visuomotor evaluate {folder.path}; visuomotor report {folder.path}")

@@ -41,13 +41,13 @@ def _engine(measured: Measured) -> tuple[str, str]:
 
 
 def _env(measured: Measured) -> tuple[str, str]:
-    what = f"{measured['task']}, {measured['worlds']} worlds: physics, pixels, readings, restarts"
+    what = f"{measured['task']}, {_num_envs(measured)} worlds: physics, observations, pixels, resets"
     low, high = measured["slowest_round"], measured["fastest_round"]
     return what, f"{measured['control_steps_per_second']:,.0f} control steps/s (rounds: {low:,.0f} to {high:,.0f})"
 
 
 def _ppo_gail(measured: Measured) -> tuple[str, str]:
-    what = f"ppo-gail on {measured['task']}, {measured['worlds']} worlds: the whole training loop, lessons aside"
+    what = f"ppo-gail on {measured['task']}, {_num_envs(measured)} worlds: training, without vision pretraining"
     rate, memory = measured["control_steps_per_second"], measured["peak_memory_gb"]
     return what, f"{rate:,.0f} control steps/s, {memory:.1f} GB"
 
@@ -63,14 +63,30 @@ def _policy(measured: Measured) -> tuple[str, str]:
 
 
 def _trajectories(measured: Measured) -> tuple[str, str]:
-    what = f"trajectories alone, one sample a condition, seed {measured['seed']}"
-    first = measured["iterations_to_solve_all"]
-    solved = f"all {measured['conditions']} conditions solved after {first} iterations"
-    return what, solved if first else f"{measured['solved'][-1]} of {measured['conditions']} conditions solved"
+    if "seeds" not in measured:  # of an older version
+        return f"trajectories alone, seed {measured['seed']}", f"success {100 * _old_share(measured):.0f}%"
+    what = (
+        f"trajectories alone, {measured['conditions']} conditions of {measured['task']}, {len(measured['seeds'])} seeds"
+    )
+    noisy, exact, lowest = (
+        100 * measured[name]
+        for name in ("mean_share_with_noise", "mean_share_without_noise", "lowest_share_without_noise")
+    )
+    return what, f"success {exact:.0f}% (worst seed {lowest:.0f}%), with exploration noise {noisy:.0f}%"
+
+
+def _old_share(measured: Measured) -> float:
+    """The share of conditions that succeed, with noise, over the last five iterations."""
+    last = measured["successes"][-5:]
+    return sum(last) / len(last) / measured["conditions"]
 
 
 def _make_train(measured: Measured) -> tuple[str, str]:
     return "fresh clone to report, installation included", f"{measured['seconds'] / 60:.0f} min"
+
+
+def _num_envs(measured: Measured) -> int:
+    return measured["num_envs"] if "num_envs" in measured else measured["worlds"]  # so called in older files
 
 
 _ROWS: dict[str, Callable[[Measured], tuple[str, str]]] = {

@@ -1,52 +1,53 @@
-"""TrialResults of a run's policy on a protocol, whatever method trained it."""
+"""The success rate of a run's policy on a split, whatever algorithm trained it."""
 
 import time
-from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from visuomotor import registry
+from visuomotor.algorithms.algorithm import Algorithm, check_policy_fits
 from visuomotor.errors import unknown
-from visuomotor.evaluation.conditioned_trials import conditioned_trials
 from visuomotor.evaluation.result import Result
-from visuomotor.evaluation.staged_trials import staged_trials
-from visuomotor.evaluation.trials import TrialResults
-from visuomotor.algorithms.gps.config import PRESETS as GPS
-from visuomotor.algorithms.ppo_gail.config import PRESETS as PPO_GAIL
+from visuomotor.evaluation.trials import run_trials
+from visuomotor.policies import load_policy
 from visuomotor.runs import Run, config_to_dict, git_commit, hardware, learning_settings
+from visuomotor.runs.config import check_range
+from visuomotor.tasks import make_task
 
 _SEED_OFFSET = 1_000_000  # training seeds are small: no trial draws what training drew
 
-_METHODS: dict[str, tuple[Callable[[Run, str, int, torch.Generator, bool], TrialResults], Mapping[str, Any]]] = {
-    "gps": (conditioned_trials, GPS),
-    "ppo-gail": (staged_trials, PPO_GAIL),
-}
 
-
-def evaluate(run: Run, protocol: str, trials: int = 100, seed: int = 0, video: bool = False) -> Result:
-    """Run trials of a run's policy, mean actions.
+def evaluate(run: Run | Path | str, split: str, trials: int = 100, seed: int = 0, video: bool = False) -> Result:
+    """Run trials of a run's policy, which acts by its mean.
 
     Args:
-        protocol: one of the task's: `training`, `spatial`, `visual` or `background` (gps), `random` (ppo-gail).
+        run: or its folder.
+        split: one of the task's `splits`.
         seed: of the starts, and of what differs between worlds.
-        video: write `videos/<protocol>.mp4`, successes and failures side by side.
+        video: write `videos/<split>.mp4`, successes and failures side by side.
 
     Raises:
-        VisuomotorError: another method or protocol, or a run without a trained policy.
+        VisuomotorError: the run has no policy yet, or it does not fit the task as it is now; there is no such split.
     """
-    if run.method not in _METHODS:
-        raise unknown("method", run.method, _METHODS)
-    run_trials, presets = _METHODS[run.method]
+    run = run if isinstance(run, Run) else Run.open(run)
+    check_range("trials", trials, 1, 1_000_000)
+    check_range("seed", seed, 0, 2**31 - 1)
+    settings = _settings(run)
+    policy = load_policy(run.path)
+    task = make_task(run.task)
+    check_policy_fits(policy.spec, task, str(run.path))
     started = time.monotonic()
-    generator = torch.Generator().manual_seed(_SEED_OFFSET + seed)
-    done = run_trials(run, protocol, trials, generator, video)
+    done = run_trials(task, policy, split, trials, torch.Generator().manual_seed(_SEED_OFFSET + seed), video)
     elapsed = time.monotonic() - started
-    if done.film is not None:
-        done.film.write(run.videos / f"{protocol}.mp4", torch.tensor(done.outcomes.success))
+    if done.recorder is not None:
+        done.recorder.write(run.videos / f"{split}.mp4", torch.tensor(done.outcomes.success))
+    furthest = torch.tensor(done.outcomes.furthest_stage)
     return Result(
-        task=run.task,
-        method=run.method,
-        protocol=protocol,
+        task=task.name,
+        algorithm=policy.spec.algorithm,
+        split=split,
         preset=run.preset,
         seed=run.seed,
         trials=trials,
@@ -54,24 +55,26 @@ def evaluate(run: Run, protocol: str, trials: int = 100, seed: int = 0, video: b
         wall_seconds=elapsed,
         hardware=hardware("cpu"),
         commit=git_commit(),
-        command=f"visuomotor evaluate {run.path} --protocol {protocol} --trials {trials}",
-        settings=", ".join([*_settings(run, presets), *done.circumstances]),
-        training_commit=run.facts.get("commit"),
+        command=f"visuomotor evaluate {run.path} --split {split} --trials {trials}",
+        settings=", ".join([*settings, *policy.spec.training.get("notes", ())]),
+        training_commit=run.metadata.get("commit"),
         trial_seed=seed,
-        control_steps=done.control_steps,
+        control_steps=policy.spec.training.get("control_steps"),
         mean_final_distance_m=done.mean_final_distance_m,
-        stages=done.stages,
+        stages={name: int((furthest >= stage).sum()) for stage, name in enumerate(task.stages)},
         mean_return=done.mean_return,
+        num_diverged=done.num_diverged,
         outcomes=done.outcomes,
     )
 
 
-def _settings(run: Run, presets: Mapping[str, Any]) -> list[str]:
+def _settings(run: Run) -> list[str]:
     """What the run's config changes in its preset."""
+    presets: dict[str, Any] = registry.load("algorithm", run.algorithm, Algorithm).presets
     if run.preset not in presets:
         raise unknown("preset", run.preset, presets)
     usual = learning_settings(config_to_dict(presets[run.preset]))
-    settings = learning_settings(run.facts["config"])
-    if settings.get("demos") == f"{run.task}.hdf5":  # demonstrations of that name go without saying
+    settings = learning_settings(run.metadata["config"])
+    if settings.get("demos") == f"{run.task_name}.hdf5":  # demonstrations of that name go without saying
         del settings["demos"]
     return [f"{name} {value}" for name, value in settings.items() if usual.get(name) != value]

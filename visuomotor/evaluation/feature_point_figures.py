@@ -1,44 +1,79 @@
-"""What the policy looks at: feature points over the images of an episode."""
+"""What a policy looks at: its feature points over the images of an episode."""
 
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from visuomotor.evaluation.trials import run_trials
 from visuomotor.figures.feature_points import draw_feature_points, draw_policy_against_pose
-from visuomotor.algorithms.gps.policy_opt import policy_fn
-from visuomotor.algorithms.gps.trained import load_trained
-from visuomotor.policies import VisionEncoder
-from visuomotor.runs import Run
-from visuomotor.tasks import rollout
+from visuomotor.policies import Policy, PolicySpec, VisionEncoder, VisuomotorPolicy, load_policy
+from visuomotor.runs import Run, load_checkpoint
+from visuomotor.tasks import make_task
 
 _MOMENTS = (0.0, 0.3, 0.6, 0.99)  # of the episode
-_PROTOCOLS = ("training", "visual", "background")
+_SPLITS = ("training", "visual", "background")  # those that look different
+_TRIAL = 4  # of several: in the middle of the hanger's positions
 
 
-def draw_feature_pictures(run: Run) -> list[Path]:
+def draw_feature_point_figures(run: Run) -> list[Path]:
     """Four moments of an episode with the policy's points, and the policy's points against the pose network's.
 
     Returns:
-        `figures/feature_points_<protocol>.png` and `figures/policy_against_pose.png`.
+        `figures/feature_points_<split>.png` and `figures/policy_against_pose.png`; nothing for a policy without
+        feature points.
     """
-    trained = load_trained(run)
+    policy = load_policy(run.path)
+    if not isinstance(policy.network, VisuomotorPolicy):
+        return []
+    task = make_task(run.task)
+    pretrained = _pose_vision(run)
     drawn: list[Path] = []
-    for protocol in _PROTOCOLS:
-        everything = trained.task.conditions(protocol)
-        conditions = everything[torch.tensor([len(everything) // 4])]
-        engine = trained.task.make_engine(1)
-        samples = rollout(trained.task, engine, conditions, policy_fn(trained.policy), trained.camera(engine))
-        assert samples.images is not None
-        images = samples.images[0, [int(m * trained.task.steps) for m in _MOMENTS]]
-        points = _points(trained.policy.vision, images)
-        drawn.append(draw_feature_points(run.figures / f"feature_points_{protocol}.png", images, points))
-        if protocol == "training":
+    for split in [split for split in _SPLITS if split in task.splits] or ["random"]:
+        watched = _Watched(policy)
+        run_trials(task, watched, split, _TRIAL + 1, torch.Generator().manual_seed(0))
+        images = torch.stack([watched.images[int(moment * len(watched.images))] for moment in _MOMENTS])
+        points = _points(policy.network.vision, images)
+        drawn.append(draw_feature_points(run.figures / f"feature_points_{split}.png", images, points))
+        if pretrained is not None:
             path = run.figures / "policy_against_pose.png"
-            drawn.append(draw_policy_against_pose(path, images, points, _points(trained.pose_network.vision, images)))
+            drawn.append(draw_policy_against_pose(path, images, points, _points(pretrained, images)))
+            pretrained = None  # one such figure will do
     return drawn
 
 
+class _Watched:
+    """A policy that keeps the images of its last world."""
+
+    def __init__(self, policy: Policy):
+        self._policy = policy
+        self.images: list[Tensor] = []
+
+    @property
+    def spec(self) -> PolicySpec:
+        return self._policy.spec
+
+    def reset(self, n: int) -> None:
+        self._policy.reset(n)
+
+    def act(self, images: Tensor, proprioception: Tensor) -> Tensor:
+        self.images.append(images[-1])
+        return self._policy.act(images, proprioception)
+
+
+def _pose_vision(run: Run) -> VisionEncoder | None:
+    """The vision layers as pose regression left them, where the run's checkpoint has them."""
+    if not run.latest_checkpoint.is_file():
+        return None
+    weights = load_checkpoint(run.latest_checkpoint).get("state", {}).get("pose_network")
+    if weights is None:
+        return None
+    vision, prefix = VisionEncoder(), "vision."
+    vision.load_state_dict({key.removeprefix(prefix): w for key, w in weights.items() if key.startswith(prefix)})
+    return vision
+
+
 @torch.inference_mode()
-def _points(vision: VisionEncoder, images: torch.Tensor) -> torch.Tensor:
+def _points(vision: VisionEncoder, images: Tensor) -> Tensor:
     """`(image, point, xy)`."""
     return vision(images).unflatten(-1, (-1, 2))

@@ -16,7 +16,7 @@ def wilson_interval(successes: int, trials: int, z: float = _Z_95) -> tuple[floa
 
     Unlike p -+ z sqrt(p (1 - p) / n) it stays within [0, 1] and does not collapse at 0 or n successes.
 
-    Source: E. B. Wilson, Probable inference, the controller of succession, and statistical inference, 1927.
+    Source: E. B. Wilson, Probable inference, the law of succession, and statistical inference, 1927.
 
     Raises:
         VisuomotorError: no trials, or successes outside 0 ... trials.

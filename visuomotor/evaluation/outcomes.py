@@ -11,36 +11,32 @@ _CONDITIONS_SHOWN = 3
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Parallel lists, in the order of the trials or of the split's conditions; empty where the task has no such thing.
+    """One entry a trial, in order; lists are empty where nothing is known.
 
     Raises:
         VisuomotorError: lists of different lengths, or a condition that is not listed.
     """
 
     success: tuple[bool, ...]
-    """Of each trial."""
     condition: tuple[int, ...] = ()
-    """Of each trial: an index into `target_m` and `grasp`."""
-    target_m: tuple[tuple[float, float, float], ...] = ()
-    """Of each condition: the target's x, y and z, rounded to mm."""
-    grasp: tuple[int, ...] = ()
-    """Of each condition."""
+    """Of each trial of a split with fixed conditions: an index into `conditions`."""
+    conditions: tuple[dict[str, tuple[float, ...]], ...] = ()
+    """What sets each condition apart: parts of `ResetParams` by name, in SI units, rounded to 0.001."""
     furthest_stage: tuple[int, ...] = ()
-    """Of each trial: the index of the furthest stage that it reached at any time."""
+    """Index of the furthest stage that each trial reached at any time."""
 
     def __post_init__(self) -> None:
         for name in ("condition", "furthest_stage"):
             if (length := len(getattr(self, name))) not in (0, len(self.success)):
                 raise VisuomotorError(f"{name} has {length} entries for {len(self.success)} trials; evaluate again")
-        known = range(min(len(self.target_m), len(self.grasp)))
-        if missing := set(self.condition) - set(known):
-            raise VisuomotorError(f"target_m and grasp lack condition {min(missing)}; evaluate again")
+        if missing := set(self.condition) - set(range(len(self.conditions))):
+            raise VisuomotorError(f"conditions lack number {min(missing)}; evaluate again")
 
     def failure_summary(self, stages: Sequence[str] = ()) -> str:
-        """One line: how many trials failed, and the conditions with the most failures or the stages they reached.
+        """One line: how many trials failed; the conditions with the most failures, or else the stages they reached.
 
         Args:
-            stages: the names of a staged task's stages.
+            stages: the names of the task's stages.
         """
         failed = [trial for trial, success in enumerate(self.success) if not success]
         line = f"{len(failed)} of {len(self.success)} trials failed"
@@ -54,8 +50,8 @@ class Outcomes:
         return line
 
     def _name(self, condition: int) -> str:
-        x, y, z = self.target_m[condition]
-        return f"condition {condition} (target {x:g} {y:g} {z:g} m, grasp {self.grasp[condition]})"
+        parts = (f"{name} {' '.join(f'{v:g}' for v in value)}" for name, value in self.conditions[condition].items())
+        return f"condition {condition} ({', '.join(parts)})"
 
 
 def _by_count(failures: Counter[int]) -> list[int]:

@@ -27,19 +27,19 @@ def write_report(run: Run) -> Path:
     sections = [
         _section("Success", _success(read_results(run.results))),
         _section("Learning", [_picture(curves)] if curves else []),
-        _section("TrialResults", map(_video, sorted(run.videos.glob("*.mp4")))),
+        _section("Trials", map(_video, sorted(run.videos.glob("*.mp4")))),
         _section("Pictures", (_picture(path) for path in sorted(run.figures.glob("*.png")) if path != curves)),
-        _section("Command", [f"<pre>{escape(str(run.facts.get('command') or 'unknown'))}</pre>"]),
-        _section("Made with", [_table((), _origin(run.facts))]),
-        _section("Config", [_config(run.facts["config"])]),
+        _section("Command", [f"<pre>{escape(str(run.metadata.get('command') or 'unknown'))}</pre>"]),
+        _section("Made with", [_table((), _origin(run.metadata))]),
+        _section("Config", [_config(run.metadata["config"])]),
     ]
     write_atomically(run.report, _page(run, "".join(sections)))
     return run.report
 
 
 def _page(run: Run, body: str) -> str:
-    title = escape(f"{run.method} on {run.task}")
-    facts = escape(f"preset {run.preset}, seed {run.seed}, {run.facts.get('created', 'date unknown')}")
+    title = escape(f"{run.algorithm_name} on {run.task_name}")
+    about = escape(f"preset {run.preset}, seed {run.seed}, {run.metadata.get('created', 'date unknown')}")
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -51,7 +51,7 @@ def _page(run: Run, body: str) -> str:
 </head>
 <body><main>
 <h1>{title}</h1>
-<p class="soft">{escape(run.name)}<br>{facts}</p>
+<p class="soft">{escape(run.name)}<br>{about}</p>
 {body}</main></body>
 </html>
 """
@@ -84,7 +84,7 @@ def _picture(path: Path) -> str:
 
 def _video(path: Path) -> str:
     if path.stat().st_size >= _LARGEST_VIDEO:
-        return f'<p class="soft">{escape(_caption(path))}: videos/{escape(path.name)} is too large to stand here.</p>'
+        return f'<p class="soft">{escape(_caption(path))}: videos/{escape(path.name)} is too large to embed.</p>'
     source = _embedded(path, "video/mp4")
     return f'<figure><video controls loop muted playsinline src="{source}"></video>{_figcaption(path)}</figure>'
 
@@ -101,10 +101,10 @@ def _embedded(path: Path, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
-def _origin(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "hardware", str(facts.get("hardware", "unknown"))
-    yield "commit", str(facts.get("commit") or "unknown")
-    for name, version in facts.get("versions", {}).items():
+def _origin(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "hardware", str(metadata.get("hardware", "unknown"))
+    yield "commit", str(metadata.get("commit") or "unknown")
+    for name, version in metadata.get("versions", {}).items():
         yield name, str(version)
 
 

@@ -14,22 +14,23 @@ from visuomotor.evaluation.outcomes import Outcomes
 from visuomotor.runs.atomic import write_atomically
 from visuomotor.runs.config import config_from_dict
 
-PROTOCOLS = ("training", "spatial", "visual", "background", "random")
+SPLITS = ("training", "spatial", "visual", "background", "random")
+"""The order in which tables list them; a task may have others, which come last."""
 
+_OLD_NAMES = {"method": "algorithm", "protocol": "split"}
 _LONGEST_NAME = 100  # of settings in the name of a file
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one trained policy did in the trials of one protocol."""
+    """What one trained policy did in the trials of one split."""
 
     task: str
-    """Name of the task."""
-    method: str
-    """`gps` or `ppo-gail`."""
-    protocol: str
-    """`training`, `spatial` (new target positions), `visual` (distractors on the target), `background` (distractors
-    behind it) or `random` (starts and worlds)."""
+    """Short name of the task."""
+    algorithm: str
+    """Short name of the algorithm that trained the policy."""
+    split: str
+    """Distribution of starts, one of the task's `splits`."""
     preset: str
     """Preset that the policy was trained with."""
     seed: int
@@ -47,21 +48,23 @@ class Result:
     command: str
     """What was typed."""
     settings: str = ""
-    """What the run's config changes in its preset, such as `imitation.weight 0.0`; several processes; an early stop."""
+    """What the run's config changes in its preset, such as `gail.weight 0.0`; several processes; an early stop."""
     training_commit: str | None = None
     """Commit of the code that trained the policy, where known."""
     trial_seed: int = 0
     """Seed of the trials."""
     control_steps: int | None = None
-    """How long the policy was trained, in control steps, where a method counts these."""
+    """How long the policy was trained, in control steps, where the algorithm counts these."""
     mean_final_distance_m: float | None = None
-    """Mean distance to the goal at the end of a trial, where the task has one."""
+    """Mean distance to the goal when a trial's actions ended (`EpisodeOutcome.distance`)."""
     training_seconds: float | None = None
     """How long the training took, where known."""
     stages: dict[str, int] | None = None
-    """How many trials got to each stage of the task or further, at any time, where it has stages."""
+    """How many trials reached each stage of the task or a later one, at any time."""
     mean_return: float | None = None
-    """Mean sum of task rewards of a trial, where the task has some."""
+    """Mean sum of task rewards of a trial."""
+    num_diverged: int | None = None
+    """How many trials failed because their physics diverged."""
     outcomes: Outcomes | None = None
     """The outcome of every trial; None for a result of an older version."""
 
@@ -86,15 +89,19 @@ class Result:
     @property
     def file_name(self) -> str:
         """Measuring the same cell again replaces it."""
-        words = [self.method, self.task, self.preset, *self._settings_words, self.protocol, f"seed{self.seed}"]
-        return "-".join(words) + ".json"
+        words = [self.algorithm, self.task, self.preset, *self._settings_words, self.split, f"seed{self.seed}"]
+        return "-".join(_file_word(word) for word in words) + ".json"
 
     @property
     def _settings_words(self) -> list[str]:
-        name = re.sub(r"[^A-Za-z0-9._]+", "-", self.settings).strip("-")
+        name = _file_word(self.settings)
         if len(name) > _LONGEST_NAME:
             name = "settings-" + hashlib.sha256(self.settings.encode()).hexdigest()[:10]
         return [name] if name else []
+
+
+def _file_word(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-")
 
 
 def write_result(result: Result, folder: Path | str) -> Path:
@@ -115,7 +122,7 @@ def _json_text(value: Any, indent: str = "") -> str:
 
 
 def read_results(folder: Path | str) -> list[Result]:
-    """All results in `folder`, ordered by file name; other JSON files (those without `protocol`) are left out.
+    """All results in `folder`, ordered by file name; other JSON files (those without `split`) are left out.
 
     Raises:
         VisuomotorError: a result file is damaged or lacks a field.
@@ -130,6 +137,15 @@ def _read_files(paths: Iterable[Path]) -> Iterable[Result]:
             values = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise VisuomotorError(f"{path} cannot be read ({error}); delete it and evaluate again") from error
-        if isinstance(values, dict) and "protocol" in values:
+        values = _renamed(values) if isinstance(values, dict) else {}
+        if "split" in values:
             known = {name: value for name, value in values.items() if name in names}
             yield config_from_dict(Result, known, where=str(path))
+
+
+def _renamed(values: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an older file by their names of today; outcomes in an older form are left out."""
+    values = {_OLD_NAMES.get(name, name): value for name, value in values.items()}
+    if "target_m" in (values.get("outcomes") or ()):
+        del values["outcomes"]
+    return values

@@ -5,14 +5,14 @@ from itertools import groupby
 from statistics import mean
 
 from visuomotor.evaluation.interval import wilson_interval
-from visuomotor.evaluation.result import PROTOCOLS, Result
+from visuomotor.evaluation.result import SPLITS, Result
 
-HEADER = ("task", "method", "preset", "protocol", "seeds", "successes / trials", "success", "95% interval")
-OPTIONAL = ("settings", "final distance", "return", "got to", "training time")
+HEADER = ("task", "algorithm", "preset", "split", "seeds", "successes / trials", "success", "95% interval")
+OPTIONAL = ("settings", "final distance", "return", "stage reached", "training time")
 
 
 def result_rows(results: Iterable[Result]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """The header and the cells of one table row per task, method, preset, settings and protocol.
+    """The header and the cells of one table row per task, algorithm, preset, settings and split.
 
     `success` is the mean of the seeds' rates, so that each seed counts alike; the interval is Wilson's on the pooled
     trials. Columns that no result has a number for are left out.
@@ -26,27 +26,20 @@ def result_rows(results: Iterable[Result]) -> tuple[tuple[str, ...], list[tuple[
 
 
 def markdown_table(results: Iterable[Result]) -> str:
-    """The results as one markdown table, and under it the machines and commits that they were measured on."""
+    """The results as one markdown table, and under it the machines that they were measured on."""
     results = list(results)
     if not results:
         return "No results yet: `visuomotor evaluate RUN --results results` measures some.\n"
     header, rows = result_rows(results)
     lines = [_line(header), _line(["---"] * 4 + ["---:"] * (len(header) - 4)), *map(_line, rows)]
     hardware = ", ".join(sorted({result.hardware for result in results}))
-    trained = _commits(result.training_commit for result in results if result.training_commit)
-    measured = f"Measured on {hardware}; commit {_commits(result.commit for result in results)}"
-    return "\n".join([*lines, "", measured + (f" (policies trained at {trained})." if trained else ".")]) + "\n"
-
-
-def _commits(commits: Iterable[str | None]) -> str:
-    """Short, but for `-dirty`."""
-    split = ((commit or "unknown").partition("-") for commit in commits)
-    return ", ".join(sorted({name[:10] + dash + state for name, dash, state in split}))
+    measured = f"Measured on {hardware}. The JSON file of each result has its command, commit and trials."
+    return "\n".join([*lines, "", measured]) + "\n"
 
 
 def _cell(result: Result) -> tuple[str, str, str, str, int, str]:
-    known = PROTOCOLS.index(result.protocol) if result.protocol in PROTOCOLS else len(PROTOCOLS)
-    return result.task, result.method, result.preset, result.settings, known, result.protocol
+    known = SPLITS.index(result.split) if result.split in SPLITS else len(SPLITS)
+    return result.task, result.algorithm, result.preset, result.settings, known, result.split
 
 
 def _row(group: Sequence[Result]) -> tuple[str, ...]:
@@ -55,9 +48,9 @@ def _row(group: Sequence[Result]) -> tuple[str, ...]:
     low, high = wilson_interval(successes, trials)
     return (
         first.task,
-        first.method,
+        first.algorithm,
         first.preset,
-        first.protocol,
+        first.split,
         str(len(group)),
         f"{successes} / {trials}",
         f"{100 * mean(r.success_rate for r in group):.3g}%",
@@ -79,7 +72,7 @@ def _optional_columns(group: Sequence[Result]) -> tuple[str, ...]:
 
 
 def _stages(group: Sequence[Result]) -> str:
-    """The share of trials that got to each stage but the first, where all start, and the last, which is success."""
+    """The share of trials that reached each stage but the first, where all start, and the last, which is success."""
     counted = [r for r in group if r.stages]
     names = list(counted[0].stages or ())[1:-1] if counted else []
     return ", ".join(f"{name} {100 * mean((r.stages or {})[name] / r.trials for r in counted):.0f}%" for name in names)

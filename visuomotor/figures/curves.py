@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogFormatter
 from numpy.typing import NDArray
 
-from visuomotor.figures.panels import PANELS, Panel
 from visuomotor.figures.png import write_png
+from visuomotor.runs.metric_labels import MetricGroup, group_of, groups_of
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -57,54 +57,53 @@ def series(histories: Sequence[Rows], name: str) -> Series:
 
 
 def draw_curves(path: Path | str, histories: Sequence[Rows]) -> Path | None:
-    """A PNG with a panel for each group of metrics that `histories` hold; None where they hold none.
+    """A PNG with a plot for each group of metrics (`metric_labels`) that `histories` hold; None where they hold none.
 
     Args:
         histories: `Run.metrics()` of each seed. Of one, its line; of several, their mean and the band from the lowest
             to the highest, as far as all of them go.
     """
-    names = list(dict.fromkeys(name for history in histories for row in history for name in row))
+    keys = list(dict.fromkeys(key for history in histories for row in history for key in row))
     found = [
-        (panel, {legend: series(histories, name) for name, legend in panel.among(names).items()}) for panel in PANELS
+        (group, {label: series(histories, key) for key, label in labels.items()})
+        for group, labels in groups_of(keys, own_groups=False)
     ]
-    panels = [(panel, lines) for panel, lines in found if any(not line.empty for line in lines.values())]
-    if not panels:
+    plots = [(group, lines) for group, lines in found if any(not line.empty for line in lines.values())]
+    if not plots:
         return None
-    columns = min(3, len(panels))
-    rows = -(-len(panels) // columns)
+    columns = min(3, len(plots))
+    rows = -(-len(plots) // columns)
     figure = Figure(figsize=(4.2 * columns, 2.9 * rows), dpi=110, layout="constrained", facecolor="white")
-    for index, (panel, lines) in enumerate(panels):
-        _draw_lines(figure.add_subplot(rows, columns, index + 1), panel, lines)
+    for index, (group, lines) in enumerate(plots):
+        _draw_lines(figure.add_subplot(rows, columns, index + 1), group, lines)
     return write_png(figure, path)
 
 
-def draw_comparison(path: Path | str, groups: Mapping[str, Sequence[Rows]], name: str) -> Path | None:
-    """A PNG of one metric, a line and a band for each group of seeds; None where no group holds the metric. Beside task
-    returns is a line for the demonstrations'.
+def draw_comparison(path: Path | str, runs: Mapping[str, Sequence[Rows]], key: str) -> Path | None:
+    """A PNG of one metric, a line and a band for each group of seeds; None where none holds the metric. A dashed line
+    beside task returns is the demonstrations' mean.
 
     Args:
-        groups: by what the legend calls them, `Run.metrics()` of each seed: say with imitation, and without.
-        name: of a metric that is in `PANELS`, or another, which is shown under its own name.
+        runs: by what the legend calls them, `Run.metrics()` of each seed: say with imitation, and without.
+        key: of the metric.
     """
-    found = {label: series(histories, name) for label, histories in groups.items()}
+    found = {label: series(histories, key) for label, histories in runs.items()}
     if all(each.empty for each in found.values()):
         return None
-    own = Panel(name.replace("_", " "), {name: name})
-    panel = next((panel for panel in PANELS if name in panel.among([name])), own)
-    legends = panel.among([name])
-    if len(legends) > 1:
-        panel = replace(panel, title=f"{panel.title} ({legends[name]})")
+    group = group_of(key)
+    if len(group.metrics) > 1 or key not in group.metrics:
+        group = replace(group, title=f"{group.title}: {group.among([key])[key]}")
     figure = Figure(figsize=(6.0, 3.6), dpi=130, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
-    humans = series([rows for histories in groups.values() for rows in histories], "demo_return")
-    if name == "task_return" and not humans.empty:
-        axes.axhline(float(humans.values.mean()), color="black", linestyle="--", linewidth=1.0, label="demonstrations")
-    _draw_lines(axes, panel, found)
+    demos = series([rows for histories in runs.values() for rows in histories], "demo_return")
+    if key == "task_return" and not demos.empty:
+        axes.axhline(float(demos.values.mean()), color="black", linestyle="--", linewidth=1.0, label="demonstrations")
+    _draw_lines(axes, group, found)
     return write_png(figure, path)
 
 
-def _draw_lines(axes: Axes, panel: Panel, lines: Mapping[str, Series]) -> None:
-    """Lines by legend, each in its colour whichever others there are."""
+def _draw_lines(axes: Axes, group: MetricGroup, lines: Mapping[str, Series]) -> None:
+    """Lines by legend. The colour of each does not depend on which others there are."""
     drawn = {legend: line for legend, line in lines.items() if not line.empty}
     for (legend, line), colour in zip(lines.items(), cycle(_COLOURS), strict=False):
         if legend not in drawn:
@@ -115,18 +114,18 @@ def _draw_lines(axes: Axes, panel: Panel, lines: Mapping[str, Series]) -> None:
         if len(values) > 1:
             axes.fill_between(at, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.18, linewidth=0)
     lowest, highest = (edge([edge(line.values) for line in drawn.values()]) for edge in (np.min, np.max))
-    if panel.log and 0 < _FAR_APART * lowest < highest:
+    if group.scale == "log" and 0 < _FAR_APART * lowest < highest:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(_FewNumbers(minor_thresholds=(1, 0.4)))
-    if panel.both_signs:
+    if group.scale == "symlog":
         axes.set_yscale("symlog", linthresh=10.0)
-    if panel.share:
+    if group.unit == "%":
         axes.set_ylim(-0.03, 1.03)
     unit = next(iter(drawn.values())).unit
     if unit == "control steps":
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 2M, not 2000000
-    axes.set_title(panel.title, fontsize=10)
+    axes.set_title(group.heading, fontsize=10)
     axes.set_xlabel(unit, fontsize=8)
     axes.tick_params(labelsize=8, which="both")
     axes.spines[["top", "right"]].set_visible(False)

@@ -60,7 +60,8 @@ def grid(
     """Several clips side by side.
 
     Args:
-        clips: each `(time, height, width, rgb)` uint8, of one height and width. A shorter clip looks_stacked still at its end.
+        clips: each `(time, height, width, rgb)` uint8, of one height and width. The last frame of a
+            shorter clip stays to the end.
         successes: draws a green border around a clip that succeeded, a red one around one that failed.
         columns: clips in a row; by default as square as it gets.
         border: width of the border and of the gap between clips, in pixels.

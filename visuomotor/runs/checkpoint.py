@@ -22,7 +22,7 @@ def save_checkpoint(path: Path | str, content: Mapping[str, Any]) -> None:
     """Write `content` to `path` so that `torch.load(path, weights_only=True)` can read it.
 
     `content` holds tensors, numbers, strings, booleans, None, and dicts, lists and tuples of these. Put what
-    `load_checkpoint` shall check (`method`, `task`, ...) at its top level. `format` and `format_version` are added.
+    `load_checkpoint` shall check (`algorithm`, `task`, ...) at its top level. `format` and `format_version` are added.
 
     Raises:
         VisuomotorError: the disk is full; the previous checkpoint is intact.
@@ -41,11 +41,11 @@ def load_checkpoint(
     """What `save_checkpoint` wrote, with its tensors on `device`.
 
     Args:
-        expect: top-level entries and the values that they must have, such as `{"method": "gps", "task": "hanger"}`.
+        expect: top-level entries and the values that they must have, such as `{"algorithm": "gps", "task": "hanger"}`.
 
     Raises:
         VisuomotorError: there is no such file, it is damaged, it is no checkpoint of this project, or it is one of
-            another method, task or version. The message says what was found and what was expected.
+            another algorithm, task or version. The message says what was found and what was expected.
     """
     path = Path(path)
     if not path.is_file():

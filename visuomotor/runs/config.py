@@ -11,7 +11,7 @@ from visuomotor.errors import VisuomotorError
 
 Config = TypeVar("Config")
 
-_BESIDE_LEARNING = ("checkpoint_every", "device")  # where or how often, and nothing of what is learned
+_BESIDE_LEARNING = ("save_interval", "device")  # where or how often, and nothing of what is learned
 
 
 def config_to_dict(config: Any) -> dict[str, Any]:
@@ -43,8 +43,20 @@ def config_from_dict(kind: type[Config], values: Mapping[str, Any], where: str =
         raise VisuomotorError(f"{where}: {error}") from error
 
 
+def absolute_paths(config: Config) -> Config:
+    """`config` with every path in it absolute: it then means the same in any folder."""
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(config):  # pyright: ignore[reportArgumentType]
+        value = getattr(config, field.name)
+        if isinstance(value, Path):
+            changes[field.name] = value.absolute()
+        elif dataclasses.is_dataclass(value):
+            changes[field.name] = absolute_paths(value)
+    return dataclasses.replace(config, **changes)  # pyright: ignore[reportArgumentType]
+
+
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """`{"ppo.clip": 0.2}` for `{"ppo": {"clip": 0.2}}`, the names that the command line has for settings."""
+    """`{"ppo.gamma": 0.9}` for `{"ppo": {"gamma": 0.9}}`, the names that the command line has for settings."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}

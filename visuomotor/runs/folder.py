@@ -1,6 +1,7 @@
 """The folder of one training run."""
 
 import json
+import re
 import shlex
 import shutil
 import time
@@ -16,6 +17,8 @@ from visuomotor.runs.provenance import git_commit, hardware, versions
 
 Config = TypeVar("Config")
 
+_REQUIRED = {"algorithm": str, "task": str, "task_name": str, "preset": str, "seed": int, "config": dict}
+
 
 class Run:
     """A folder with config.json, metrics.jsonl, checkpoints/, videos/, figures/, tensorboard/ and report.html.
@@ -24,12 +27,13 @@ class Run:
 
     Attributes:
         path: the folder.
-        facts: config.json as a dict: method, task, preset, seed, config, versions, commit, hardware, command, created.
+        metadata: config.json as a dict: algorithm, task, task_name, preset, seed, config, versions, commit, hardware,
+            command, created.
     """
 
-    def __init__(self, path: Path, facts: dict[str, Any]):
+    def __init__(self, path: Path, metadata: dict[str, Any]):
         self.path = path
-        self.facts = facts
+        self.metadata = metadata
         self._log = MetricsLog(path)
 
     @classmethod
@@ -37,8 +41,9 @@ class Run:
         cls,
         root: Path | str = "runs",
         *,
-        method: str,
+        algorithm: str,
         task: str,
+        task_name: str | None = None,
         preset: str,
         seed: int,
         config: Any,
@@ -49,18 +54,28 @@ class Run:
         """A new folder under `root`.
 
         Args:
-            config: the method's dataclass.
+            algorithm, task: names by which the registry finds them from any folder.
+            task_name: the task's short name; by default what stands after the colon of `task`.
+            config: the algorithm's dataclass.
             command: what was typed, as a list of words (`sys.argv`).
-            name: of the folder; by default `<method>-<task>-<preset>-seed<seed>-<date>-<time>`.
+            name: of the folder; by default `<algorithm>-<task name>-<preset>-seed<seed>-<date>-<time>`.
 
         Raises:
-            VisuomotorError: the folder is there already, or cannot be made.
+            VisuomotorError: the folder is there already, or cannot be made; the name is that of another place.
         """
-        name = name or f"{method}-{task}-{preset}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+        task_name = task_name or _short(task)
+        if name is None:
+            words = f"{_short(algorithm)}-{task_name}-{preset}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+            name = re.sub(r"[^\w.-]+", "-", words)
+        elif Path(name).name != name or name == "..":
+            raise VisuomotorError(
+                f"--name is the name of a folder in {root}, not {name!r}; for another place use --root"
+            )
         path = Path(root) / name
-        facts = {
-            "method": method,
+        metadata = {
+            "algorithm": algorithm,
             "task": task,
+            "task_name": task_name,
             "preset": preset,
             "seed": seed,
             "config": config_to_dict(config),
@@ -80,51 +95,69 @@ class Run:
             raise VisuomotorError(
                 f"cannot make the run folder {path}: {error.strerror}; choose another --root"
             ) from error
-        write_atomically(path / "config.json", json.dumps(facts, indent=2) + "\n")
-        return cls(path, facts)
+        try:
+            write_atomically(path / "config.json", json.dumps(metadata, indent=2) + "\n")
+        except BaseException:  # its name stays free
+            shutil.rmtree(path, ignore_errors=True)
+            raise
+        return cls(path, metadata)
 
     @classmethod
     def open(cls, path: Path | str) -> "Run":
         """The run in the folder `path`.
 
         Raises:
-            VisuomotorError: `path` is no run folder.
+            VisuomotorError: `path` is no run folder, or that of an older version.
         """
         path = Path(path)
         if not path.is_dir():
             raise VisuomotorError(f"there is no run folder {path}{_runs_near(path)}")
         try:
-            facts = json.loads((path / "config.json").read_text())
+            metadata = json.loads((path / "config.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise VisuomotorError(f"{path} is no run folder: it has no config.json{_runs_near(path)}") from None
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
             raise VisuomotorError(f"{path / 'config.json'} cannot be read: {error}") from error
-        missing = [
-            k for k in ("method", "task", "preset", "seed", "config") if not isinstance(facts, dict) or k not in facts
-        ]
-        if missing:
-            raise VisuomotorError(f"{path} is no run folder: its config.json lacks {', '.join(missing)}")
-        return cls(path, facts)
+        if isinstance(metadata, dict) and "method" in metadata and "algorithm" not in metadata:
+            raise VisuomotorError(f"{path} was trained by an older version of visuomotor; use that one, or train again")
+        found = metadata if isinstance(metadata, dict) else {}
+        wrong = [name for name, kind in _REQUIRED.items() if type(found.get(name)) is not kind]
+        if wrong:
+            told = ", ".join(f"{name} ({_REQUIRED[name].__name__})" for name in wrong)
+            raise VisuomotorError(f"{path} is no run folder: its config.json must have {told}")
+        return cls(path, metadata)
 
     @property
     def name(self) -> str:
         return self.path.name
 
     @property
-    def method(self) -> str:
-        return self.facts["method"]
+    def algorithm(self) -> str:
+        """As the registry knows it; a file's path is absolute."""
+        return self.metadata["algorithm"]
+
+    @property
+    def algorithm_name(self) -> str:
+        """Without the path of a file."""
+        return _short(self.algorithm)
 
     @property
     def task(self) -> str:
-        return self.facts["task"]
+        """As the registry knows it; a file's path is absolute."""
+        return self.metadata["task"]
+
+    @property
+    def task_name(self) -> str:
+        """The task's short name."""
+        return self.metadata["task_name"]
 
     @property
     def preset(self) -> str:
-        return self.facts["preset"]
+        return self.metadata["preset"]
 
     @property
     def seed(self) -> int:
-        return self.facts["seed"]
+        return self.metadata["seed"]
 
     @property
     def checkpoints(self) -> Path:
@@ -153,8 +186,8 @@ class Run:
         return self.path / "report.html"
 
     def config(self, kind: type[Config]) -> Config:
-        """The run's config as the method's dataclass."""
-        return config_from_dict(kind, self.facts["config"], where=f"{self.path / 'config.json'}: config")
+        """The run's config as the algorithm's dataclass."""
+        return config_from_dict(kind, self.metadata["config"], where=f"{self.path / 'config.json'}: config")
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Append one row to metrics.jsonl and to TensorBoard; see `MetricsLog.append`."""
@@ -187,6 +220,11 @@ class Run:
         folder = self.path / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def _short(reference: str) -> str:
+    """`Class` of `module:Class`; a short name stays."""
+    return reference.rpartition(":")[2]
 
 
 def _runs_near(path: Path) -> str:

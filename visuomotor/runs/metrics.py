@@ -9,6 +9,7 @@ from typing import Any
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs.atomic import write_atomically
+from visuomotor.runs.metric_labels import tensorboard_layout
 
 
 class MetricsLog:
@@ -99,6 +100,7 @@ class MetricsLog:
 
             # TensorBoard hides the steps from here on that an interrupted run has already written.
             self._tensorboard = SummaryWriter(str(self._tensorboard_folder), purge_step=step)
+            self._tensorboard.add_custom_scalars(tensorboard_layout())
         return self._tensorboard
 
 

@@ -22,7 +22,7 @@ def restore_generators(generators: Mapping[str, torch.Generator], states: Mappin
     if generators.keys() != states.keys():
         raise VisuomotorError(
             f"the checkpoint holds the random generators {sorted(states)}, expected {sorted(generators)}; "
-            "it was written by another version of the method: train again"
+            "it was written by another version of the algorithm: train again"
         )
     for name, generator in generators.items():
         generator.set_state(states[name].cpu())

@@ -2,7 +2,7 @@
 
 from visuomotor.tasks.cost import Cost, Expansion
 from visuomotor.tasks.env import Observations, Transition, VecEnv
-from visuomotor.tasks.make import make_task
+from visuomotor.tasks.make import make_env, make_task
 from visuomotor.tasks.reset_params import ResetParams
 from visuomotor.tasks.task import EpisodeOutcome, Task
 
@@ -15,5 +15,6 @@ __all__ = [
     "Task",
     "Transition",
     "VecEnv",
+    "make_env",
     "make_task",
 ]

@@ -1,12 +1,13 @@
 """Make a task from its name, and check one that a user wrote."""
 
 import inspect
+from typing import Any
 
 import torch
 
 from visuomotor import registry
 from visuomotor.errors import VisuomotorError
-from visuomotor.tasks.reset_params import ResetParams
+from visuomotor.tasks.env import VecEnv
 from visuomotor.tasks.task import OBSERVATIONS, Task
 
 _EXPECTED = {
@@ -37,7 +38,7 @@ def make_task(name: str) -> Task:
         told = "; ".join(f"{member} ({_EXPECTED.get(member, 'see Task')})" for member in lacking)
         raise VisuomotorError(f"task {name!r} lacks {told}")
     try:
-        task = kind()  # pyright: ignore[reportCallIssue]  # a task takes no arguments; its base class does
+        task = kind()  # pyright: ignore[reportCallIssue]
     except VisuomotorError as error:
         raise VisuomotorError(f"task {name!r}: {error}") from error
     except Exception as error:  # whatever a user's constructor does
@@ -45,6 +46,20 @@ def make_task(name: str) -> Task:
     if name not in registry.BUILT_IN["task"]:
         check_task(task)
     return task
+
+
+def make_env(task: Task | str, num_envs: int = 1, seed: int = 0, **options: Any) -> VecEnv:
+    """Many worlds of a task.
+
+    Args:
+        task: or the name of one, see `make_task`.
+        num_envs: how many worlds.
+        seed: of all randomness.
+        options: those of `VecEnv`, such as `image_size`, `split` and `randomize`.
+    """
+    if isinstance(task, str):
+        task = make_task(task)
+    return VecEnv(task, num_envs, torch.Generator().manual_seed(seed), **options)
 
 
 def _lacking(kind: type[Task]) -> list[str]:
@@ -64,8 +79,9 @@ def check_task(task: Task) -> None:
             f"task {task.name!r} has stages {task.stages} and stage_rewards {task.stage_rewards}; "
             "give at least two stages, and one reward for each"
         )
-    if task.max_episode_steps < 1:
-        raise VisuomotorError(f"task {task.name!r}: max_episode_steps must be at least 1")
+    steps: Any = task.max_episode_steps
+    if not (isinstance(steps, int) and steps > 0):
+        raise VisuomotorError(f"task {task.name!r}: max_episode_steps must be a positive int")
     frame_skip = task.control_dt / float(task.model.opt.timestep)
     if abs(frame_skip - round(frame_skip)) > 1e-6 or frame_skip < 1:
         raise VisuomotorError(
@@ -76,8 +92,8 @@ def check_task(task: Task) -> None:
     generator = torch.Generator().manual_seed(0)
     for randomize in (False, True):
         params = _called(task, "sample_reset", 2, generator, "random", randomize)
-        if not isinstance(params, ResetParams) or len(params) != 2:
-            raise VisuomotorError(f"task {task.name!r}: sample_reset(2, ...) must give a ResetParams of 2 rows")
+        if len(params) != 2:
+            raise VisuomotorError(f"task {task.name!r}: sample_reset(2, ...) gives {len(params)} rows; give 2")
         _called(task, "reset", engine, everyone, params)
     for group in (*OBSERVATIONS, "errors"):
         value = _called(task, group, engine)
@@ -93,15 +109,14 @@ def check_task(task: Task) -> None:
         if not value.isfinite().all():
             raise VisuomotorError(f"task {task.name!r}: {group}(engine) is not finite at the start of an episode")
     stage = task.stage(engine)
-    if not (int(stage.min()) >= 0 and int(stage.max()) < len(task.stages)):
-        raise VisuomotorError(
-            f"task {task.name!r}: stage(engine) gives {stage.tolist()}; stages are 0 to {len(task.stages) - 1}"
-        )
+    last = len(task.stages) - 1
+    if int(stage.min()) < 0 or int(stage.max()) > last:
+        raise VisuomotorError(f"task {task.name!r}: stage(engine) gives {stage.tolist()}; stages are 0 to {last}")
     _called(task, "step", engine, torch.zeros(2, task.action_size))
     _called(task, "finish_episode", engine)
 
 
-def _called(task: Task, member: str, *arguments: object) -> object:
+def _called(task: Task, member: str, *arguments: object) -> Any:
     try:
         return getattr(task, member)(*arguments)
     except VisuomotorError:

@@ -1,6 +1,7 @@
 """Every setting of guided policy search, and its presets."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 from visuomotor.algorithms.gps.supervised import FitConfig
@@ -17,7 +18,7 @@ class ImageConfig:
     """Rays along each side of a pixel: a wire thinner than a pixel then keeps its place."""
     num_shapes: int = 6
     """Random shapes pasted over a training image, at most, so that clutter distracts less; the paper has none."""
-    first_layer: str | None = None
+    first_layer: Path | None = None
     """File of first-layer filters to begin with (see `VisionEncoder.load_first_layer`); None draws them at random."""
 
 

@@ -117,11 +117,11 @@ class Gps(Algorithm):
             self.pose_training = PoseTraining(self.pose_network, data, self.config.pose, self.config.image.num_shapes)
         return self.pose_training
 
-    def _optimize_trajectories(self) -> dict[str, float]:
+    def _optimize_trajectories(self) -> dict[str, Any]:
         optimizer = StatePolicyOptimizer(self.state_policy, self.config.state_policy, self.generator)
         return self._iterate(optimizer, render=False)
 
-    def _train_end_to_end(self) -> dict[str, float]:
+    def _train_end_to_end(self) -> dict[str, Any]:
         config = self.config
         optimizer = VisuomotorPolicyOptimizer(
             self.visuomotor_policy, config.end_to_end, config.image.num_shapes, self.generator
@@ -143,14 +143,14 @@ class Gps(Algorithm):
         fresh = initial_state(judged.controller, self.config)
         self.badmm = replace(fresh, eta=judged.eta, transition_history=judged.transition_history)
 
-    def _iterate(self, optimizer: StatePolicyOptimizer | VisuomotorPolicyOptimizer, render: bool) -> dict[str, float]:
+    def _iterate(self, optimizer: StatePolicyOptimizer | VisuomotorPolicyOptimizer, render: bool) -> dict[str, Any]:
         if self.badmm is None:
             self.env.reset(params=self.conditions)
             start = self.env.observe()["state"]
             noise = self.config.trajectory.initial_noise_std
             self.badmm = initial_state(init_pd_controller(self.task, start, noise), self.config)
         samples, outcome = self._sample(self.badmm, render)
-        numbers: dict[str, float] = {}
+        numbers: dict[str, Any] = {}
         self.badmm = iterate(
             self.badmm,
             samples,
@@ -163,6 +163,7 @@ class Gps(Algorithm):
         return numbers | {
             "cost": self.task.cost(samples.states, samples.actions).sum(-1).mean().item(),
             "success": outcome.success.double().mean().item(),
+            "success_by_condition": outcome.success.tolist(),
             "final_distance_m": outcome.distance.mean().item(),
             "num_diverged": float(self.env.engine.num_diverged),
         }
