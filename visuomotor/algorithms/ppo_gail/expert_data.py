@@ -8,7 +8,7 @@ from torch import Tensor
 
 from visuomotor.algorithms.ppo_gail.config import PpoGailConfig
 from visuomotor.demos import Episode, read_demonstrations
-from visuomotor.demos.metadata import script_command
+from visuomotor.demos.metadata import generate_command
 from visuomotor.demos.replay import StateReplay
 from visuomotor.demos.verify import wrong_stages
 from visuomotor.errors import VisuomotorError
@@ -42,7 +42,7 @@ def load_demonstrations(task: Task, config: PpoGailConfig) -> list[Episode]:
     if wrong > _WRONG_STAGES * sum(len(episode.stages) for episode in episodes):
         raise VisuomotorError(
             f"{wrong} states of {config.demos} are in other stages of {task.name!r} today than they were then; "
-            f"record it anew: {script_command(task.name, config.demos)}"
+            f"record it anew: {generate_command(task.name, config.demos)}"
         )
     return episodes
 
