@@ -51,7 +51,9 @@ def test_runs_that_differ_in_their_seed_only_share_a_line(runs):
 def test_what_else_differs_makes_a_line_of_its_own(runs, tmp_path, change):
     """Also how long they go on: learning rates fall with that."""
     config = dataclasses.replace(runs[0].config(Config), **change)
-    other = Run.create(tmp_path, algorithm="ppo-gail", task="stacking", preset="laptop", seed=2, config=config, name="d")
+    other = Run.create(
+        tmp_path, algorithm="ppo-gail", task="stacking", preset="laptop", seed=2, config=config, name="d"
+    )
     assert [[run.name for run in members] for members in group_seeds([*runs[:2], other]).values()] == [
         ["a", "b"],
         ["d"],

@@ -3,6 +3,7 @@ import sys
 import types
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -49,8 +50,8 @@ class Toy(Algorithm):
 
     name = "toy"
     version = 1
-    presets = {"laptop": Config(), "paper": Config(iterations=12)}
-    made: list["Toy"] = []
+    presets: ClassVar = {"laptop": Config(), "paper": Config(iterations=12)}
+    made: ClassVar[list["Toy"]] = []
 
     def __init__(self, task, config, seed, distributed=None, task_reference=""):
         super().__init__(task, config, seed, distributed, task_reference)
@@ -140,7 +141,9 @@ def test_resume_continues_with_the_runs_own_config(made):
     main(["train", "toy", "lifting", "--iterations", "5", "--interrupted-at", "3", "--seed", "3", "--name", "mine"])
     for command in (["toy", "--resume", "runs/mine"], ["toy", "lifting", "--resume", "runs/mine"]):
         assert main(["train", *command]) == 130
-    assert [(toy.config, toy.seed, toy.started_at) for toy in made] == [(Config(5, interrupted_at=3), 3, s) for s in (0, 2, 2)]
+    assert [(toy.config, toy.seed, toy.started_at) for toy in made] == [
+        (Config(5, interrupted_at=3), 3, s) for s in (0, 2, 2)
+    ]
 
 
 def test_a_resumed_run_ends_like_one_that_was_never_interrupted(made, capsys):
@@ -224,7 +227,9 @@ def test_mistakes_beside_a_run_are_told(made, capsys, arguments, message):
 
 def test_runs_of_an_older_version_are_refused(made, capsys):
     Path("old").mkdir()
-    Path("old/config.json").write_text('{"method": "gps", "task": "hanger", "preset": "laptop", "seed": 0, "config": {}}')
+    Path("old/config.json").write_text(
+        '{"method": "gps", "task": "hanger", "preset": "laptop", "seed": 0, "config": {}}'
+    )
     assert main(["train", "gps", "--resume", "old"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 

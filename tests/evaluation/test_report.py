@@ -26,7 +26,13 @@ class Config:
 @pytest.fixture
 def run(tmp_path) -> Run:
     return Run.create(
-        tmp_path, algorithm="gps", task="hanger", preset="laptop", seed=0, config=Config(), command=["visuomotor", "train"]
+        tmp_path,
+        algorithm="gps",
+        task="hanger",
+        preset="laptop",
+        seed=0,
+        config=Config(),
+        command=["visuomotor", "train"],
     )
 
 

@@ -171,6 +171,8 @@ def test_what_sets_conditions_apart_is_told():
     assert all(set(row) == {"target", "grasp"} for row in conditions)  # "start" is the same in all
 
 
-@pytest.mark.parametrize(("task", "split", "trials"), [(Hanger, "random", 5), (Lifting, "random", 5), (Hanger, "training", 1)])
+@pytest.mark.parametrize(
+    ("task", "split", "trials"), [(Hanger, "random", 5), (Lifting, "random", 5), (Hanger, "training", 1)]
+)
 def test_random_starts_and_single_ones_are_no_conditions(task, split, trials):
     assert fixed_conditions(task(), split, trials) == ((), ())

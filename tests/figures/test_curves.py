@@ -5,7 +5,9 @@ from matplotlib.image import imread
 
 from visuomotor.figures.curves import draw_comparison, draw_curves, series
 
-ROWS = [{"phase": "trajectories", "cost": 3.0 / (i + 1), "kl": 0.5, "kl_bound": 1.0, "success": 0.1 * i} for i in range(5)]
+ROWS = [
+    {"phase": "trajectories", "cost": 3.0 / (i + 1), "kl": 0.5, "kl_bound": 1.0, "success": 0.1 * i} for i in range(5)
+]
 
 
 def test_curves_of_a_run(tmp_path):
@@ -27,8 +29,18 @@ def test_seeds_are_compared_as_far_as_all_of_them_go(tmp_path):
     assert draw_curves(tmp_path / "curves.png", [ROWS, other])
 
 
+def test_metrics_of_one_plot_are_numbered_together():
+    """Those of a later phase begin where the earlier ones are by then; rows without any of them do not count."""
+    rows = [{"pose_loss": 1.0}, {"success": 0.1}, {"success": 0.2}, {"success": 0.3, "policy_success": 0.5}]
+    assert series([rows], "policy_success", ["success"]).at.tolist() == [3]
+    assert series([rows], "success", ["policy_success"]).at.tolist() == [1, 2, 3]
+    assert series([rows], "policy_success").at.tolist() == [1]
+
+
 def test_metrics_that_no_table_knows_are_not_drawn(tmp_path):
-    assert draw_curves(tmp_path / "curves.png", [[{"my_own": 1.0, "control_steps": 10, "elapsed_seconds": 2.0}]]) is None
+    assert (
+        draw_curves(tmp_path / "curves.png", [[{"my_own": 1.0, "control_steps": 10, "elapsed_seconds": 2.0}]]) is None
+    )
 
 
 def ppo_rows(steps: int, count: int) -> list[dict]:

@@ -33,7 +33,9 @@ def test_opened_run_knows_what_it_was_created_with(tmp_path):
 
 def test_default_name_says_what_the_run_is(tmp_path):
     assert new_run(tmp_path, name=None).name.startswith("gps-hanger-laptop-seed3-20")
-    own = new_run(tmp_path, name=None, algorithm="/home/a/mine.py:Mine", task="/home/a/tasks.py:Lift", task_name="my lift")
+    own = new_run(
+        tmp_path, name=None, algorithm="/home/a/mine.py:Mine", task="/home/a/tasks.py:Lift", task_name="my lift"
+    )
     assert own.name.startswith("Mine-my-lift-laptop-seed3-20")
     assert (own.algorithm, own.algorithm_name) == ("/home/a/mine.py:Mine", "Mine")
     assert (own.task, own.task_name) == ("/home/a/tasks.py:Lift", "my lift")

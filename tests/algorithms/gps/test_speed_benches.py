@@ -1,8 +1,9 @@
 """The benches measure what they say, in the form that the command prints. (How fast is for `visuomotor bench`.)"""
 
+import itertools
 import json
-
 from dataclasses import replace
+from types import SimpleNamespace
 
 import torch
 
@@ -17,12 +18,20 @@ from visuomotor.tasks import EpisodeOutcome
 from visuomotor.tasks.pr2.hanger import Hanger
 
 
-def test_bench_gps():
-    measured = bench_gps(repeats=1)
+def test_bench_gps(monkeypatch):
+    """By a clock of our own: the medians are of the repeats, without the iterations before them and the warm-up, and
+    that of the whole is not the sum of those of its parts."""
+    repeats = [(1.0, 2.0, 30.0), (3.0, 20.0, 1.0), (100.0, 5.0, 2.0)]  # seconds of prior, dynamics and update
+    before = PRESETS["laptop"].dynamics.prior_iterations + 1
+    parts = [(7000.0, 8000.0, 9000.0)] * before + repeats
+    readings = itertools.accumulate(seconds for three in parts for seconds in (0.0, *three))
+    monkeypatch.setattr("visuomotor.cli.bench_gps.time", SimpleNamespace(perf_counter=lambda: next(readings)))
+    measured = bench_gps(repeats=3)
     json.dumps(measured)
     assert (measured["conditions"], measured["steps"], measured["states"], measured["actions"]) == (18, 100, 32, 7)
-    parts = measured["seconds_prior"] + measured["seconds_dynamics"] + measured["seconds_update"]
-    assert measured["seconds_fit_and_update"] == parts
+    assert [measured[f"seconds_{part}"] for part in ("prior", "dynamics", "update")] == [3.0, 5.0, 2.0]
+    assert measured["seconds_fit_and_update"] == 33.0
+    assert next(readings, None) is None
     assert measured["search_passes"] >= 1
     assert {"cores", "versions"} <= measured.keys()
 
