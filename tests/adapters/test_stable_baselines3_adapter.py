@@ -17,7 +17,7 @@ def env() -> StableBaselines3VecEnv:
 
 
 def test_its_ppo_trains_on_it(env):
-    env.env.episodes.elapsed[:] = torch.tensor([0, 50])
+    env.env.vec_env.episode_length[:] = torch.tensor([0, 50])
     model = PPO("MultiInputPolicy", VecMonitor(env), n_steps=64, batch_size=64, n_epochs=1, seed=0)
     before = torch.cat([p.detach().flatten() for p in model.policy.parameters()])
     model.learn(256)
@@ -31,14 +31,14 @@ def test_its_ppo_trains_on_it(env):
 def test_the_end_of_an_episode_as_it_wants_to_be_told(env):
     env.seed(3)
     env.reset()
-    env.env.episodes.elapsed[1] = 99
+    env.env.vec_env.episode_length[1] = 99
     seen, rewards, dones, infos = env.step(np.full((WORLDS, 9), 0.5, dtype=np.float32))
     assert rewards.dtype == np.float32
     assert dones.tolist() == [False, True]
     assert [info["TimeLimit.truncated"] for info in infos] == [False, True]
     assert "terminal_observation" not in infos[0]
     assert not np.array_equal(infos[1]["terminal_observation"]["image"], seen["image"][1])
-    env.env.episodes.engine.field("qvel")[0, int(env.env.task.model.joint("block").dofadr[0])] = 1e12
+    env.env.vec_env.engine.field("qvel")[0, int(env.env.task.model.joint("block").dofadr[0])] = 1e12
     _, _, dones, infos = env.step(np.zeros((WORLDS, 9), dtype=np.float32))
     assert dones.tolist() == [True, False]
     assert infos[0]["TimeLimit.truncated"] is False

@@ -8,8 +8,8 @@ from visuomotor.cli import main
 from visuomotor.evaluation import Outcomes, Result, read_results
 from visuomotor.runs import Run
 
-SPLITS = ("training", "spatial", "visual", "background")
-TARGETS = ((0.5, -0.1, 1.0), (0.6, 0.0, 1.0))
+SPLITS = ("training", "spatial", "visual", "background", "random")
+CONDITIONS = ({"target": (0.5, -0.1, 1.0)}, {"target": (0.6, 0.0, 1.0)})
 
 
 @dataclass(frozen=True)
@@ -22,29 +22,29 @@ def asked(monkeypatch, tmp_path) -> list:
     """A run `runs/mine`, and an evaluation that only notes what it was asked; its second trial succeeds."""
     found = []
 
-    def evaluate(run, protocol, trials, seed, video):
-        found.append((run.name, protocol, trials, seed, video))
+    def evaluate(run, split, trials, seed, video):
+        found.append((run.name, split, trials, seed, video))
         success, condition = zip(*((trial == 1, trial % 2) for trial in range(trials)), strict=True)
-        told = {"outcomes": Outcomes(success, condition, TARGETS, (0, 1))}
-        return Result(run.task, run.method, protocol, run.preset, run.seed, trials, 1, 2.0, "a", None, "", **told)
+        told = {"outcomes": Outcomes(success, condition, CONDITIONS)}
+        return Result(run.task_name, run.algorithm, split, run.preset, run.seed, trials, 1, 2.0, "a", None, "", **told)
 
     module = types.ModuleType("visuomotor.evaluation.evaluate")
     module.evaluate = evaluate  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "visuomotor.evaluation.evaluate", module)
     pictures = types.ModuleType("visuomotor.evaluation.feature_point_figures")
-    pictures.draw_feature_pictures = lambda run: found.append((run.name, "pictures"))  # type: ignore[attr-defined]
+    pictures.draw_feature_point_figures = lambda run: found.append((run.name, "pictures")) or []  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "visuomotor.evaluation.feature_point_figures", pictures)
     monkeypatch.chdir(tmp_path)
-    Run.create(method="gps", task="hanger", preset="laptop", seed=4, config=Config(), name="mine")
+    Run.create(algorithm="gps", task="hanger", preset="laptop", seed=4, config=Config(), name="mine")
     return found
 
 
-def test_all_protocols_by_default(asked, capsys):
+def test_all_splits_by_default(asked, capsys):
     assert main(["evaluate", "runs/mine", "--trials", "5", "--video"]) == 0
-    trials = [("mine", protocol, 5, 0, True) for protocol in SPLITS]
+    trials = [("mine", split, 5, 0, True) for split in SPLITS]
     assert asked == [*trials, ("mine", "pictures")]
     results = read_results("runs/mine/results")
-    assert {(r.protocol, r.seed, r.trials) for r in results} == {(p, 4, 5) for p in SPLITS}
+    assert {(r.split, r.seed, r.trials) for r in results} == {(split, 4, 5) for split in SPLITS}
     assert results[0].command == "visuomotor evaluate runs/mine --trials 5 --video"
     printed = capsys.readouterr().out
     assert "| hanger | gps | laptop | spatial | 1 | 1 / 5 |" in printed
@@ -53,15 +53,15 @@ def test_all_protocols_by_default(asked, capsys):
 
 
 def test_results_for_the_readme_are_written_on_demand_only(asked, tmp_path):
-    main(["evaluate", "runs/mine", "--protocol", "visual"])
+    main(["evaluate", "runs/mine", "--split", "visual"])
     assert not (tmp_path / "results").exists()
-    main(["evaluate", "runs/mine", "--protocol", "visual", "--results", "results"])
-    assert [r.protocol for r in read_results("results")] == ["visual"]
+    main(["evaluate", "runs/mine", "--split", "visual", "--results", "results"])
+    assert [r.split for r in read_results("results")] == ["visual"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["runs/mine", "--trials", "0"], "--trials must be at least 1"), (["runs/other"], "runs in runs: mine")],
+    [(["runs/mine", "--trials", "0"], "--trials must be between 1 and"), (["runs/other"], "runs in runs: mine")],
 )
 def test_mistakes_are_told(asked, capsys, arguments, message):
     assert main(["evaluate", *arguments]) == 2
@@ -73,5 +73,5 @@ def test_training_time_is_the_last_that_was_logged(asked):
     run = Run.open("runs/mine")
     for seconds in (60, 120):
         run.log({"elapsed_seconds": seconds})
-    main(["evaluate", "runs/mine", "--protocol", "training"])
+    main(["evaluate", "runs/mine", "--split", "training"])
     assert read_results("runs/mine/results")[0].training_seconds == 120

@@ -4,6 +4,7 @@ import types
 
 import pytest
 
+import visuomotor
 import visuomotor.cli
 from visuomotor.cli import VERBS, main
 from visuomotor.errors import VisuomotorError
@@ -21,6 +22,30 @@ def modules_after(arguments: list[str]) -> set[str]:
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"]])
 def test_help_imports_nothing_heavy(arguments):
     assert not modules_after(arguments) & {"torch", "numpy", "mujoco", "numba", "matplotlib", "rich.live"}
+
+
+def test_the_package_itself_imports_nothing_heavy():
+    code = "import sys, visuomotor; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"torch", "numpy", "mujoco", "numba", "tyro", "rich"}
+
+
+@pytest.mark.parametrize("name", visuomotor.__all__)
+def test_public_names_are_there_when_asked_for(name):
+    assert callable(getattr(visuomotor, name))
+    assert name in dir(visuomotor)
+
+
+def test_an_environment_by_the_public_function():
+    env = visuomotor.make_env("lifting", 2, seed=3, image_size=24, observations=["proprioception"])
+    assert env.render().shape == (2, 24, 24, 3)
+    again = visuomotor.make_env(env.task, 2, seed=3, image_size=24)
+    assert again.render().equal(env.render())
+
+
+def test_what_is_not_public_is_no_attribute():
+    with pytest.raises(AttributeError, match="no attribute 'make_coffee'"):
+        _ = visuomotor.make_coffee
 
 
 def test_help_lists_every_verb(capsys):

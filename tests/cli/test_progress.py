@@ -13,12 +13,19 @@ def printed(shown: Progress) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
+def row_of(text: str, title: str) -> str:
+    """What stands beside a title in the table."""
+    [line] = [line for line in text.splitlines() if line.startswith(f"│ {title}  ")]
+    return line.removeprefix(f"│ {title}").strip(" │")
+
+
 def test_log_gets_one_line_an_update(capsys):
     with Progress() as shown:
-        shown.update(phase="badmm", iteration=3, cost=1.25, kl=0.5, kl_bound=1.0, success=0.75, steps=3000, worst=None)
-        shown.update(phase="final")
+        row = {"cost": 1.25, "kl": 0.5, "kl_bound": 1.0, "success": 0.75, "steps": 3000, "worst": None, "each": [1, 2]}
+        shown.update({"phase": "policy", "iteration": 3, **row})
+        shown.update({"phase": "final"})
     first, second = capsys.readouterr().out.splitlines()
-    assert first == "0:00 badmm 3 cost 1.25 kl 0.5 kl_bound 1 success 75% steps 3,000"
+    assert first == "0:00 policy 3 cost 1.25 kl 0.5 kl_bound 1 success 75% steps 3,000"
     assert second == "0:00 final"
 
 
@@ -32,17 +39,17 @@ def now(monkeypatch) -> list[float]:
 def test_time_left_follows_from_the_pace_since_the_first_fraction(now, capsys):
     shown = Progress()
     now[0] += 60
-    shown.update(phase="a")
-    shown.update(phase="b", fraction=0.25)
+    shown.update({"phase": "a"})
+    shown.update({"phase": "b", "fraction": 0.25})
     now[0] += 30
-    shown.update(phase="b", fraction=0.5)
+    shown.update({"phase": "b", "fraction": 0.5})
     assert capsys.readouterr().out.splitlines() == ["1:00 a", "1:00 b", "1:30 (1:00 left) b"]
 
 
 def test_a_phase_that_knows_its_length_only_has_its_own_time_left(now, capsys):
     shown = Progress()
     for phase, iteration in (("a", 10), ("a", 20), ("b", 1), ("b", 3)):
-        shown.update(phase=phase, iteration=iteration, iterations=50 if phase == "a" else 5)
+        shown.update({"phase": phase, "iteration": iteration, "iterations": 50 if phase == "a" else 5})
         now[0] += 20
     lines = ["0:00 a 10/50", "0:20 (1:00 left of this phase) a 20/50", "0:40 b 1/5"]
     lines += ["1:00 (0:20 left of this phase) b 3/5"]
@@ -51,26 +58,38 @@ def test_a_phase_that_knows_its_length_only_has_its_own_time_left(now, capsys):
 
 def test_terminal_gets_a_table():
     shown = Progress()
-    shown.update(phase="badmm", iteration=3, predicted_improvement=2.0, actual_improvement=1.5, policy_kl=0.3)
-    for text in ("badmm 3", "improvement predicted", "2 (actual 1.5)", "KL policy to trajectory", "time"):
-        assert text in printed(shown)
+    row = {"predicted_improvement": 2.0, "actual_improvement": 1.5, "policy_kl": 0.3, "my_own": 7}
+    shown.update({"phase": "policy", "iteration": 3, **row})
+    text = printed(shown)
+    assert "policy 3" in text
+    assert row_of(text, "improvement of the cost") == "predicted 2, actual 1.5"
+    assert row_of(text, "KL divergence trajectory to policy") == "0.3"
+    assert row_of(text, "my own") == "7"
+    assert row_of(text, "time") == "0:00"
 
 
-def test_the_table_of_reinforcement_fits_a_small_terminal():
-    stages = ("start", "reached", "lifted", "stacked")
-    row = {f"stage_{name}": 0.25 for name in stages} | {f"curriculum_{name}": 0.5 for name in stages}
-    row |= {"seconds_physics": 1.0, "seconds_pixels": 3.0, "control_steps": 24_000_000, "fraction": 0.1}
-    row |= {f"discriminator_{name}": 0.5 for name in ("loss", "penalty", "demonstration_mean", "policy_mean")}
-    row |= {"discriminator_demonstration_accuracy": 0.9, "discriminator_policy_accuracy": 0.8}
-    row |= {"success_random": 0.5, "task_return": 10.0, "human_return": 20.0, "imitation_return": 5.0, "kl": 0.1}
-    row |= dict.fromkeys(
-        ("surrogate", "gradient_norm", "clip_fraction", "entropy", "noise_std", "auxiliary_error", "value_loss"), 0.1
-    )
-    row |= dict.fromkeys(("steps_per_second", "kl_coefficient", "divergences", "elapsed_seconds", "task_reward"), 0.1)
+def test_a_metric_whose_group_has_others_is_called_by_its_name_also_alone():
     shown = Progress()
-    shown.update(phase="ppo", iteration=3, **row)
+    shown.update({"phase": "policy", "policy_success": 0.5})
+    assert row_of(printed(shown), "success rate") == "policy 50%"
+
+
+def test_the_table_of_ppo_gail_fits_a_small_terminal():
+    stages = ("start", "reached", "lifted", "stacked")
+    row = {f"stage_fraction/{name}": 0.25 for name in stages} | {f"advance_rate/{name}": 0.5 for name in stages}
+    row |= {"time/env_step": 1.0, "time/render": 3.0, "control_steps": 24_000_000, "fraction": 0.1}
+    row |= dict.fromkeys(("discriminator_loss", "discriminator_penalty", "discriminator_mean/demo"), 0.5)
+    row |= {"discriminator_mean/policy": 0.4, "discriminator_accuracy/demo": 0.9, "discriminator_accuracy/policy": 0.8}
+    row |= {"success_rate": 0.5, "task_return": 10.0, "demo_return": 20.0, "imitation_return": 5.0, "kl": 0.1}
+    row |= dict.fromkeys(("surrogate", "gradient_norm", "clip_fraction", "entropy", "noise_std", "value_loss"), 0.1)
+    row |= dict.fromkeys(("object_position_error_m", "sps", "kl_coefficient", "num_diverged", "task_reward"), 0.1)
+    shown = Progress()
+    shown.update({"phase": "ppo", "iteration": 3, "elapsed_seconds": 0.1, **row})
     text = printed(shown)
     assert len(text.splitlines()) <= 24
-    for part in ("physics 25%, pixels 75%", "start 25%, reached 25%", "90% (policy 80%)", "10 (demonstrations 20)"):
-        assert part in text
-    assert "24,000,000" in text
+    assert row_of(text, "time of an iteration (s)") == "env_step 25%, render 75%"
+    assert row_of(text, "steps by stage").startswith("start 25%, reached 25%")
+    assert row_of(text, "discriminator accuracy") == "demonstrations 90%, policy 80%"
+    assert row_of(text, "return from a random start") == "task 10, demonstrations 20, imitation 5"
+    assert row_of(text, "control steps") == "24,000,000"
+    assert "surrogate" not in text

@@ -41,6 +41,14 @@ def test_page_without_a_place_for_the_table_is_left_alone(page, text, capsys):
     assert page.read_text() == text
 
 
+@pytest.mark.parametrize("more", [[], ["--check"]])
+def test_a_results_folder_that_is_not_there_leaves_the_page_alone(page, capsys, more):
+    before = page.read_text()
+    assert main(["tables", "--results", "/nonexistent", *more]) == 2
+    assert "there is no folder /nonexistent" in capsys.readouterr().err
+    assert page.read_text() == before
+
+
 def test_missing_page(page, capsys):
     assert main(["tables", "--page", "absent.md"]) == 2
     assert "cannot read absent.md" in capsys.readouterr().err

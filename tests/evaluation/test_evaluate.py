@@ -98,7 +98,7 @@ def test_the_public_function_takes_a_folder(made):
 
 def test_a_run_without_a_policy(made):
     (made.run.path / FILE_NAME).unlink()
-    with pytest.raises(VisuomotorError, match="no policy file .* training writes it"):
+    with pytest.raises(VisuomotorError, match=r"no policy file .* training writes it"):
         evaluate(made.run, "random", trials=1)
 
 

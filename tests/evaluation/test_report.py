@@ -26,7 +26,13 @@ class Config:
 @pytest.fixture
 def run(tmp_path) -> Run:
     return Run.create(
-        tmp_path, algorithm="gps", task="hanger", preset="laptop", seed=0, config=Config(), command=["visuomotor", "train"]
+        tmp_path,
+        algorithm="gps",
+        task="hanger",
+        preset="laptop",
+        seed=0,
+        config=Config(),
+        command=["visuomotor", "train"],
     )
 
 
@@ -96,3 +102,10 @@ def test_large_video_is_named_only(run, monkeypatch):
     html = write_report(filled(run)).read_text()
     assert "videos/trials_training.mp4 is too large" in html
     assert "video/mp4" not in html
+
+
+def test_files_outside_the_run_are_not_embedded(run, tmp_path):
+    (tmp_path / "secret").write_bytes(b"secret")
+    (run.figures / "a.png").symlink_to(tmp_path / "secret")
+    (run.videos / "a.mp4").symlink_to(tmp_path / "secret")
+    assert sources(write_report(run).read_text()) == []

@@ -108,7 +108,19 @@ def test_a_world_that_diverges_has_failed_and_counts_as_far_as_it_got(spec):
     assert done.outcomes == Outcomes((False, False, False, False, True), furthest_stage=(1, 2, 1, 0, 2))
     assert done.num_diverged == 1
     assert done.mean_return == pytest.approx(whole.mean_return - 3 / 5)
-    assert done.mean_final_distance_m != pytest.approx(whole.mean_final_distance_m)  # of four trials
+
+
+class Numbered(Scripted):
+    """The final distance of trial i is i m."""
+
+    def finish_episode(self, engine, callback=None):
+        outcome = super().finish_episode(engine, callback)
+        return EpisodeOutcome(outcome.success, self.begun + torch.arange(engine.worlds, dtype=torch.float64))
+
+
+def test_the_final_distance_is_that_of_worlds_whose_physics_held(spec):
+    assert run(Numbered(), spec)[0].mean_final_distance_m == (0 + 1 + 2 + 3 + 4) / 5
+    assert run(Numbered(diverging=(3,)), spec)[0].mean_final_distance_m == (0 + 1 + 2 + 4) / 4
 
 
 def test_no_final_distance_where_all_worlds_diverge(spec):
@@ -171,6 +183,8 @@ def test_what_sets_conditions_apart_is_told():
     assert all(set(row) == {"target", "grasp"} for row in conditions)  # "start" is the same in all
 
 
-@pytest.mark.parametrize(("task", "split", "trials"), [(Hanger, "random", 5), (Lifting, "random", 5), (Hanger, "training", 1)])
+@pytest.mark.parametrize(
+    ("task", "split", "trials"), [(Hanger, "random", 5), (Lifting, "random", 5), (Hanger, "training", 1)]
+)
 def test_random_starts_and_single_ones_are_no_conditions(task, split, trials):
     assert fixed_conditions(task(), split, trials) == ((), ())

@@ -1,9 +1,13 @@
 import numpy as np
+import pytest
+from matplotlib.axes import Axes
 from matplotlib.image import imread
 
-from visuomotor.figures.curves import PANELS, draw_comparison, draw_curves, series
+from visuomotor.figures.curves import draw_comparison, draw_curves, series
 
-ROWS = [{"phase": "badmm", "cost": 3.0 / (i + 1), "kl": 0.5, "kl_bound": 1.0, "success": 0.1 * i} for i in range(5)]
+ROWS = [
+    {"phase": "trajectories", "cost": 3.0 / (i + 1), "kl": 0.5, "kl_bound": 1.0, "success": 0.1 * i} for i in range(5)
+]
 
 
 def test_curves_of_a_run(tmp_path):
@@ -25,34 +29,35 @@ def test_seeds_are_compared_as_far_as_all_of_them_go(tmp_path):
     assert draw_curves(tmp_path / "curves.png", [ROWS, other])
 
 
-def test_each_metric_has_one_panel():
-    names = [name for panel in PANELS for name in panel.lines]
-    assert len(names) == len(set(names))
+def test_metrics_of_one_plot_are_numbered_together():
+    """Those of a later phase begin where the earlier ones are by then; rows without any of them do not count."""
+    rows = [{"pose_loss": 1.0}, {"success": 0.1}, {"success": 0.2}, {"success": 0.3, "policy_success": 0.5}]
+    assert series([rows], "policy_success", ["success"]).at.tolist() == [3]
+    assert series([rows], "success", ["policy_success"]).at.tolist() == [1, 2, 3]
+    assert series([rows], "policy_success").at.tolist() == [1]
 
 
-def test_stages_of_any_task_have_their_panel():
-    names = ["cost", "stage_start", "curriculum_start", "stage_poured"]
-    (panel,) = (panel for panel in PANELS if "stage_*" in panel.lines)
-    assert panel.among(names) == {"stage_start": "start", "stage_poured": "poured"}
-    for name in ("stage_poured", "cost", "demo_return"):
-        assert sum(name in panel.among([name]) for panel in PANELS) == 1
+def test_metrics_that_no_table_knows_are_not_drawn(tmp_path):
+    assert (
+        draw_curves(tmp_path / "curves.png", [[{"my_own": 1.0, "control_steps": 10, "elapsed_seconds": 2.0}]]) is None
+    )
 
 
-def ppo_rows(worlds: int, count: int) -> list[dict]:
+def ppo_rows(steps: int, count: int) -> list[dict]:
     """The return is a tenth of the control steps."""
-    cloning = [{"phase": "cloning", "iteration": 100, "action_error": 0.3}]
+    cloning = [{"phase": "behavior_cloning", "iteration": 100, "action_error": 0.3}]
     return cloning + [
         {
             "phase": "ppo",
             "iteration": i,
-            "control_steps": i * worlds,
-            "task_return": i * worlds / 10,
-            "stage_start": 0.5,
-            "stage_reached": 0.4,
-            "stage_lifted": 0.1,
-            "success_random": min(1.0, i / count),
-            "seconds_physics": 1.0,
-            "seconds_update": 2.0,
+            "control_steps": i * steps,
+            "task_return": i * steps / 10,
+            "stage_fraction/start": 0.5,
+            "stage_fraction/reached": 0.4,
+            "stage_fraction/lifted": 0.1,
+            "success_rate": min(1.0, i / count),
+            "time/env_step": 1.0,
+            "time/learn": 2.0,
         }
         for i in range(1, count + 1)
     ]
@@ -75,11 +80,28 @@ def test_curves_of_reinforcement_and_imitation(tmp_path):
 
 
 def test_groups_of_seeds_are_compared_in_one_metric(tmp_path):
-    groups = {"with imitation": [ppo_rows(100, 5), ppo_rows(100, 4)], "without": [ppo_rows(50, 9)], "none": [ROWS]}
+    runs = {"with imitation": [ppo_rows(100, 5), ppo_rows(100, 4)], "without": [ppo_rows(50, 9)], "none": [ROWS]}
     pictures = [
-        imread(draw_comparison(tmp_path / f"{len(chosen)}.png", {k: groups[k] for k in chosen}, "success_random"))
+        imread(draw_comparison(tmp_path / f"{len(chosen)}.png", {k: runs[k] for k in chosen}, "success_rate"))
         for chosen in (["without"], ["with imitation", "without", "none"])
     ]
     assert pictures[0].shape == pictures[1].shape
     assert not np.array_equal(*pictures)
-    assert draw_comparison(tmp_path / "none.png", {"none": [ROWS]}, "success_random") is None
+    assert draw_comparison(tmp_path / "none.png", {"none": [ROWS]}, "success_rate") is None
+
+
+@pytest.mark.parametrize(
+    ("key", "title"),
+    [
+        ("cost", "cost of a trajectory"),
+        ("success_rate", "success rate: random starts (with noise)"),
+        ("stage_fraction/lifted", "steps by stage: lifted"),
+        ("final_distance_m", "final distance: local controllers (m)"),
+        ("my_own", "my own"),
+    ],
+)
+def test_a_comparison_says_which_metric_of_its_group_it_shows(tmp_path, monkeypatch, key, title):
+    titles = []
+    monkeypatch.setattr(Axes, "set_title", lambda self, label, **_: titles.append(label))
+    assert draw_comparison(tmp_path / "a.png", {"a": [[{key: 0.5}, {key: 0.6}]]}, key)
+    assert titles == [title]

@@ -13,7 +13,7 @@ from visuomotor.errors import VisuomotorError
 from visuomotor.runs import generator_states, load_checkpoint, restore_generators, save_checkpoint
 
 CONTENT = {
-    "method": "gps",
+    "algorithm": "gps",
     "task": "hanger",
     "iteration": 3,
     "weights": OrderedDict(w=torch.arange(6.0).reshape(2, 3)),
@@ -27,7 +27,7 @@ def files(folder):
 
 def test_loaded_is_what_was_saved(tmp_path):
     save_checkpoint(tmp_path / "latest.pt", CONTENT)
-    loaded = load_checkpoint(tmp_path / "latest.pt", expect={"method": "gps", "task": "hanger"})
+    loaded = load_checkpoint(tmp_path / "latest.pt", expect={"algorithm": "gps", "task": "hanger"})
     torch.testing.assert_close(loaded.pop("weights")["w"], CONTENT["weights"]["w"], rtol=0, atol=0)
     assert loaded == {name: value for name, value in CONTENT.items() if name != "weights"}
     assert files(tmp_path) == ["latest.pt"]
@@ -126,8 +126,8 @@ def test_foreign_files_are_named(tmp_path):
 def test_checkpoint_of_something_else_is_refused(tmp_path):
     path = tmp_path / "latest.pt"
     save_checkpoint(path, CONTENT)
-    with pytest.raises(VisuomotorError, match="written for method 'gps', expected method 'ppo_gail'"):
-        load_checkpoint(path, expect={"method": "ppo_gail"})
+    with pytest.raises(VisuomotorError, match="written for algorithm 'gps', expected algorithm 'ppo_gail'"):
+        load_checkpoint(path, expect={"algorithm": "ppo_gail"})
     torch.save({"format": "visuomotor checkpoint", "format_version": 99}, path)
     with pytest.raises(VisuomotorError, match="version 99, expected version 1"):
         load_checkpoint(path)

@@ -1,4 +1,5 @@
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs import config_from_dict, config_to_dict, flatten
+from visuomotor.runs.config import absolute_paths
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,22 @@ def test_flatten():
 )
 def test_round_trip(config):
     assert config_from_dict(Outer, config_to_dict(config)) == config
+
+
+@dataclass(frozen=True)
+class Files:
+    demos: Path | None
+    name: str = "relative/name"
+    inner: "Files | None" = None
+
+
+def test_paths_become_absolute_wherever_they_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = Files(Path("a/../demos.hdf5"), inner=Files(Path("/there/x")))
+    found = absolute_paths(config)
+    assert found.demos == tmp_path / "a/../demos.hdf5"
+    assert (found.name, found.inner) == ("relative/name", Files(Path("/there/x")))
+    assert absolute_paths(Files(None)) == Files(None)
 
 
 def test_whole_number_is_a_float_too():

@@ -1,3 +1,4 @@
+import errno
 import json
 from dataclasses import dataclass
 
@@ -16,22 +17,46 @@ class Config:
 
 
 def new_run(root, **changes) -> Run:
-    facts = {"method": "gps", "task": "hanger", "preset": "laptop", "seed": 3, "config": Config(), "name": "first"}
-    return Run.create(root, **(facts | changes))
+    told = {"algorithm": "gps", "task": "hanger", "preset": "laptop", "seed": 3, "config": Config(), "name": "first"}
+    return Run.create(root, **(told | changes))
 
 
 def test_opened_run_knows_what_it_was_created_with(tmp_path):
     new_run(tmp_path, command=["visuomotor", "train", "two words"])
     run = Run.open(tmp_path / "first")
-    assert (run.method, run.task, run.preset, run.seed, run.name) == ("gps", "hanger", "laptop", 3, "first")
+    assert (run.algorithm, run.task, run.preset, run.seed, run.name) == ("gps", "hanger", "laptop", 3, "first")
     assert run.config(Config) == Config()
-    assert run.facts["command"] == "visuomotor train 'two words'"
-    assert {"python", "torch", "mujoco", "numpy", "visuomotor"} <= run.facts["versions"].keys()
-    assert "cores" in run.facts["hardware"]
+    assert run.metadata["command"] == "visuomotor train 'two words'"
+    assert {"python", "torch", "mujoco", "numpy", "visuomotor"} <= run.metadata["versions"].keys()
+    assert "cores" in run.metadata["hardware"]
 
 
 def test_default_name_says_what_the_run_is(tmp_path):
     assert new_run(tmp_path, name=None).name.startswith("gps-hanger-laptop-seed3-20")
+    own = new_run(
+        tmp_path, name=None, algorithm="/home/a/mine.py:Mine", task="/home/a/tasks.py:Lift", task_name="my lift"
+    )
+    assert own.name.startswith("Mine-my-lift-laptop-seed3-20")
+    assert (own.algorithm, own.algorithm_name) == ("/home/a/mine.py:Mine", "Mine")
+    assert (own.task, own.task_name) == ("/home/a/tasks.py:Lift", "my lift")
+
+
+@pytest.mark.parametrize("name", ["../x", "..", ".", "", "a/b", "/tmp/x", "a/"])
+def test_a_name_that_is_another_place_is_refused(tmp_path, name):
+    with pytest.raises(VisuomotorError, match="--name must be a plain folder name"):
+        new_run(tmp_path / "runs", name=name)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_failure_while_a_run_is_made_leaves_its_name_free(tmp_path, monkeypatch):
+    def full(*_args, **_more):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(VisuomotorError, match="no room"):
+            new_run(tmp_path)
+    assert new_run(tmp_path).name == "first"
 
 
 def test_never_overwrites(tmp_path):
@@ -50,7 +75,23 @@ def test_folder_that_is_no_run_is_named_with_the_runs_beside(tmp_path):
         Run.open(tmp_path / "absent")
 
 
-@pytest.mark.parametrize("text", ["{", '{"method": "gps"}', "[1]"])
+def test_a_run_of_an_older_version_is_refused_in_one_line(tmp_path):
+    (tmp_path / "config.json").write_text('{"method": "gps", "task": "hanger", "config": {}}')
+    with pytest.raises(VisuomotorError, match="was trained by an older version of visuomotor; use that one") as told:
+        Run.open(tmp_path)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("field", ["algorithm", "task", "task_name", "preset", "seed", "config"])
+@pytest.mark.parametrize("value", [None, ["/../evil"], 1.5])
+def test_entries_of_the_wrong_type_are_named(tmp_path, field, value):
+    run = new_run(tmp_path)
+    (run.path / "config.json").write_text(json.dumps(run.metadata | {field: value}))
+    with pytest.raises(VisuomotorError, match=rf"its config\.json must have {field} \("):
+        Run.open(run.path)
+
+
+@pytest.mark.parametrize("text", ["{", '{"algorithm": "gps"}', "[1]"])
 def test_broken_config_is_refused(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(VisuomotorError, match=r"config\.json"):
@@ -59,8 +100,8 @@ def test_broken_config_is_refused(tmp_path, text):
 
 def test_metrics_are_read_as_logged(tmp_path):
     run = new_run(tmp_path)
-    run.log({"phase": "badmm", "cost": torch.tensor(1.5), "kl": [1, 2.0], "success": float("nan")})
-    assert run.metrics() == [{"phase": "badmm", "cost": 1.5, "kl": [1, 2.0], "success": None}]
+    run.log({"phase": "policy", "cost": torch.tensor(1.5), "kl": [1, 2.0], "success": float("nan")})
+    assert run.metrics() == [{"phase": "policy", "cost": 1.5, "kl": [1, 2.0], "success": None}]
     assert run.metrics_lines == 1
     assert list((run.path / "tensorboard").iterdir())
 
@@ -68,7 +109,7 @@ def test_metrics_are_read_as_logged(tmp_path):
 def test_tensorboard_counts_control_steps_where_there_are_some(tmp_path):
     """Also after a resume, which hides what came after the checkpoint."""
     run = new_run(tmp_path)
-    run.log({"phase": "sight", "error": 0.5})
+    run.log({"phase": "vision_pretraining", "error": 0.5})
     for steps in (100, 200, 300):
         run.log({"phase": "ppo", "control_steps": steps, "kl": float(steps)})
     run.close()
@@ -78,7 +119,7 @@ def test_tensorboard_counts_control_steps_where_there_are_some(tmp_path):
     resumed.close()
     events = EventAccumulator(str(run.path / "tensorboard")).Reload()
     assert [(event.step, event.value) for event in events.Scalars("ppo/kl")] == [(100, 100.0), (200, -1.0)]
-    assert [event.step for event in events.Scalars("sight/error")] == [0]
+    assert [event.step for event in events.Scalars("vision_pretraining/error")] == [0]
 
 
 def test_resumed_metrics_have_no_duplicates(tmp_path):

@@ -66,7 +66,7 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         self.render_mode = "rgb_array"
         self.num_envs = num_envs
         self._names = tuple(observations)
-        self.worlds = make_env(
+        self.vec_env = make_env(
             task,
             num_envs,
             seed,
@@ -76,7 +76,7 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
             randomize=randomize,
             threads=threads,
         )
-        self.task = self.worlds.task
+        self.task = self.vec_env.task
         spaces = {
             "image": Box(0, 255, (image_size, image_size, 3), np.uint8),
             "proprioception": Box(-np.inf, np.inf, (self.task.size("proprioception"),), np.float32),
@@ -91,9 +91,9 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         """Reset all worlds; a seed makes everything that follows repeatable. There are no options."""
         super().reset(seed=seed, options=options)
         if seed is not None:
-            self.worlds.generator.manual_seed(seed)
-        self.worlds.reset()
-        observations = self.worlds.observe()
+            self.vec_env.generator.manual_seed(seed)
+        self.vec_env.reset()
+        observations = self.vec_env.observe()
         return self._observe(observations), self._infos(observations)
 
     def step(
@@ -112,12 +112,12 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         """
         if np.shape(actions) != self.action_space.shape:
             raise VisuomotorError(f"actions must be of shape {self.action_space.shape}, not {np.shape(actions)}")
-        transition = self.worlds.step(torch.as_tensor(np.asarray(actions, dtype=np.float32)))
+        transition = self.vec_env.step(torch.as_tensor(np.asarray(actions, dtype=np.float32)))
         observations, final = transition.observations, {}
         if transition.done.any():
             final = self._final(observations, transition.done)
-            self.worlds.reset(transition.done.nonzero()[:, 0])
-            observations = self.worlds.observe()
+            self.vec_env.reset(transition.done.nonzero()[:, 0])
+            observations = self.vec_env.observe()
         return (
             self._observe(observations),
             transition.reward.double().numpy(),
@@ -128,13 +128,13 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
 
     def render(self) -> tuple[NDArray[np.uint8], ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The image of every world, `(size, size, rgb)` uint8."""
-        return tuple(self.worlds.render().numpy())
+        return tuple(self.vec_env.render().numpy())
 
     def _observe(self, observations: Observations, env_ids: Tensor | None = None) -> Observation:
         """What worlds `env_ids` `(n,)` int are observed as; None for all."""
         chosen = slice(None) if env_ids is None else env_ids
         return {
-            name: (self.worlds.render(env_ids) if name == "image" else observations[name][chosen]).numpy()
+            name: (self.vec_env.render(env_ids) if name == "image" else observations[name][chosen]).numpy()
             for name in self._names
         }
 

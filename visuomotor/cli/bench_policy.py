@@ -1,4 +1,4 @@
-"""How long the visuomotor policy thinks about one image."""
+"""How long one step of the visuomotor policy takes."""
 
 import statistics
 import time
@@ -10,11 +10,11 @@ from visuomotor.algorithms.gps.config import PRESETS
 from visuomotor.policies import VisuomotorPolicy
 from visuomotor.runs.provenance import cores, versions
 
-_READINGS, _ACTIONS = 32, 7
+_PROPRIOCEPTION, _ACTIONS = 32, 7
 
 
 def bench_policy(repeats: int = 200) -> dict[str, Any]:
-    """Time one step of the policy, an image and the joint readings to an action, on one core.
+    """Time one step of the policy, from an image and the joint readings to an action, on one core.
 
     The bars are 10 ms at the laptop preset's image size and 25 ms at the paper's.
 
@@ -36,9 +36,9 @@ def bench_policy(repeats: int = 200) -> dict[str, Any]:
 
 def _milliseconds(size: int, repeats: int) -> float:
     torch.manual_seed(0)
-    policy = VisuomotorPolicy(_READINGS, _ACTIONS).eval()
+    policy = VisuomotorPolicy(_PROPRIOCEPTION, _ACTIONS).eval()
     image = torch.randint(256, (1, size, size, 3), dtype=torch.uint8)
-    readings = torch.randn(1, _READINGS)
+    proprioception = torch.randn(1, _PROPRIOCEPTION)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     times: list[float] = []
@@ -46,7 +46,7 @@ def _milliseconds(size: int, repeats: int) -> float:
         with torch.inference_mode():
             for _ in range(repeats + 10):
                 begin = time.perf_counter()
-                policy(image, readings)
+                policy(image, proprioception)
                 times.append(time.perf_counter() - begin)
     finally:
         torch.set_num_threads(threads)

@@ -33,7 +33,10 @@ def bench_trajectories(task: Task, seeds: Iterable[int], config: GpsConfig = PRE
     """
     config = replace(config, pose=replace(config.pose, epochs=0), end_to_end=replace(config.end_to_end, iterations=0))
     seeds = list(seeds)
-    parts = {str(seed): _train(task, seed, config) for seed in seeds}
+    parts: dict[str, dict[str, Any]] = {}
+    for seed in seeds:
+        part = parts[str(seed)] = _train(task, seed, config)
+        print(f"seed {seed}: {part['share_without_noise']:.0%} of conditions, in {part['seconds']:.0f} s", flush=True)
     with_noise, without_noise = (
         [part[name] for part in parts.values()] for name in ("share_with_noise", "share_without_noise")
     )

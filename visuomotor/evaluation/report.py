@@ -27,8 +27,8 @@ def write_report(run: Run) -> Path:
     sections = [
         _section("Success", _success(read_results(run.results))),
         _section("Learning", [_picture(curves)] if curves else []),
-        _section("Trials", map(_video, sorted(run.videos.glob("*.mp4")))),
-        _section("Pictures", (_picture(path) for path in sorted(run.figures.glob("*.png")) if path != curves)),
+        _section("Trials", map(_video, _files(run.videos, "*.mp4"))),
+        _section("Pictures", (_picture(path) for path in _files(run.figures, "*.png") if path != curves)),
         _section("Command", [f"<pre>{escape(str(run.metadata.get('command') or 'unknown'))}</pre>"]),
         _section("Made with", [_table((), _origin(run.metadata))]),
         _section("Config", [_config(run.metadata["config"])]),
@@ -95,6 +95,11 @@ def _figcaption(path: Path) -> str:
 
 def _caption(path: Path) -> str:
     return path.stem.replace("_", " ").replace("-", " ")
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    """Sorted. Links are left out: in a run from someone else they may lead to any file of this machine."""
+    return [path for path in sorted(folder.glob(pattern)) if not path.is_symlink()]
 
 
 def _embedded(path: Path, kind: str) -> str:

@@ -1,6 +1,6 @@
 """Learning curves from the metrics of one run, or of several seeds with the band that they span."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
@@ -24,7 +24,7 @@ _MOST_MARKERS = 60  # points of a line; more would hide it
 
 @dataclass(frozen=True)
 class Series:
-    """One metric of several seeds: values `(seed, point)` at `(point,)` control steps, or iterations of its own."""
+    """One metric of several seeds: values `(seed, point)` at `(point,)` control steps or iterations."""
 
     at: NDArray[np.float64]
     values: NDArray[np.float64]
@@ -35,22 +35,24 @@ class Series:
         return not self.values.size
 
 
-def series(histories: Sequence[Rows], name: str) -> Series:
-    """The metric `name` as far as all seeds that have it go; empty where none has.
+def series(histories: Sequence[Rows], key: str, beside: Iterable[str] = ()) -> Series:
+    """A metric as far as all seeds that have it go; empty where none has.
 
-    Rows that know their `control_steps` are compared at these, others one by one. Seeds that measured at other points
-    than the one with the fewest are interpolated to its.
+    Rows that know their `control_steps` are compared at these, others by their number. Seeds that measured at other
+    points than the one with the fewest are interpolated to its.
+
+    Args:
+        beside: other metrics of the same plot. A row's number is its place among those that have any of them.
     """
-    rows = [found for history in histories if (found := [row for row in history if _is_number(row.get(name))])]
-    by_steps = all(_is_number(row.get("control_steps")) for found in rows for row in found)
+    keys = (key, *beside)
+    numbered = [enumerate((row for row in h if any(_is_number(row.get(k)) for k in keys)), start=1) for h in histories]
+    rows = [found for pairs in numbered if (found := [(i, row) for i, row in pairs if _is_number(row.get(key))])]
+    by_steps = all(_is_number(row.get("control_steps")) for found in rows for _, row in found)
     unit = "control steps" if by_steps else "iteration"
     if not rows:
         return Series(np.empty(0), np.empty((0, 0)), unit)
-    values = [np.array([row[name] for row in found], dtype=np.float64) for found in rows]
-    at = [
-        np.array([row["control_steps"] if by_steps else i + 1 for i, row in enumerate(found)], dtype=np.float64)
-        for found in rows
-    ]
+    values = [np.array([row[key] for _, row in found], dtype=np.float64) for found in rows]
+    at = [np.array([row["control_steps"] if by_steps else i for i, row in found], dtype=np.float64) for found in rows]
     grid = min(at, key=len)
     grid = grid[grid <= min(points[-1] for points in at)]
     return Series(grid, np.array([np.interp(grid, *pair) for pair in zip(at, values, strict=True)]), unit)
@@ -65,7 +67,7 @@ def draw_curves(path: Path | str, histories: Sequence[Rows]) -> Path | None:
     """
     keys = list(dict.fromkeys(key for history in histories for row in history for key in row))
     found = [
-        (group, {label: series(histories, key) for key, label in labels.items()})
+        (group, {label: series(histories, key, labels) for key, label in labels.items()})
         for group, labels in groups_of(keys, own_groups=False)
     ]
     plots = [(group, lines) for group, lines in found if any(not line.empty for line in lines.values())]

@@ -67,10 +67,8 @@ class Run:
         if name is None:
             words = f"{_short(algorithm)}-{task_name}-{preset}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
             name = re.sub(r"[^\w.-]+", "-", words)
-        elif Path(name).name != name or name == "..":
-            raise VisuomotorError(
-                f"--name is the name of a folder in {root}, not {name!r}; for another place use --root"
-            )
+        elif Path(name).name != name or name in ("", ".."):
+            raise VisuomotorError(f"--name must be a plain folder name, not {name!r}; for another place use --root")
         path = Path(root) / name
         metadata = {
             "algorithm": algorithm,

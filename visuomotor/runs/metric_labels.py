@@ -74,7 +74,7 @@ GROUPS: Final = (
     MetricGroup("dual variable of the KL bound", {"eta": "median over conditions"}, scale="log", live=False),
     MetricGroup("coefficient of the KL penalty", {"kl_coefficient": "coefficient"}, scale="log"),
     MetricGroup("KL divergence trajectory to policy", {"policy_kl": "mean over steps"}, scale="log"),
-    MetricGroup("weight of that divergence", {"kl_weight": "mean over steps"}, scale="log"),
+    MetricGroup("weight of the KL to the policy", {"kl_weight": "mean over steps"}, scale="log"),
     MetricGroup("action gap policy to trajectory", {"policy_action_gap": "mean over steps"}, scale="log"),
     MetricGroup("supervised loss", {"supervised_loss": "policy", "pose_loss": "pose network"}, scale="log"),
     MetricGroup(
