@@ -97,6 +97,14 @@ class ScriptedExpert:
         axis = self._rotation.as_matrix()[:, 0]
         return math.atan2(axis[1], axis[0])
 
+    def site(self, name: str) -> Array:
+        """Where a site is, m."""
+        return self._tracker.field("site_xpos")[self._task.model.site(name).id].copy()
+
+    def body_rotation(self, name: str) -> mink.SO3:
+        """A body's orientation in the world."""
+        return mink.SO3.from_matrix(self._tracker.field("xmat")[self._task.model.body(name).id].reshape(3, 3))
+
     def keypoint(self, index: int) -> Array:
         """One of the task's keypoints, m."""
         return self._task.keypoints(self._engine)[self._world, index].double().numpy()
@@ -175,7 +183,12 @@ class ScriptedExpert:
             yield from self.wait(self.uniform(self.noise.pause))
 
     def move(
-        self, position: Array, rotation: mink.SO3 | None = None, via_point: bool = True, speed_scale: float = 1.0
+        self,
+        position: Array,
+        rotation: mink.SO3 | None = None,
+        via_point: bool = True,
+        speed_scale: float = 1.0,
+        tolerance: float = 0.01,
     ) -> MotionPlan:
         """Go to a pose, and wait up to a second until the end effector is there.
 
@@ -184,6 +197,7 @@ class ScriptedExpert:
             rotation: its orientation in the world, see `downwards`; None keeps the target's.
             via_point: whether it may go through another point.
             speed_scale: factor on the speed.
+            tolerance: m, how near is there.
         """
         rotation = self._rotation if rotation is None else rotation
         if via_point and self.happens(self.noise.via_point_chance):
@@ -192,7 +206,7 @@ class ScriptedExpert:
             yield from self._interpolate(middle, half_turn, speed_scale)
         yield from self._interpolate(position, rotation, speed_scale)
         for _ in range(round(1.0 / self._dt)):
-            if np.linalg.norm(self.position - position) < 0.01:
+            if np.linalg.norm(self.position - position) < tolerance:
                 return
             yield
 
