@@ -1,19 +1,17 @@
 """Actions that make an end effector follow a pose, for any robot and any of the three ways to control it."""
 
-import math
-
 import mink
 import mujoco
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from visuomotor.engine import Engine
+from visuomotor.errors import VisuomotorError
 from visuomotor.tasks import Task
 
 Array = NDArray[np.float64]
 
-_INTEGRAL_TIME = 0.5  # s, in which a standing error of joints that obey torques is corrected: the weight of a thing in hand
+_INTEGRAL_TIME = 0.5  # s, in which torques correct a standing error, such as by the weight of a thing in hand
 _LARGEST_INTEGRAL = 0.2  # rad
 
 
@@ -30,7 +28,7 @@ class EndEffectorTracker:
 
     def __init__(self, task: Task, engine: Engine, world: int):
         robot, model = task.robot, task.model
-        self._task, self._engine, self._world, self._dt = task, engine, world, task.control_dt
+        self._engine, self._world, self._dt = engine, world, task.control_dt
         self._control, self._site_id = robot.robot.control, robot.end_effector_id
         arm = slice(robot.arm_size)
         self._qpos, self._dofs = robot.qpos[arm].numpy(), robot.dofs[arm].numpy()
@@ -42,6 +40,12 @@ class EndEffectorTracker:
         self._frame = mink.FrameTask(
             robot.robot.end_effector, "site", position_cost=1.0, orientation_cost=0.2, lm_damping=1e-3
         )
+        self._gains = [gains[arm].numpy() for gains in task.pd_gains()]
+        if self._control == "torque" and not self._gains[0].all():
+            raise VisuomotorError(
+                f"the expert of task {task.name!r} moves its arm by torques with PD gains, and the robot has none; "
+                "give it some: Robot(..., hold_gains=...)"
+            )
         self._bounds: list[mink.Limit] = [mink.ConfigurationLimit(model)]
         if self._control != "torque":
             speeds = dict(zip(robot.robot.joints, self._limits.tolist(), strict=True))
@@ -86,7 +90,7 @@ class EndEffectorTracker:
 
         A PID controller about the reference, plus what damping and inertia need: without it heavy arms lag by 10 cm.
         """
-        proportional, derivative = (gains.numpy() for gains in self._task.pd_gains())
+        proportional, derivative = self._gains
         self._reference = self._reference + self._dt * velocity
         error = self._reference - self.field("qpos")[self._qpos]
         integral = self._integral + self._dt / _INTEGRAL_TIME * error
@@ -128,25 +132,3 @@ def _other_dofs(model: mujoco.MjModel, site: int, arm: list[int]) -> list[int]:
         found += [dof for dof in range(first, first + int(model.body_dofnum[body])) if dof not in arm]
         body = int(model.body_parentid[body])
     return found
-
-
-class Tremor:
-    """The noise of a hand: Gaussian, through two low passes, so that its speed is smooth as well.
-
-    Args:
-        size: m, standard deviation along each axis. time: s, how long it is correlated. dt: s, a step.
-    """
-
-    def __init__(self, size: float, time: float, dt: float):
-        self._keep = keep = math.exp(-2 * dt / time)
-        # Two equal low passes of white noise keep this part of its variance.
-        self._size = size / math.sqrt((1 - keep) ** 4 * (1 + keep**2) / (1 - keep**2) ** 3)
-        self._stages = np.zeros((2, 3))
-
-    def sample(self, generator: torch.Generator) -> Array:
-        """`(3,)` m: the next value."""
-        fresh = self._size * torch.randn(3, generator=generator, dtype=torch.float64).numpy()
-        first, second = self._stages
-        first += (1 - self._keep) * (fresh - first)
-        second += (1 - self._keep) * (first - second)
-        return second.copy()
