@@ -8,19 +8,34 @@ import pytest
 from visuomotor.cli import main
 from visuomotor.demos import read_demonstrations, write_demonstrations
 from visuomotor.figures.video import read_video
-from visuomotor.tasks import StagedTask, make_task
+from visuomotor.tasks import make_task
+
+OWN_TASK = """
+from visuomotor.demos.lifting import lift
+from visuomotor.tasks.jaco.lifting import Lifting
+
+
+def carefully(expert):
+    expert.gain = 0.4
+    yield from lift(expert)
+
+
+class Careful(Lifting):
+    name = "careful"
+    expert = carefully
+"""
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     path = tmp_path_factory.mktemp("demos") / "lifting.hdf5"
-    assert main(["demos", "script", "lifting", "--episodes", "3", "--seed", "1", "--out", str(path)]) == 0
+    assert main(["demos", "generate", "lifting", "--episodes", "3", "--seed", "1", "--out", str(path)]) == 0
     return path
 
 
-def test_script_tells_what_it_made(tmp_path, capsys, monkeypatch):
+def test_generate_prints_what_it_made(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main(["demos", "script", "lifting", "--episodes", "2"]) == 0
+    assert main(["demos", "generate", "lifting", "--episodes", "2"]) == 0
     printed = capsys.readouterr().out
     assert "of the scripted episodes succeeded" in printed
     assert "demos/lifting.hdf5: 2 episodes of lifting" in printed
@@ -29,77 +44,96 @@ def test_script_tells_what_it_made(tmp_path, capsys, monkeypatch):
 
 
 def test_the_same_seed_gives_the_same_demonstrations(recorded, tmp_path):
-    main(["demos", "script", "lifting", "--episodes", "3", "--seed", "1", "--out", str(tmp_path / "again.hdf5")])
+    main(["demos", "generate", "lifting", "--episodes", "3", "--seed", "1", "--out", str(tmp_path / "again.hdf5")])
     with h5py.File(recorded) as one, h5py.File(tmp_path / "again.hdf5") as other:
-        for name in ("states", "actions", "physics/block_half"):
+        for name in ("states", "actions", "dynamics/block_half"):
             assert (one[f"data/demo_2/{name}"][()] == other[f"data/demo_2/{name}"][()]).all()
 
 
 def test_observations_and_actions_are_optional(tmp_path, capsys):
     path = tmp_path / "it.hdf5"
-    main(["demos", "script", "lifting", "--episodes", "1", "--observations", "--no-actions", "--out", str(path)])
+    main(["demos", "generate", "lifting", "--episodes", "1", "--observations", "--no-actions", "--out", str(path)])
     assert "actions: no" in capsys.readouterr().out
     with h5py.File(path) as file:
         demo = file["data/demo_0"]
         assert demo["obs/image"].shape == (demo.attrs["num_samples"], 64, 64, 3)
         assert demo["obs/proprioception"].shape == (demo.attrs["num_samples"], 24)
         assert "actions" not in demo
-    assert main(["demos", "check", str(path)]) == 0
+    assert main(["demos", "verify", str(path)]) == 0
     assert "no actions to replay" in capsys.readouterr().out
+
+
+def test_a_task_in_a_file_of_the_users(tmp_path, capsys, monkeypatch):
+    """The file of demonstrations remembers where the task is, from any folder; if it has moved, --task says where."""
+    (tmp_path / "mine.py").write_text(OWN_TASK)
+    monkeypatch.chdir(tmp_path)
+    assert main(["demos", "generate", "mine.py:Careful", "--episodes", "1"]) == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    path = tmp_path / "demos" / "careful.hdf5"
+    assert main(["demos", "verify", str(path)]) == 0
+    assert "demo_0: passed" in capsys.readouterr().out
+    (tmp_path / "mine.py").rename(tmp_path / "elsewhere" / "moved.py")
+    assert main(["demos", "verify", str(path)]) == 2
+    assert "give --task" in capsys.readouterr().err
+    assert main(["demos", "verify", str(path), "--task", "moved.py:Careful"]) == 0
 
 
 def test_info(recorded, capsys):
     assert main(["demos", "info", str(recorded)]) == 0
     printed = capsys.readouterr().out
-    for words in ("3 episodes of lifting", "success: 3 of 3", "seed: 1", "scene: ", "states by stage: start"):
+    for words in ("3 episodes of lifting", "success: 3 of 3", "seed: 1", "model_hash: ", "states by stage: start"):
         assert words in printed
 
 
-def test_info_tells_who_is_in_time(recorded, tmp_path, capsys, monkeypatch):
+def test_info_counts_who_is_in_time(recorded, tmp_path, capsys, monkeypatch):
     """Of three episodes one lifts its block within the steps that the task is given, and two after that."""
-    lifting = make_task("lifting", StagedTask)
+    lifting = make_task("lifting")
     episodes = read_demonstrations(recorded, lifting).episodes
     lifted = sorted(int((episode.stages == 2).nonzero()[0, 0]) for episode in episodes)
     assert lifted[0] < lifted[1]
-    monkeypatch.setattr(type(lifting), "steps", lifted[1] - 1)
+    monkeypatch.setattr(type(lifting), "max_episode_steps", lifted[1] - 1)
     write_demonstrations(tmp_path / "it.hdf5", lifting, episodes)
     assert main(["demos", "info", str(tmp_path / "it.hdf5")]) == 0
     assert "in the last stage by then: 1 of 3" in capsys.readouterr().out
 
 
-def test_replay_one_and_all(recorded, tmp_path, capsys):
+def test_playback_of_one_and_all(recorded, tmp_path, capsys):
     one, all_ = tmp_path / "one.mp4", tmp_path / "all.mp4"
-    assert main(["demos", "replay", str(recorded), "--episode", "1", "--size", "64", "--out", str(one)]) == 0
-    with h5py.File(recorded) as file:
-        assert read_video(one).shape == (len(file["data/demo_1/states"]) + 1, 64, 64, 3)
-    assert main(["demos", "replay", str(recorded), "--grid", "--size", "32", "--out", str(all_)]) == 0
+    for name in ("demo_1", "1"):
+        assert main(["demos", "playback", str(recorded), "--episode", name, "--size", "64", "--out", str(one)]) == 0
+        with h5py.File(recorded) as file:
+            assert read_video(one).shape == (len(file["data/demo_1/states"]) + 1, 64, 64, 3)
+    assert main(["demos", "playback", str(recorded), "--grid", "--size", "32", "--out", str(all_)]) == 0
     assert read_video(all_).shape[1:3] == (2 * 38 + 2, 2 * 38 + 2)
-    assert main(["demos", "replay", str(recorded), "--episode", "3", "--out", str(one)]) == 2
-    assert "has episodes 0 to 2, not 3" in capsys.readouterr().err
+    assert main(["demos", "playback", str(recorded), "--episode", "3", "--out", str(one)]) == 2
+    assert "has no episode '3'; choose one of: demo_0, demo_1, demo_2" in capsys.readouterr().err
 
 
-def test_check_passes_and_fails(recorded, tmp_path, capsys):
-    assert main(["demos", "check", str(recorded)]) == 0
+def test_verify_passes_and_fails(recorded, tmp_path, capsys):
+    assert main(["demos", "verify", str(recorded)]) == 0
     printed = capsys.readouterr().out
     assert "demo_0: passed: states reproduce" in printed
     assert "3 of 3 episodes passed; 3 end in success" in printed
-    spoilt = tmp_path / "spoilt.hdf5"
-    spoilt.write_bytes(recorded.read_bytes())
-    with h5py.File(spoilt, "a") as file:
-        file["data/demo_1/actions"][20] = 0.7
-    assert main(["demos", "check", str(spoilt)]) == 1
+    damaged = tmp_path / "damaged.hdf5"
+    damaged.write_bytes(recorded.read_bytes())
+    with h5py.File(damaged, "a") as file:
+        del file["data/demo_1"]
+        file["data/demo_2/actions"][20] = 0.7
+    assert main(["demos", "verify", str(damaged)]) == 1
     printed = capsys.readouterr().out
-    assert "demo_1: FAILED: states do not follow" in printed
-    assert "2 of 3 episodes passed" in printed
+    assert "demo_2: FAILED: states do not follow" in printed  # the second episode, by its own name
+    assert "demo_1" not in printed
+    assert "1 of 2 episodes passed" in printed
 
 
-def test_check_tells_who_did_not_succeed(recorded, tmp_path, capsys):
-    task = make_task("lifting", StagedTask)
+def test_verify_says_who_did_not_succeed(recorded, tmp_path, capsys):
+    task = make_task("lifting")
     episodes = read_demonstrations(recorded, task).episodes
     cut = [dataclasses.replace(it, states=it.states[:21], actions=it.actions[:20]) for it in episodes[:1]]
     cut = [dataclasses.replace(it, stages=it.stages[:21], rewards=it.rewards[:20], success=False) for it in cut]
     write_demonstrations(tmp_path / "it.hdf5", task, [*cut, episodes[1]])
-    assert main(["demos", "check", str(tmp_path / "it.hdf5")]) == 0
+    assert main(["demos", "verify", str(tmp_path / "it.hdf5")]) == 0
     first, second, last = capsys.readouterr().out.splitlines()
     assert first.endswith("does NOT succeed")
     assert second.endswith("succeeds")
@@ -109,21 +143,21 @@ def test_check_tells_who_did_not_succeed(recorded, tmp_path, capsys):
 def test_nothing_is_overwritten_unasked(tmp_path, capsys):
     path = tmp_path / "it.hdf5"
     path.write_text("mine")
-    assert main(["demos", "script", "lifting", "--episodes", "1", "--out", str(path)]) == 2
+    assert main(["demos", "generate", "lifting", "--episodes", "1", "--out", str(path)]) == 2
     assert "give --overwrite" in capsys.readouterr().err
     assert path.read_text() == "mine"
-    assert main(["demos", "script", "lifting", "--episodes", "1", "--out", str(path), "--overwrite"]) == 0
+    assert main(["demos", "generate", "lifting", "--episodes", "1", "--out", str(path), "--overwrite"]) == 0
 
 
-def test_errors_are_told(tmp_path, capsys):
-    assert main(["demos", "script", "hanger"]) == 2
-    assert main(["demos", "script", "lifting", "--episodes", "0"]) == 2
+def test_user_errors_exit_with_2(tmp_path, capsys):
+    assert main(["demos", "generate", "nothing"]) == 2
+    assert main(["demos", "generate", "lifting", "--episodes", "0"]) == 2
     assert main(["demos", "info", str(tmp_path / "no.hdf5")]) == 2
-    assert main(["demos", "chek", "it"]) == 2
-    assert "did you mean 'check'?" in capsys.readouterr().err
+    assert main(["demos", "verfy", "it"]) == 2
+    assert "did you mean 'verify'?" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["demos", "--help"], ["demos", "script", "--help"]])
+@pytest.mark.parametrize("arguments", [["demos", "--help"], ["demos", "generate", "--help"]])
 def test_help_lists_the_commands_without_torch(arguments):
     code = "import sys; from visuomotor.cli import main\ntry: main(sys.argv[1:])\nfinally: print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from visuomotor.demos import Episode
-from visuomotor.tasks import StagedTask
+from visuomotor.tasks import Task
 from visuomotor.tasks.jaco.lifting import Lifting
 
 
@@ -11,27 +11,28 @@ def lifting() -> Lifting:
     return Lifting()
 
 
-def random_episode(task: StagedTask, steps: int, seed: int) -> Episode:
+def random_episode(task: Task, steps: int, seed: int) -> Episode:
     """Random actions in a random world, recorded by the plainest of loops."""
     generator = torch.Generator().manual_seed(seed)
-    engine, world = task.make_engine(1), torch.zeros(1, dtype=torch.int64)
-    variation = task.draw(1, generator)
-    task.vary(engine, world, variation)
-    task.start(engine, world, generator)
-    actions = (2 * torch.rand(steps, task.action_size, generator=generator) - 1).float()
-    states, stages = [engine.state()[0]], [task.stage(engine)]
+    engine = task.make_engine(1)
+    params = task.sample_reset(1, generator)
+    task.reset(engine, torch.arange(1), params)
+    actions = 2 * torch.rand(steps, task.action_size, generator=generator) - 1
+    states, stages, rewards = [engine.state()[0]], [task.stage(engine)], []
     for action in actions:
-        task.act(engine, action[None].double() * task.action_limits)
+        task.step(engine, action[None])
         states.append(engine.state()[0])
         stages.append(task.stage(engine))
+        rewards.append(task.reward(engine))
     return Episode(
         states=torch.stack(states),
         actions=actions,
         stages=torch.cat(stages),
-        rewards=task.reward(torch.cat(stages)[1:]),
-        physics={name: value[0] for name, value in variation.physics.items()},
-        looks={name: value[0] for name, value in variation.looks.items()},
+        rewards=torch.cat(rewards),
+        dynamics={name: value[0] for name, value in params.dynamics.items()},
+        appearance={name: value[0] for name, value in params.appearance.items()},
         success=bool(task.success(stages[-1])),
+        name=f"demo_{seed}",
     )
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import fcntl
 import json
 
 import h5py
@@ -8,7 +9,7 @@ import torch
 from numpy.testing import assert_array_equal
 
 from visuomotor.demos import Episode, mean_return, read_demonstrations, write_demonstrations
-from visuomotor.demos.metadata import script_command
+from visuomotor.demos.metadata import generate_command
 from visuomotor.demos.model_hash import model_hash
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks.jaco.lifting import Lifting
@@ -29,24 +30,40 @@ def assert_equal_episodes(one: Episode, other: Episode) -> None:
         elif isinstance(a, dict):
             assert a.keys() == b.keys()
             assert all(torch.equal(a[name], b[name]) for name in a), field.name
-        else:
+        elif field.name != "name":  # a file gives its own
             assert a == b, field.name
 
 
 def test_round_trip_is_exact(path, lifting, episodes):
     read = read_demonstrations(path, lifting)
     assert read.task == "lifting"
-    assert read.facts["seed"] == 3
+    assert read.metadata["seed"] == 3
+    assert [episode.name for episode in read.episodes] == ["demo_0", "demo_1"]
     for one, other in zip(read.episodes, episodes, strict=True):
         assert_equal_episodes(one, other)
 
 
-def test_actions_and_looks_may_be_missing(tmp_path, lifting, episodes):
-    bare = dataclasses.replace(episodes[0], actions=None, looks={})
+def test_names_are_those_of_the_file(tmp_path, lifting, episodes):
+    """Someone deleted demo_1 and renamed demo_3; demo_10 comes after demo_2."""
+    write_demonstrations(tmp_path / "it.hdf5", lifting, [episodes[index % 2] for index in range(11)])
+    with h5py.File(tmp_path / "it.hdf5", "a") as file:
+        del file["data/demo_1"]
+        file.move("data/demo_3", "data/nice")
+    read = read_demonstrations(tmp_path / "it.hdf5", lifting).episodes
+    kept = [0, 2, *range(4, 11)]
+    assert [episode.name for episode in read] == [*(f"demo_{index}" for index in kept), "nice"]
+    for episode, index in zip(read, [*kept, 3], strict=True):
+        assert_equal_episodes(episode, episodes[index % 2])
+
+
+def test_actions_and_appearance_may_be_missing(tmp_path, lifting, episodes):
+    bare = dataclasses.replace(episodes[0], actions=None, appearance={})
     write_demonstrations(tmp_path / "bare.hdf5", lifting, [bare])
     (read,) = read_demonstrations(tmp_path / "bare.hdf5", lifting).episodes
     assert_equal_episodes(read, bare)
-    assert len(read.variation(lifting)) == 1
+    params = read.reset_params(lifting)
+    assert len(params) == 1
+    assert torch.equal(params.appearance["table_color"], lifting.randomizer.nominal(1).appearance["table_color"])
     with h5py.File(tmp_path / "bare.hdf5") as file:
         assert "actions" not in file["data/demo_0"]
 
@@ -59,6 +76,7 @@ def test_layout_is_what_robomimics_reader_asks_for(tmp_path, lifting, episodes):
         arguments = json.loads(file["data"].attrs["env_args"])
         assert set(arguments) == {"env_name", "type", "env_kwargs"}
         assert arguments["env_name"] == "lifting"
+        assert arguments["env_kwargs"]["format"] == 2
         assert sorted(int(name[5:]) for name in file["data"]) == [0, 1]
         for name, episode in zip(("demo_0", "demo_1"), episodes, strict=True):
             demo = file[f"data/{name}"]
@@ -69,7 +87,8 @@ def test_layout_is_what_robomimics_reader_asks_for(tmp_path, lifting, episodes):
             assert_array_equal(demo["states"], episode.states[:-1])
             assert_array_equal(demo["dones"], [0] * (steps - 1) + [1])
             assert demo["obs/image"].dtype == np.uint8
-        assert [name.decode("utf-8") for name in np.array(file["mask/train"][:])] == ["demo_0", "demo_1"]
+        assert [name.decode("utf-8") for name in np.array(file["mask/train"][:])] == ["demo_0"]
+        assert [name.decode("utf-8") for name in np.array(file["mask/valid"][:])] == ["demo_1"]
 
 
 def test_every_tenth_episode_is_for_validation(tmp_path, lifting, episodes):
@@ -88,14 +107,14 @@ def test_returns_are_over_the_tasks_steps(episodes):
 
 
 def test_returns_follow_the_task_of_today(path, lifting, episodes, monkeypatch):
-    monkeypatch.setattr(lifting, "steps", 5, raising=False)
+    monkeypatch.setattr(lifting, "max_episode_steps", 5, raising=False)
     assert read_demonstrations(path, lifting).mean_return == mean_return(episodes, 5)
     monkeypatch.setattr(lifting, "stage_rewards", (0.0, 0.5, 1.0), raising=False)
     with pytest.raises(VisuomotorError, match=r"stage_rewards differ"):
         read_demonstrations(path, lifting)
 
 
-def test_the_hash_knows_physics_from_looks():
+def test_the_hash_depends_on_physics_and_not_on_appearance():
     one, other = Lifting().model, Lifting().model
     same = model_hash(one)
     other.geom_rgba[:] = 0.5
@@ -108,7 +127,7 @@ def test_the_hash_knows_physics_from_looks():
 
 
 def test_files_that_are_none(tmp_path, path):
-    with pytest.raises(VisuomotorError, match=r"there is no file .* record demonstrations"):
+    with pytest.raises(VisuomotorError, match=r"there is no file .* visuomotor demos generate TASK"):
         read_demonstrations(tmp_path / "absent.hdf5")
     (tmp_path / "text.hdf5").write_text("hello")
     with pytest.raises(VisuomotorError, match="not an HDF5 file"):
@@ -118,9 +137,16 @@ def test_files_that_are_none(tmp_path, path):
         read_demonstrations(tmp_path / "short.hdf5")
 
 
-def test_the_command_that_records_a_file_runs_as_it_is_told(path):
-    assert script_command("lifting", path).endswith(f"{path} --overwrite")  # demos script leaves files alone
-    assert script_command("lifting", path.with_name("new.hdf5")).endswith("new.hdf5")
+def test_a_file_that_is_open_elsewhere_is_not_called_damaged(path):
+    with path.open("r+b") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(VisuomotorError, match="open for writing in another program"):
+            read_demonstrations(path)
+
+
+def test_the_command_that_generates_a_file_can_be_run(path):
+    assert generate_command("lifting", path).endswith(f"{path} --overwrite")  # else the file would be refused
+    assert generate_command("lifting", path.with_name("new.hdf5")).endswith("new.hdf5")
 
 
 def test_files_of_other_simulators(tmp_path):
@@ -134,7 +160,7 @@ def test_files_of_other_simulators(tmp_path):
         read_demonstrations(tmp_path / "other.hdf5")
 
 
-def edit_facts(path, **changes):
+def edit_metadata(path, **changes):
     with h5py.File(path, "a") as file:
         arguments = json.loads(file["data"].attrs["env_args"])
         arguments["env_kwargs"].update(changes)
@@ -142,17 +168,18 @@ def edit_facts(path, **changes):
 
 
 def test_another_task_or_scene_or_format(path, lifting, monkeypatch):
-    edit_facts(path, scene="beefbeefbeefbeef", mujoco="9.1")
+    edit_metadata(path, model_hash="beefbeefbeefbeef", mujoco="9.1")
     with pytest.raises(
         VisuomotorError,
-        match=r"mujoco 9.1, scene beef.* \(scene differ\).*visuomotor demos script lifting --out .*hdf5 --overwrite$",
+        match=r"mujoco 9.1, model_hash beef.* \(model_hash differ\).*"
+        r"visuomotor demos generate lifting --out .*hdf5 --overwrite$",
     ):
         read_demonstrations(path, lifting)
-    assert read_demonstrations(path).facts["mujoco"] == "9.1"  # to look at, it will do
+    assert read_demonstrations(path).metadata["mujoco"] == "9.1"  # enough to look at it
     monkeypatch.setattr(lifting, "name", "juggling", raising=False)
     with pytest.raises(VisuomotorError, match="demonstrations of 'lifting', not of 'juggling'"):
         read_demonstrations(path, lifting)
-    edit_facts(path, format=7)
+    edit_metadata(path, format=7)
     with pytest.raises(VisuomotorError, match="has format 7"):
         read_demonstrations(path)
 
@@ -165,10 +192,10 @@ def test_another_task_or_scene_or_format(path, lifting, monkeypatch):
         ("actions", lambda it: it * 3, "actions beyond"),
         ("stages", lambda it: it[1:], "inconsistent: its stages"),
         ("stages", lambda it: it + 3, "stages that are not among the task's 3"),
-        ("states", lambda it: np.where(it == it[1, 3], np.nan, it), "demo_1 is spoilt: its states .* NaN"),
+        ("states", lambda it: np.where(it == it[1, 3], np.nan, it), "demo_1 is damaged: its states .* NaN"),
         ("states", lambda it: it[:, :-1], "damaged"),
-        ("looks/arm_grey", lambda it: it * np.nan, r"demo_1 is spoilt: its looks \(arm_grey\) hold NaN"),
-        ("physics/block_mass", lambda it: np.append(it, 1.0), "inconsistent: its physics"),
+        ("appearance/robot_grey", lambda it: it * np.nan, r"demo_1 is damaged: its appearance \(robot_grey\) hold NaN"),
+        ("dynamics/block_mass", lambda it: np.append(it, 1.0), "inconsistent: its dynamics"),
     ],
 )
 def test_episodes_that_contradict_themselves(path, lifting, dataset, change, message):
@@ -190,7 +217,7 @@ def test_groups_in_the_place_of_numbers(path, lifting, path_inside):
         read_demonstrations(path, lifting)
 
 
-def test_nothing_spoilt_is_written(tmp_path, lifting, episodes):
+def test_nothing_damaged_is_written(tmp_path, lifting, episodes):
     states = episodes[0].states.clone()
     states[2, 5] = torch.nan
     for bad in ([], [episodes[1], dataclasses.replace(episodes[0], states=states)]):

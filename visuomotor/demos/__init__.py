@@ -2,7 +2,8 @@
 
 from visuomotor.demos.dataset import read_demonstrations, write_demonstrations
 from visuomotor.demos.episode import Demonstrations, Episode, mean_return
-from visuomotor.demos.expert import ExpertNoise, MotionPlan, ScriptedExpert
+from visuomotor.demos.expert import MotionPlan, ScriptedExpert
+from visuomotor.demos.noise import ExpertNoise
 
 __all__ = [
     "Demonstrations",

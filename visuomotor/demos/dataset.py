@@ -1,6 +1,6 @@
 """Demonstrations as a file: robomimic's HDF5 layout, and all that is needed to use it years later.
 
-    data                 attrs: total (steps of all episodes), env_args (JSON: env_name, type, env_kwargs = the metadata)
+    data                 attrs: total (steps of all episodes), env_args (JSON: env_name, type, env_kwargs: metadata)
       demo_0             attrs: num_samples (T), success
         states           (T, state) float64      the state in which actions[t] was applied
         final_state      (state,) float64        the state after the last action
@@ -154,9 +154,7 @@ def _opened(path: Path) -> Generator[Any]:
             f"there is no file {path}; generate demonstrations: visuomotor demos generate TASK --out {path}"
         )
     if not h5py.is_hdf5(path):
-        raise VisuomotorError(
-            f"{path} is not an HDF5 file; demonstrations are written by visuomotor demos generate"
-        )
+        raise VisuomotorError(f"{path} is not an HDF5 file; demonstrations are written by visuomotor demos generate")
     try:
         with h5py.File(path, "r") as file:
             yield file

@@ -63,9 +63,7 @@ class Episode:
                 f"the appearance recorded in this demonstration ({', '.join(different)}) does not fit {task.name!r} "
                 "today; record it again, or give another appearance (training draws its own)"
             )
-        return ResetParams(
-            dynamics={name: value[None] for name, value in self.dynamics.items()}, appearance=appearance
-        )
+        return ResetParams(dynamics={name: value[None] for name, value in self.dynamics.items()}, appearance=appearance)
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,18 @@
 
 import math
 from collections.abc import Generator
-from dataclasses import dataclass
 
 import mink
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from visuomotor.demos.tracking import Array, EndEffectorTracker, Tremor
+from visuomotor.demos.noise import ExpertNoise, Range, Tremor
+from visuomotor.demos.tracking import Array, EndEffectorTracker
 from visuomotor.engine import Engine
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks import Task
 
-Range = tuple[float, float]
 MotionPlan = Generator[None]
 """What an expert does in one world: each `yield` is a control step, in which the end effector follows its target."""
 
@@ -22,40 +21,10 @@ OPEN, STILL, CLOSE = -1.0, 0.0, 1.0
 _SERVO_LAG = 0.1  # s, by which closing takes longer than the gripper's top speed says
 
 
-@dataclass(frozen=True)
-class ExpertNoise:
-    """How a person moves. A value is drawn from a range each time that it is needed."""
-
-    reaction: Range = (0.2, 0.5)
-    """s, before anything happens."""
-    speed: Range = (0.10, 0.20)
-    """m/s, the mean over one movement."""
-    pause_chance: float = 0.3
-    """Of a stop between two movements."""
-    pause: Range = (0.2, 0.7)
-    """s."""
-    via_point_chance: float = 0.3
-    """Of a movement that does not go straight."""
-    via_point: float = 0.04
-    """m, standard deviation along each axis of the point that it goes through, from the middle of the straight way."""
-    tremor: float = 0.003
-    """m, standard deviation along each axis of the target about where it is meant to be."""
-    tremor_time: float = 0.4
-    """s, how long the tremor is correlated."""
-    grasp_miss: float = 0.004
-    """m, standard deviation of the place of a grasp, along each axis."""
-    grasp_turn: float = 0.12
-    """rad, standard deviation of a grasp's angle about the vertical."""
-    first_miss_chance: float = 0.15
-    """Of closing the fingers above the object at the first attempt."""
-    release: Range = (1.0, 1.4)
-    """s, for which the gripper opens before it leaves an object."""
-
-
 class ScriptedExpert:
     """The expert of one world: where the end effector and the objects are, and where the end effector is to go.
 
-    A motion plan sets `grip` and moves the target; `action` follows both. It may also set other attributes first.
+    A motion plan sets `grip` and moves the target; `action` follows both. A plan may set the other attributes too.
 
     Args:
         engine: the world is row `world` of it; its fields are read at each use.
@@ -76,7 +45,7 @@ class ScriptedExpert:
         self._task, self._engine, self._world, self._dt = task, engine, world, task.control_dt
         self._objects = [int(task.model.body(name).id) for name in getattr(task, "objects", ())]
         self._tracker = EndEffectorTracker(task, engine, world)
-        self._tremor = Tremor(self.noise.tremor, self.noise.tremor_time, self._dt)
+        self._tremor = Tremor(self._dt)
         self._position, self._rotation = self.position, self.rotation
 
     # -- what it sees
@@ -96,6 +65,14 @@ class ScriptedExpert:
         """The angle (rad, about the vertical) of the target's x axis, along which the fingers close."""
         axis = self._rotation.as_matrix()[:, 0]
         return math.atan2(axis[1], axis[0])
+
+    def site(self, name: str) -> Array:
+        """Where a site is, m."""
+        return self._tracker.field("site_xpos")[self._task.model.site(name).id].copy()
+
+    def body_rotation(self, name: str) -> mink.SO3:
+        """A body's orientation in the world."""
+        return mink.SO3.from_matrix(self._tracker.field("xmat")[self._task.model.body(name).id].reshape(3, 3))
 
     def keypoint(self, index: int) -> Array:
         """One of the task's keypoints, m."""
@@ -147,6 +124,8 @@ class ScriptedExpert:
     def grip_time(self) -> float:
         """s in which the gripper closes from wide open."""
         robot = self._task.robot
+        if robot.arm_size == self._task.action_size:
+            raise VisuomotorError(f"the robot of task {self._task.name!r} has no gripper to close; give it one")
         return abs(robot.gripper_travel) / float(robot.action_limits[robot.arm_size :].min()) + _SERVO_LAG
 
     # -- what is random
@@ -175,7 +154,12 @@ class ScriptedExpert:
             yield from self.wait(self.uniform(self.noise.pause))
 
     def move(
-        self, position: Array, rotation: mink.SO3 | None = None, via_point: bool = True, speed_scale: float = 1.0
+        self,
+        position: Array,
+        rotation: mink.SO3 | None = None,
+        via_point: bool = True,
+        speed_scale: float = 1.0,
+        tolerance: float = 0.01,
     ) -> MotionPlan:
         """Go to a pose, and wait up to a second until the end effector is there.
 
@@ -184,6 +168,7 @@ class ScriptedExpert:
             rotation: its orientation in the world, see `downwards`; None keeps the target's.
             via_point: whether it may go through another point.
             speed_scale: factor on the speed.
+            tolerance: m, how near is there.
         """
         rotation = self._rotation if rotation is None else rotation
         if via_point and self.happens(self.noise.via_point_chance):
@@ -192,7 +177,7 @@ class ScriptedExpert:
             yield from self._interpolate(middle, half_turn, speed_scale)
         yield from self._interpolate(position, rotation, speed_scale)
         for _ in range(round(1.0 / self._dt)):
-            if np.linalg.norm(self.position - position) < 0.01:
+            if np.linalg.norm(self.position - position) < tolerance:
                 return
             yield
 
@@ -212,12 +197,12 @@ class ScriptedExpert:
     def action(self) -> NDArray[np.float32]:
         """`(A,)` float32 in [-1, 1]: brings the end effector nearer to its target; the fingers move by `grip`."""
         robot = self._task.robot
-        tremor = self._tremor.sample(self.generator)
+        tremor = self._tremor.sample(self.noise, self.generator)
         arm = self._tracker.action(self._position, self._rotation, tremor, self.gain)
         fingers = np.full(self._task.action_size - robot.arm_size, self.grip * math.copysign(1.0, robot.gripper_travel))
         return np.clip(np.concatenate([arm, fingers]), -1, 1).astype(np.float32)
 
 
 def downwards(yaw: float) -> mink.SO3:
-    """The orientation of an end effector that points straight down, its x axis at that angle (rad) about the vertical."""
+    """The orientation of an end effector that points straight down, its x axis at an angle (rad) about the vertical."""
     return mink.SO3.from_z_radians(yaw) @ mink.SO3.from_x_radians(math.pi)

@@ -1,14 +1,15 @@
 """Generate demonstrations: the task's scripted expert in many worlds at once."""
 
 import importlib
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Generator
+from typing import Final, cast
 
 import torch
 from torch import Tensor
 
 from visuomotor.demos.episode import Episode
-from visuomotor.demos.expert import ExpertNoise, MotionPlan, ScriptedExpert
+from visuomotor.demos.expert import MotionPlan, ScriptedExpert
+from visuomotor.demos.noise import ExpertNoise
 from visuomotor.engine import Engine
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks import ResetParams, Task
@@ -31,8 +32,8 @@ def expert_of(task: Task) -> Expert:
     found = type(task).expert  # of the class: a function of an instance would be its method
     if found is None:
         raise VisuomotorError(
-            f"task {task.name!r} has no scripted expert; give its class {type(task).__name__} one: expert = a generator "
-            "function that takes a visuomotor.demos.ScriptedExpert, or its 'module:function' "
+            f"task {task.name!r} has no scripted expert; in its class {type(task).__name__} set expert to a generator "
+            "function that takes a visuomotor.demos.ScriptedExpert, or to its 'module:function' "
             "(visuomotor/demos/lifting.py is an example)"
         )
     if isinstance(found, str):
@@ -44,8 +45,8 @@ def expert_of(task: Task) -> Expert:
                 f"the expert {found!r} of task {task.name!r} cannot be imported ({error}); write module:function"
             ) from error
     if not callable(found):
-        raise VisuomotorError(f"the expert of task {task.name!r} is no function, but {found!r}")
-    return found
+        raise VisuomotorError(f"the expert of task {task.name!r} must be a function, not {found!r}")
+    return cast(Expert, found)
 
 
 def demonstrate(
@@ -67,6 +68,8 @@ def demonstrate(
         for world in range(count)
     ]
     plans = [expert(each) for each in experts]
+    if not all(isinstance(plan, Generator) for plan in plans):
+        raise VisuomotorError(f"the expert of task {task.name!r} is no generator; let it yield once a control step")
     lengths, diverged = torch.full((count,), -1), torch.zeros(count, dtype=torch.bool)
     states, stages, rewards, actions = [_quantize_state(engine)], [task.stage(engine)], list[Tensor](), list[Tensor]()
     for step in range(round(LONGEST / task.control_dt)):

@@ -1,28 +1,26 @@
 """Actions that make an end effector follow a pose, for any robot and any of the three ways to control it."""
 
-import math
-
 import mink
 import mujoco
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from visuomotor.engine import Engine
+from visuomotor.errors import VisuomotorError
 from visuomotor.tasks import Task
 
 Array = NDArray[np.float64]
 
-_CORRECTION_TIME = 0.5  # s, in which a standing error of a servo or a PD controller is corrected
-_LARGEST_CORRECTION = 0.05  # m
+_INTEGRAL_TIME = 0.5  # s, in which torques correct a standing error, such as by the weight of a thing in hand
+_LARGEST_INTEGRAL = 0.2  # rad
 
 
 class EndEffectorTracker:
     """Follows a pose in one world by differential inverse kinematics.
 
-    Its joint velocities are the action of a robot that obeys velocities. The targets of position actuators, and the
-    reference of a PD controller (`Task.pd_gains`) for torques, move by these velocities from where they are; where the
-    pose rests, what is left of the error (by weight, friction) is corrected.
+    Its joint velocities are the action of a robot that obeys velocities or moves the targets of position actuators;
+    these targets, not the joints, are then where the arm is thought to be, as it lags behind them. A robot that obeys
+    torques follows the velocities by `Task.pd_gains`, with a reference that starts where the joints are.
 
     Args:
         engine: the world is row `world` of it; its fields are read at each use.
@@ -30,23 +28,30 @@ class EndEffectorTracker:
 
     def __init__(self, task: Task, engine: Engine, world: int):
         robot, model = task.robot, task.model
-        self._task, self._engine, self._world = task, engine, world
+        self._engine, self._world, self._dt = engine, world, task.control_dt
         self._control, self._site_id = robot.robot.control, robot.end_effector_id
         arm = slice(robot.arm_size)
         self._qpos, self._dofs = robot.qpos[arm].numpy(), robot.dofs[arm].numpy()
         self._actuators, self._limits = robot.actuator_ids[arm].numpy(), robot.action_limits[arm].numpy()
         self._configuration = mink.Configuration(model, self.field("qpos"))
         self._reference = self._configuration.q[self._qpos]
+        self._integral, self._last_velocity = np.zeros((2, len(self._qpos)))
+        self._damping = model.dof_damping[self._dofs].reshape(-1)
         self._frame = mink.FrameTask(
             robot.robot.end_effector, "site", position_cost=1.0, orientation_cost=0.2, lm_damping=1e-3
         )
+        self._gains = [gains[arm].numpy() for gains in task.pd_gains()]
+        if self._control == "torque" and not self._gains[0].all():
+            raise VisuomotorError(
+                f"the expert of task {task.name!r} moves its arm by torques with PD gains, and the robot has none; "
+                "give it some: Robot(..., hold_gains=...)"
+            )
         self._bounds: list[mink.Limit] = [mink.ConfigurationLimit(model)]
         if self._control != "torque":
             speeds = dict(zip(robot.robot.joints, self._limits.tolist(), strict=True))
             self._bounds.append(mink.VelocityLimit(model, speeds))
         others = _other_dofs(model, self._site_id, self._dofs.tolist())
         self._frozen = [mink.DofFreezingTask(model, others)] if others else None
-        self._correction, self._rests_at = np.zeros(3), np.full(3, np.nan)
 
     def field(self, name: str) -> Array:
         """A field of the engine in this world."""
@@ -70,46 +75,52 @@ class EndEffectorTracker:
                 gone in this control step.
         """
         qpos = self.field("qpos").copy()
-        if self._control != "velocity":
-            self._correct(position)
         if self._control == "position":
-            self._reference = self.field("ctrl")[self._actuators]
-        if self._control != "velocity":
+            qpos[self._qpos] = self.field("ctrl")[self._actuators]
+        elif self._control == "torque":
             qpos[self._qpos] = self._reference
+        self._configuration.update(qpos)
         self._frame.gain = gain
-        self._frame.set_target(
-            mink.SE3.from_rotation_and_translation(rotation, position + self._correction + tremor)
-        )
-        velocity = self._solve(qpos)
+        self._frame.set_target(mink.SE3.from_rotation_and_translation(rotation, position + tremor))
+        velocity = self._solve()
         return self._torques(velocity) if self._control == "torque" else velocity / self._limits
 
-    def _solve(self, qpos: Array) -> Array:
-        """`(arm,)` rad/s: the joint velocities at a configuration."""
-        self._configuration.update(qpos)
+    def _torques(self, velocity: Array) -> Array:
+        """`(arm,)`: torques, as fractions of their limits, by which the joints follow velocities.
+
+        A PID controller about the reference, plus what damping and inertia need: without it heavy arms lag by 10 cm.
+        """
+        proportional, derivative = self._gains
+        self._reference = self._reference + self._dt * velocity
+        error = self._reference - self.field("qpos")[self._qpos]
+        integral = self._integral + self._dt / _INTEGRAL_TIME * error
+        self._integral = np.clip(integral, -_LARGEST_INTEGRAL, _LARGEST_INTEGRAL)
+        lag = velocity - self.field("qvel")[self._dofs]
+        forward = self._damping * velocity + self._inertia((velocity - self._last_velocity) / self._dt)
+        self._last_velocity = velocity
+        return proportional * (error + self._integral) + derivative * lag + forward / self._limits
+
+    def _inertia(self, acceleration: Array) -> Array:
+        """`(arm,)` N m: the torques that joint accelerations (rad/s^2) take."""
+        model, data = self._configuration.model, self._configuration.data
+        whole, torques = np.zeros(model.nv), np.zeros(model.nv)
+        whole[self._dofs] = acceleration
+        mujoco.mj_makeM(model, data)
+        mujoco.mj_mulM(model, data, torques, whole)
+        return torques[self._dofs]
+
+    def _solve(self) -> Array:
+        """`(arm,)` rad/s: the joint velocities that bring the configuration nearer to the target."""
         velocity = mink.solve_ik(
             self._configuration,
             [self._frame],
-            self._task.control_dt,
+            self._dt,
             "daqp",
             damping=1e-4,
             limits=self._bounds,
             constraints=self._frozen,
         )
         return velocity[self._dofs]
-
-    def _torques(self, velocity: Array) -> Array:
-        """`(arm,)`: torques as fractions of their limits, of a PD controller whose reference has that velocity."""
-        proportional, derivative = (gains.numpy() for gains in self._task.pd_gains())
-        self._reference = self._reference + self._task.control_dt * velocity
-        error = self._reference - self.field("qpos")[self._qpos]
-        return proportional * error + derivative * (velocity - self.field("qvel")[self._dofs])
-
-    def _correct(self, position: Array) -> None:
-        """Integrate the error where the pose rests; while it moves, the error is lag and passes by itself."""
-        if np.array_equal(position, self._rests_at):
-            self._correction += self._task.control_dt / _CORRECTION_TIME * (position - self.position)
-            self._correction *= min(1.0, _LARGEST_CORRECTION / max(float(np.linalg.norm(self._correction)), 1e-9))
-        self._rests_at = position.copy()
 
 
 def _other_dofs(model: mujoco.MjModel, site: int, arm: list[int]) -> list[int]:
@@ -121,25 +132,3 @@ def _other_dofs(model: mujoco.MjModel, site: int, arm: list[int]) -> list[int]:
         found += [dof for dof in range(first, first + int(model.body_dofnum[body])) if dof not in arm]
         body = int(model.body_parentid[body])
     return found
-
-
-class Tremor:
-    """The noise of a hand: Gaussian, through two low passes, so that its speed is smooth as well.
-
-    Args:
-        size: m, standard deviation along each axis. time: s, how long it is correlated. dt: s, a step.
-    """
-
-    def __init__(self, size: float, time: float, dt: float):
-        self._keep = keep = math.exp(-2 * dt / time)
-        # Two equal low passes of white noise keep this part of its variance.
-        self._size = size / math.sqrt((1 - keep) ** 4 * (1 + keep**2) / (1 - keep**2) ** 3)
-        self._stages = np.zeros((2, 3))
-
-    def sample(self, generator: torch.Generator) -> Array:
-        """`(3,)` m: the next value."""
-        fresh = self._size * torch.randn(3, generator=generator, dtype=torch.float64).numpy()
-        first, second = self._stages
-        first += (1 - self._keep) * (fresh - first)
-        second += (1 - self._keep) * (first - second)
-        return second.copy()

@@ -10,7 +10,7 @@ from visuomotor.tasks import Task
 
 TOLERANCE = 1e-6
 """On the machine that recorded a file, a step reproduces up to the rounding of what is written (3e-8 for generated
-ones). Another machine rounds its sums otherwise, which contacts amplify a little within a step. In the units of the state:
+ones). Another machine rounds its sums otherwise, which contacts amplify a little within a step. In the state's units:
 m, rad, m/s, rad/s, ..."""
 
 

@@ -55,6 +55,7 @@ class Hanger(Task):
     splits: ClassVar[tuple[str, ...]] = ("training", "spatial", "visual", "background", "random")
     stages: ClassVar[tuple[str, ...]] = ("start", "near", "hooked")
     stage_rewards: ClassVar[tuple[float, ...]] = (0.0, 0.125, 1.0)
+    expert: ClassVar[str] = "visuomotor.demos.hanging:hang"
 
     def __init__(self) -> None:
         spec = mujoco.MjSpec()
