@@ -49,10 +49,7 @@ def actuator_of_joint(model: mujoco.MjModel, joint: str) -> str | None:
         return None
     wanted = int(model.joint(joint).id)
     for index in range(model.nu):
-        if int(model.actuator_trntype[index]) == Part = Literal["joint", "actuator", "site", "geom", "body", "camera"]
-Control = Literal["torque", "velocity", "position"]
-
-_JOINT_TRANSMISSION and int(model.actuator_trnid[index, 0]) == wanted:
+        if int(model.actuator_trntype[index]) == _JOINT_TRANSMISSION and int(model.actuator_trnid[index, 0]) == wanted:
             return str(model.actuator(index).name)
     return None
 

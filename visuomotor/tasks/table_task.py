@@ -58,9 +58,9 @@ class TableTask(Task):
         blocks = [add_block(spec, name, color) for name, color in zip(self.objects, _COLORS, strict=False)]
         self.add_sensors(spec)
         super().__init__(spec, robot, table.camera)
-        self._search_eta(blocks, table, randomization)
+        self._find_parts(blocks, table, randomization)
 
-    def _search_eta(self, blocks: list[Block], table: Table, randomization: DomainRandomization | None) -> None:
+    def _find_parts(self, blocks: list[Block], table: Table, randomization: DomainRandomization | None) -> None:
         model = self.model
         self.randomizer = SceneRandomizer(model, self.robot, blocks, table, randomization)
         self._bodies = [model.body(block.body).id for block in blocks]
