@@ -4,7 +4,12 @@ from collections.abc import Iterable
 
 
 class VisuomotorError(Exception):
-    """Something the user can mend; the message says how. The CLI prints it without a traceback."""
+    """Something the user can fix; the message says how. The CLI prints it without a traceback."""
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's message without line breaks, to stand inside another message."""
+    return " ".join(str(error).split())
 
 
 def unknown(kind: str, name: str, choices: Iterable[str]) -> VisuomotorError:

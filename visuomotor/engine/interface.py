@@ -41,7 +41,14 @@ class Engine(Protocol):
         ...
 
     def is_per_world(self, name: str) -> bool:
-        """Whether `model_field(name)` has been asked for, so that the worlds may differ in it."""
+        """Whether the worlds may differ in an MjModel field: `model_field(name)` has been asked for, or `set_const`
+        computes it."""
+        ...
+
+    def set_const(self, worlds: Tensor | None = None) -> None:
+        """Bring the constants of `worlds` `(n,)` int, None for all, up to date with what was written into their model
+        fields, as `mj_setConst` does: weights that contacts and friction are regularized by (`body_invweight0`,
+        `dof_invweight0`) follow from masses and armatures, bounds from sizes. The state stays as it is."""
         ...
 
     def step(self, frame_skip: int = 1) -> None:

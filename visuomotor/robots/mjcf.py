@@ -5,7 +5,7 @@ from typing import Literal
 
 import mujoco
 
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, one_line
 
 Part = Literal["joint", "actuator", "site", "geom", "body", "camera"]
 Control = Literal["torque", "velocity", "position"]
@@ -30,8 +30,7 @@ def load_mjcf(path: Path | str) -> mujoco.MjSpec:
         spec.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE
         spec.compile()
     except (ValueError, mujoco.FatalError) as error:
-        told = " ".join(str(error).split())
-        raise VisuomotorError(f"{path} is no valid MuJoCo model: {told}; correct it there") from error
+        raise VisuomotorError(f"{path} is no valid MuJoCo model: {one_line(error)}; correct it there") from error
     return spec
 
 

@@ -109,8 +109,8 @@ class TableTask(Task):
         engine.forward(env_ids)
 
     def apply_randomization(self, engine: Engine, env_ids: Tensor, params: ResetParams) -> None:
+        self.apply_appearance(engine, env_ids, params.appearance)
         self.randomizer.apply_dynamics(engine, env_ids, params.dynamics)
-        self.randomizer.apply_appearance(engine, env_ids, params.appearance)
 
     def apply_appearance(self, engine: Engine, env_ids: Tensor, appearance: dict[str, Tensor]) -> None:
         self.randomizer.apply_appearance(engine, env_ids, appearance)

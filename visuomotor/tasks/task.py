@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from visuomotor.engine import CpuEngine, Engine
-from visuomotor.errors import VisuomotorError, unknown
+from visuomotor.errors import VisuomotorError, one_line, unknown
 from visuomotor.robots.mjcf import named
 from visuomotor.robots.robot import BoundRobot, Robot
 from visuomotor.tasks.cost import Cost
@@ -73,8 +73,8 @@ class Task(ABC):
         spec.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE  # MuJoCo 4.0.0 solves sparse ones wrongly
         try:
             self.model = spec.compile()
-        except ValueError as error:
-            raise VisuomotorError(f"the scene of task {self.name!r} does not compile: {error}") from error
+        except (ValueError, mujoco.FatalError) as error:
+            raise VisuomotorError(f"the scene of task {self.name!r} does not compile: {one_line(error)}") from error
         if camera not in named(self.model, "camera"):
             raise unknown(f"camera of task {self.name!r}", camera, named(self.model, "camera"))
         self.camera = camera
