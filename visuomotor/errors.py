@@ -14,4 +14,5 @@ def one_line(error: BaseException) -> str:
 
 def unknown(kind: str, name: str, choices: Iterable[str]) -> VisuomotorError:
     """The error for a name that is not among `choices`, which it lists."""
-    return VisuomotorError(f"there is no {kind} {name!r}; choose one of: {', '.join(sorted(choices))}")
+    listed = ", ".join(sorted(choices))
+    return VisuomotorError(f"there is no {kind} {name!r}; {f'choose one of: {listed}' if listed else 'there is none'}")

@@ -52,7 +52,11 @@ def load(kind: Kind, name: str, base: type) -> type[Any]:
     module = _load_file(Path(module_name)) if module_name.endswith(".py") else _import(module_name, name)
     found = getattr(module, class_name, None)
     if found is None:
-        own = [n for n, value in vars(module).items() if _is_a(value, base) and value.__module__.startswith(module.__name__)]
+        own = [
+            n
+            for n, value in vars(module).items()
+            if _is_a(value, base) and value.__module__.startswith(module.__name__)
+        ]
         raise VisuomotorError(
             f"{module_name} has no class {class_name!r}; its {kind} classes are: {', '.join(own) or 'none'}"
         )
@@ -117,4 +121,6 @@ def _load_file(path: Path) -> ModuleType:
 
 
 def _broken(what: str, error: BaseException) -> VisuomotorError:
-    return VisuomotorError(f"{what} cannot be imported: {type(error).__name__}: {one_line(error)}; correct it and try again")
+    return VisuomotorError(
+        f"{what} cannot be imported: {type(error).__name__}: {one_line(error)}; correct it and try again"
+    )

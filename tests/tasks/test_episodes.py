@@ -56,7 +56,9 @@ class GivenStarts:
         given = torch.rand(count, generator=generator) < 0.5
         rows = torch.randint(len(self.states), (int(given.sum()),), generator=generator)
         self.asked += count
-        return given, InitialStates(self.states[rows], {name: value[rows] for name, value in self.physics.items()}, 3, 10, rows)
+        return given, InitialStates(
+            self.states[rows], {name: value[rows] for name, value in self.physics.items()}, 3, 10, rows
+        )
 
     def note(self, *what: torch.Tensor) -> None:
         self.noted += list(zip(*(values.tolist() for values in what), strict=True))

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import mujoco
-import torch
 from torch import Tensor
 
 from visuomotor.robots.collision import HELD, ROBOT, STIFF_CONTACT
