@@ -228,7 +228,7 @@ def test_inverse_kinematics_with_a_free_orientation():
 def test_out_of_reach_is_an_error_that_says_how_far():
     """The outstretched arm reaches 0.4 + 0.321 + 0.18 m ahead of the axis that lifts it."""
     lift_axis = np.array([-0.05 + 0.1, -0.188, 0.739675 + LIFT])
-    with pytest.raises(VisuomotorError, match="'r_gripper_tool_frame' cannot take .* misses by") as caught:
-        solve_arm(MODEL, "r", lift_axis + (1.3, 0.0, 0.0))
+    with pytest.raises(VisuomotorError, match=r"'r_gripper_tool_frame' cannot take .* misses by") as caught:
+        solve_arm(MODEL, "r", np.add(lift_axis, (1.3, 0, 0)))
     miss = float(str(caught.value).split("misses by ")[1].split(" mm")[0])
     assert miss == pytest.approx(1300 - 901, abs=3)

@@ -139,7 +139,7 @@ def test_a_gripper_without_a_range_needs_its_travel():
     spec = spec_of(KINDS["torque"])
     joint = spec.joint("grip")
     joint.limited, joint.range = mujoco.mjtLimited.mjLIMITED_FALSE, (0, 0)
-    with pytest.raises(VisuomotorError, match="'grip' has no range; .* gripper_travel"):
+    with pytest.raises(VisuomotorError, match=r"'grip' has no range; .* gripper_travel"):
         Robot.from_mjcf(spec, end_effector="tip", gripper=["grip"])
 
 

@@ -91,8 +91,8 @@ class Task(ABC):
 
     @abstractmethod
     def reset(self, engine: Engine, env_ids: Tensor, params: ResetParams) -> None:
-        """Put worlds `env_ids` `(n,)` int at the start of the n rows of `params`; all fields of the engine are then
-        those of the start."""
+        """Put worlds `env_ids` `(n,)` int, ascending, at the start of the n rows of `params`; all fields of the engine
+        are then those of the start. It depends on nothing but `params`."""
 
     def apply_randomization(self, engine: Engine, env_ids: Tensor, params: ResetParams) -> None:
         """Give worlds `env_ids` the dynamics and appearance of the n rows of `params`. The engine's model itself stays
