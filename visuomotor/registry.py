@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Literal, TypeVar
 
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, one_line
 
 Kind = Literal["task", "algorithm"]
 Class = TypeVar("Class", bound=type)
@@ -63,11 +63,15 @@ def load(kind: Kind, name: str, base: type) -> type[Any]:
     module = _load_file(Path(module_name)) if module_name.endswith(".py") else _import(module_name, name)
     found = getattr(module, class_name, None)
     if found is None:
-        classes = [n for n, value in vars(module).items() if isinstance(value, type) and issubclass(value, base)]
+        own = [
+            n
+            for n, value in vars(module).items()
+            if _is_a(value, base) and value.__module__.startswith(module.__name__)
+        ]
         raise VisuomotorError(
-            f"{module_name} has no class {class_name!r}; its {kind} classes are: {', '.join(classes) or 'none'}"
+            f"{module_name} has no class {class_name!r}; its {kind} classes are: {', '.join(own) or 'none'}"
         )
-    if not (isinstance(found, type) and issubclass(found, base)):
+    if not _is_a(found, base):
         raise VisuomotorError(f"{place} is not a {kind}: it must be a subclass of {base.__module__}.{base.__name__}")
     return found
 
@@ -84,6 +88,10 @@ def _installed(kind: Kind) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=f"visuomotor.{kind}s")}
 
 
+def _is_a(value: object, base: type) -> bool:
+    return isinstance(value, type) and issubclass(value, base)
+
+
 def _unknown(kind: Kind, name: str) -> VisuomotorError:
     hint = f"; for a class in a file write {name}:CLASS" if name.endswith(".py") else ""
     return VisuomotorError(
@@ -95,7 +103,7 @@ def _unknown(kind: Kind, name: str) -> VisuomotorError:
 def _import(module: str, name: str) -> ModuleType:
     try:
         return importlib.import_module(module)
-    except Exception as error:  # whatever the module of a user or of another package does on import
+    except (Exception, SystemExit) as error:  # whatever the module of a user or of another package does on import
         raise _broken(f"module {module!r} of {name!r}" if module != name else f"module {module!r}", error) from error
 
 
@@ -115,7 +123,7 @@ def _load_file(path: Path) -> ModuleType:
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise _broken(str(path), error) from error
     finally:
@@ -123,6 +131,7 @@ def _load_file(path: Path) -> ModuleType:
     return module
 
 
-def _broken(what: str, error: Exception) -> VisuomotorError:
-    line = f" (line {error.lineno})" if isinstance(error, SyntaxError) else ""
-    return VisuomotorError(f"{what} cannot be imported: {type(error).__name__}{line}: {error}; mend it and try again")
+def _broken(what: str, error: BaseException) -> VisuomotorError:
+    return VisuomotorError(
+        f"{what} cannot be imported: {type(error).__name__}: {one_line(error)}; correct it and try again"
+    )

@@ -2,24 +2,22 @@
 
 import mujoco
 import numpy as np
-import pytest
 import torch
 
-from visuomotor.camera.camera import Camera
+from visuomotor.camera import Camera
 from visuomotor.engine import CpuEngine
 from visuomotor.props.blocks import HALF, MASS, Block, add_block, block_fields, block_rows
-from visuomotor.props.table import add_table, set_physics
-from visuomotor.robots.jaco import HOME_QPOS, add_jaco
+from visuomotor.props.table import add_table
+from visuomotor.robots.jaco import BASE_POS, HOME_QPOS, add_jaco
 
 RED = (0.8, 0.1, 0.1, 1.0)
-BLOCKS = tuple(Block(body=name, joint=name, geom=name) for name in ("red", "blue"))
+BLOCKS = tuple(Block.named(name) for name in ("red", "blue"))
 SIZES = ((0.02, 0.15), (0.03, 0.05), (0.0237, 0.11))  # half edge in m, mass in kg
 
 
 def build(half=HALF, mass=MASS) -> mujoco.MjModel:
     spec = mujoco.MjSpec()
-    set_physics(spec)
-    add_table(spec)
+    add_table(spec, BASE_POS)
     add_jaco(spec)
     for block in BLOCKS:
         assert add_block(spec, block.body, RED) == block
@@ -39,30 +37,19 @@ def varied(worlds) -> CpuEngine:
         rows = block_rows(MODEL, block)
         for name, value in block_fields(half, mass).items():
             engine.model_field(name)[:, rows[name]] = value
+    engine.set_const()
     return engine
 
 
-@pytest.mark.parametrize(("half", "mass"), SIZES)
-def test_fields_are_those_of_the_compiler(half, mass):
-    model = build(half, mass)
-    fields = block_fields(torch.tensor([half], dtype=torch.float64), torch.tensor([mass], dtype=torch.float64))
-    for block in BLOCKS:
-        rows = block_rows(model, block)
-        assert rows.keys() == fields.keys()
-        for name, value in fields.items():
-            np.testing.assert_allclose(value[0], getattr(model, name)[rows[name]], rtol=1e-6, atol=1e-12, err_msg=name)
-
-
-def test_nothing_else_depends_on_a_block():
-    """Every array of the model that the compiler changes is one of `block_fields`, or one that we have no use for."""
-    model, changed = build(*SIZES[0]), set()
-    for name in dir(MODEL):
-        value = getattr(MODEL, name)
-        if isinstance(value, np.ndarray) and not np.allclose(value, getattr(model, name), rtol=1e-5):
-            changed.add(name)
-    known = {*block_fields(torch.ones(1), torch.ones(1))}
-    following_cameras, sleep = {"cam_poscom0", "light_poscom0"}, {"dof_length"}
-    assert changed <= known | following_cameras | sleep
+def test_worlds_are_as_the_compiler_would_make_them():
+    """Every number of a world's model: those that are written and those that follow."""
+    batch = varied(len(SIZES))._batch
+    for index, size in enumerate(SIZES):
+        model, found = build(*size), batch.get_model(index)
+        for name in dir(model):
+            value = getattr(model, name)
+            if isinstance(value, np.ndarray) and value.size:
+                np.testing.assert_allclose(getattr(found, name), value, rtol=1e-6, atol=1e-12, err_msg=name)
 
 
 def start(qpos, model, block, height, tilt):

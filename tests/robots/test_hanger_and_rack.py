@@ -7,8 +7,7 @@ import pytest
 from visuomotor.props.clutter import add_clothes
 from visuomotor.props.hanger import add_hanger, hook_inside_height
 from visuomotor.props.rack import BAR_RADIUS, add_rack, tool_pose
-from visuomotor.robots.solve_arm import solve_arm
-from visuomotor.robots.pr2 import add_pr2
+from visuomotor.robots.pr2 import add_pr2, solve_arm
 
 BAR = np.array([0.72, -0.1, 1.0])
 STIFFNESS = np.array((200, 200, 80, 100, 40, 40, 20.0))
@@ -20,17 +19,17 @@ class Scene:
 
     def __init__(self, tool):
         spec = mujoco.MjSpec()
-        self.robot, self.rack, self.hanger = add_pr2(spec), add_rack(spec), add_hanger(spec)
+        self.pr2, self.rack, self.hanger = add_pr2(spec), add_rack(spec), add_hanger(spec)
         self.clutter = add_clothes(spec, self.rack)
         self.model = spec.compile()
         self.data = mujoco.MjData(self.model)
-        joints = [self.model.joint(name) for name in self.robot.right_joints]
+        joints = [self.model.joint(name) for name in self.pr2.robot.joints]
         self.positions = [joint.qposadr[0] for joint in joints]
         self.velocities = [joint.dofadr[0] for joint in joints]
         left = solve_arm(self.model, "l", *tool_pose(BAR))
-        for name, theta in zip(self.robot.left_servos, left, strict=True):
+        for name, theta in zip(self.pr2.left_joints, left, strict=True):
             self.data.joint(name).qpos = self.data.actuator(name).ctrl = theta
-        for name in self.robot.left_fingers:
+        for name in self.pr2.left_fingers:
             self.data.joint(name).qpos = self.data.actuator(name).ctrl = self.rack.finger_opening
         self.data.qpos[self.positions] = solve_arm(self.model, "r", tool, (1, 0, 0, 0))
         self.data.joint(self.hanger.joint).qpos = (*tool, 1, 0, 0, 0)
@@ -46,7 +45,7 @@ class Scene:
 
     @property
     def slip(self):
-        return np.linalg.norm(self.data.body(self.hanger.body).xpos - self.data.body(self.robot.right_tool).xpos)
+        return np.linalg.norm(self.data.body(self.hanger.body).xpos - self.data.body(self.pr2.right_tool).xpos)
 
     @property
     def hook_above_bar(self):

@@ -2,7 +2,6 @@
 
 from math import pi
 
-import mink
 import mujoco
 import numpy as np
 import pytest
@@ -10,8 +9,9 @@ import torch
 
 from visuomotor.engine import CpuEngine
 from visuomotor.props.blocks import add_block, block_fields, block_rows
-from visuomotor.props.table import add_table, set_physics
-from visuomotor.robots.jaco import HOME_QPOS, BASE_POS, add_jaco
+from visuomotor.props.table import add_table
+from visuomotor.robots.ik import solve_ik
+from visuomotor.robots.jaco import BASE_POS, HOME_QPOS, add_jaco
 
 SLOW, FAST = np.radians(36), np.radians(48)
 D1, D2, D3, D4, D5, D6, E2 = 0.2755, 0.4100, 0.2073, 0.0741, 0.0741, 0.1600, 0.0098
@@ -40,8 +40,7 @@ TRIALS = 12
 
 def _build():
     spec = mujoco.MjSpec()
-    set_physics(spec)
-    add_table(spec)
+    add_table(spec, BASE_POS)
     robot = add_jaco(spec)
     block = add_block(spec, "block", (0.8, 0.1, 0.1, 1))
     return spec.compile(), robot, block
@@ -49,8 +48,8 @@ def _build():
 
 MODEL, ROBOT, BLOCK = _build()
 ARM = [MODEL.joint(name).qposadr[0] for name in ROBOT.joints]
-FINGERS = [MODEL.joint(name).qposadr[0] for name in ROBOT.fingers]
-LIMITS = torch.tensor(ROBOT.velocity_limits, dtype=torch.float64)
+FINGERS = [MODEL.joint(name).qposadr[0] for name in ROBOT.gripper]
+LIMITS = torch.tensor(ROBOT.action_limits, dtype=torch.float64)
 
 
 def at(angles, fingers=0.15) -> mujoco.MjData:
@@ -75,7 +74,7 @@ def test_forward_kinematics():
     for _ in range(20):
         angles = rng.uniform([-pi, 0.83, 0.34, -pi, -pi, -pi], [pi, 5.46, 5.95, pi, pi, pi])
         data, expected = at(angles), published_pose(angles)
-        hand, pinch = data.body(ROBOT.hand), data.site(ROBOT.pinch)
+        hand, pinch = data.body("jaco_hand"), data.site(ROBOT.end_effector)
         tool = hand.xpos + hand.xmat.reshape(3, 3) @ (0, 0, -0.16)
         np.testing.assert_allclose(tool - BASE_POS, expected[:3, 3], atol=1e-3)
         np.testing.assert_allclose(pinch.xmat.reshape(3, 3), expected[:3, :3], atol=2e-3)
@@ -85,9 +84,9 @@ def test_limits_and_motors():
     limits = (None, (0.820305, 5.462881), (0.331613, 5.951573), None, None, None, *[(0.15, 1.35)] * 3)
     speeds, forces = (SLOW,) * 3 + (FAST,) * 3 + (1.0,) * 3, (30.5,) * 3 + (6.8,) * 3 + (2.0, 1.0, 1.0)
     armatures, frictions = (4.0,) * 3 + (2.0,) * 3 + (0.1,) * 3, (2.0,) * 3 + (1.0,) * 3 + (0.1,) * 3
-    assert ROBOT.velocity_limits == pytest.approx(speeds)
-    assert ROBOT.motors == (*ROBOT.joints, *ROBOT.fingers)
-    for index, name in enumerate(ROBOT.motors):
+    assert ROBOT.action_limits == pytest.approx(speeds)
+    assert ROBOT.actuators == (*ROBOT.joints, *ROBOT.gripper)
+    for index, name in enumerate(ROBOT.actuators):
         joint, motor = MODEL.joint(name), MODEL.actuator(name)
         assert bool(MODEL.jnt_limited[joint.id]) == (limits[index] is not None)
         np.testing.assert_allclose(joint.range, limits[index] or (0, 0))
@@ -109,7 +108,7 @@ def test_masses():
 
 def test_hand_above_the_table():
     data = at(HOME_QPOS)
-    pinch, elbow = data.site(ROBOT.pinch), data.body("jaco_link_3")
+    pinch, elbow = data.site(ROBOT.end_effector), data.body("jaco_link_3")
     np.testing.assert_allclose(pinch.xpos, (0, 0, 0.25), atol=2e-3)
     np.testing.assert_allclose(pinch.xmat.reshape(3, 3)[:, 2], (0, 0, -1), atol=5e-3)
     assert elbow.xpos[2] > 0.6
@@ -126,7 +125,7 @@ def test_the_table_stops_the_arm():
     data.ctrl[1] = -SLOW  # the shoulder leans over
     for _ in range(10):
         mujoco.mj_step(MODEL, data, 100)
-        assert all(data.geom(name).xpos[2] > 0 for name in ROBOT.shell_geoms[1:])
+        assert all(data.geom(name).xpos[2] > 0 for name in ROBOT.geoms[1:])
     assert abs(data.joint(ROBOT.joints[1]).qvel[0]) < 0.02
 
 
@@ -142,8 +141,8 @@ def test_fingers_oppose():
 
     def tips(angle):
         data = at(HOME_QPOS, angle)
-        frame, origin = data.site(ROBOT.pinch).xmat.reshape(3, 3), data.site(ROBOT.pinch).xpos
-        found = [data.geom(f"{name}_tip") for name in ROBOT.fingers]
+        frame, origin = data.site(ROBOT.end_effector).xmat.reshape(3, 3), data.site(ROBOT.end_effector).xpos
+        found = [data.geom(f"{name}_tip") for name in ROBOT.gripper]
         return [((geom.xpos - origin) @ frame, geom.xmat.reshape(3, 3)[:, 2] @ frame) for geom in found]
 
     for angle in (0.15, 0.8, 1.35):
@@ -156,10 +155,9 @@ def test_fingers_oppose():
 
 
 def test_few_primitives():
-    kinds = {mujoco.mjtGeom(MODEL.geom(name).type[0]) for name in ROBOT.shell_geoms}
+    kinds = {mujoco.mjtGeom(MODEL.geom(name).type[0]) for name in ROBOT.geoms}
     assert kinds == {mujoco.mjtGeom.mjGEOM_CAPSULE, mujoco.mjtGeom.mjGEOM_CYLINDER}
-    assert len(ROBOT.shell_geoms) <= 22
-    assert set(ROBOT.finger_geoms) < set(ROBOT.shell_geoms)
+    assert len(ROBOT.geoms) <= 22
 
 
 def test_the_fingers_do_not_touch_each_other():
@@ -168,18 +166,8 @@ def test_the_fingers_do_not_touch_each_other():
 
 def solve_arm(position, yaw, start) -> np.ndarray:
     """Arm joints with the hand pointing down and finger 1 on the side `yaw` (rad, from +x)."""
-    task = mink.FrameTask(ROBOT.pinch, "site", position_cost=1.0, orientation_cost=0.3, lm_damping=1e-3)
-    c, s = np.cos(yaw), np.sin(yaw)
-    rotation = mink.SO3.from_matrix(np.array([[c, s, 0], [s, -c, 0], [0, 0, -1.0]]))
-    task.set_target(mink.SE3.from_rotation_and_translation(rotation, np.asarray(position)))
-    configuration, qpos = mink.Configuration(MODEL), MODEL.qpos0.copy()
-    qpos[ARM] = start
-    configuration.update(qpos)
-    for _ in range(40):
-        velocity = mink.solve_ik(configuration, [task], 1.0, "daqp", limits=[mink.ConfigurationLimit(MODEL)])
-        configuration.integrate_inplace(velocity * min(1.0, 0.3 / max(np.abs(velocity).max(), 1e-9)), 1.0)
-    assert np.linalg.norm(task.compute_error(configuration)) < 1e-3
-    return configuration.q[ARM].copy()
+    quat = np.array([0, np.cos(yaw / 2), np.sin(yaw / 2), 0])  # half a turn about x, then yaw about z
+    return solve_ik(MODEL, ROBOT.joints, ROBOT.end_effector, "site", position, quat, starts=[start])
 
 
 def blocks_on_the_table(engine, rng) -> tuple[np.ndarray, np.ndarray]:
@@ -191,6 +179,7 @@ def blocks_on_the_table(engine, rng) -> tuple[np.ndarray, np.ndarray]:
     for name, value in block_fields(torch.as_tensor(half), mass).items():
         engine.model_field(name)[:, rows[name]] = value
     engine.model_field("geom_friction")[:, rows["geom_size"], 0] = torch.as_tensor(rng.uniform(0.7, 1.2, TRIALS))
+    engine.set_const()
     qpos, address = engine.field("qpos"), MODEL.joint(BLOCK.joint).qposadr[0]
     qpos[:, ARM] = torch.tensor(HOME_QPOS, dtype=torch.float64)
     qpos[:, FINGERS] = 0.15
@@ -222,5 +211,5 @@ def test_grasps_hold():
         move(engine, goal, finger_velocity, steps)
     height = engine.field("xpos")[:, MODEL.body(BLOCK.body).id, 2] - torch.as_tensor(place[:, 2])
     assert int((height > 0.09).sum()) >= 11
-    fingers = engine.field("qvel")[:, [MODEL.joint(name).dofadr[0] for name in ROBOT.fingers]]
+    fingers = engine.field("qvel")[:, [MODEL.joint(name).dofadr[0] for name in ROBOT.gripper]]
     assert fingers.abs().max() < 0.005  # no finger gives way, which would carry the block off

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.robots.solve_arm import solve_arm
-from visuomotor.robots.pr2 import add_pr2
+from visuomotor.robots.pr2 import END_EFFECTOR_POINTS, add_pr2, solve_arm
 from visuomotor.robots.pr2_head import look_at
 
 LIFT = 0.1
@@ -46,7 +45,8 @@ def _build():
     return spec.compile(), robot
 
 
-MODEL, ROBOT = _build()
+MODEL, PR2 = _build()
+ROBOT = PR2.robot
 
 
 def turn(axis: str, angle: float) -> np.ndarray:
@@ -94,8 +94,20 @@ def test_end_effector_points():
     angles = hand_angles(np.random.default_rng(1), "r")
     data, (position, rotation) = at("r", angles), tool_pose("r", angles)
     points = np.array([[0.02, -0.025, 0.05], [0.02, -0.025, -0.05], [0.02, 0.05, 0.0]])
-    got = [data.site(name).xpos for name in ROBOT.points]
+    got = [data.site(name).xpos for name in PR2.points]
     np.testing.assert_allclose(got, position + points @ rotation.T, atol=1e-9)
+    np.testing.assert_array_equal(END_EFFECTOR_POINTS, points)
+
+
+def test_the_end_effector_site_points_out_of_the_hand_and_from_finger_to_finger():
+    angles = hand_angles(np.random.default_rng(2), "r")
+    data, (position, rotation) = at("r", angles), tool_pose("r", angles)
+    site = data.site(ROBOT.end_effector)
+    np.testing.assert_allclose(site.xpos, position, atol=1e-9)
+    axes = site.xmat.reshape(3, 3)
+    np.testing.assert_allclose(axes[:, 2], rotation[:, 0], atol=1e-9)
+    left, right = (data.geom(f"r_gripper_{finger}_finger_pad").xpos for finger in "lr")
+    assert abs((left - right) @ axes[:, 0]) == pytest.approx(np.linalg.norm(left - right))
 
 
 @pytest.mark.parametrize(("side", "limits"), [("r", RIGHT_LIMITS), ("l", LEFT_LIMITS)])
@@ -108,14 +120,16 @@ def test_limits(side, limits):
 
 
 def test_efforts_damping_and_armature():
-    for name, effort, damping in zip(ROBOT.right_motors, EFFORTS, DAMPING, strict=True):
+    for name, effort, damping in zip(ROBOT.actuators, EFFORTS, DAMPING, strict=True):
         motor, joint = MODEL.actuator(name), MODEL.joint(name)
         np.testing.assert_allclose(motor.ctrlrange, (-effort, effort))
         np.testing.assert_allclose(motor.forcerange, (-effort, effort))
         assert joint.damping[0] == pytest.approx(damping)
         assert joint.armature[0] == pytest.approx(0.1)
-    assert ROBOT.effort_limits == EFFORTS
-    assert ROBOT.right_joints == tuple(f"r_{name}_joint" for name in JOINTS)
+    assert ROBOT.action_limits == EFFORTS
+    assert ROBOT.control == "torque"
+    assert ROBOT.joints == tuple(f"r_{name}_joint" for name in JOINTS)
+    assert ROBOT.gripper == ()
 
 
 @pytest.mark.parametrize("side", ["r", "l"])
@@ -132,24 +146,24 @@ def test_without_torque_the_right_arm_stays():
     pose = np.array([-0.7, -0.2, -0.7, -1.8, -2.4, -1.6, -2.1])
     data = at("r", pose)
     mujoco.mj_step(MODEL, data, 400)
-    moved = [data.joint(name).qpos[0] for name in ROBOT.right_joints] - pose
+    moved = [data.joint(name).qpos[0] for name in ROBOT.joints] - pose
     assert np.abs(moved).max() < 1e-6
 
 
 def test_left_arm_holds_against_a_push():
     pose = np.array([0.6, 0.0, 1.7, -1.4, -1.8, -0.5, 0.0])
     data = at("l", pose)
-    for name, theta in zip(ROBOT.left_servos, pose, strict=True):
+    for name, theta in zip(PR2.left_joints, pose, strict=True):
         data.actuator(name).ctrl = theta
-    start = data.body(ROBOT.left_tool).xpos.copy()
-    data.xfrc_applied[MODEL.body(ROBOT.left_palm).id, :3] = (3, -3, -3)
+    start = data.body(PR2.left_tool).xpos.copy()
+    data.xfrc_applied[MODEL.body("l_gripper_palm_link").id, :3] = (3, -3, -3)
     mujoco.mj_step(MODEL, data, 400)
-    assert np.linalg.norm(data.body(ROBOT.left_tool).xpos - start) < 2e-3
+    assert np.linalg.norm(data.body(PR2.left_tool).xpos - start) < 2e-3
 
 
 def test_fingers_follow_their_command():
     data = mujoco.MjData(MODEL)
-    for name in ROBOT.right_fingers:
+    for name in PR2.right_fingers:
         data.actuator(name).ctrl = 0.045
     mujoco.mj_step(MODEL, data, 300)
     pads = [data.geom(f"r_gripper_{finger}_finger_pad").xpos for finger in "lr"]
@@ -160,8 +174,8 @@ def test_fingers_follow_their_command():
 def test_head_camera_looks_at_its_target():
     data = mujoco.MjData(MODEL)
     mujoco.mj_forward(MODEL, data)
-    to_target = CAMERA_TARGET - data.cam(ROBOT.camera).xpos
-    forward = -data.cam(ROBOT.camera).xmat.reshape(3, 3)[:, 2]
+    to_target = CAMERA_TARGET - data.cam(PR2.camera).xpos
+    forward = -data.cam(PR2.camera).xmat.reshape(3, 3)[:, 2]
     np.testing.assert_allclose(forward, to_target / np.linalg.norm(to_target), atol=1e-9)
     # Straight ahead and level with the camera, nothing turns: the chain's offsets add up.
     assert look_at(np.array([5.0, 0, 0.38145 + 0.0645 + 0.091746])) == pytest.approx((0, 0))
@@ -212,5 +226,9 @@ def test_inverse_kinematics_with_a_free_orientation():
 
 
 def test_out_of_reach_is_an_error_that_says_how_far():
-    with pytest.raises(VisuomotorError, match=r"right hand .*2\.\d\d m from the shoulder"):
-        solve_arm(MODEL, "r", (2.5, 0.0, 0.9))
+    """The outstretched arm reaches 0.4 + 0.321 + 0.18 m ahead of the axis that lifts it."""
+    lift_axis = np.array([-0.05 + 0.1, -0.188, 0.739675 + LIFT])
+    with pytest.raises(VisuomotorError, match=r"'r_gripper_tool_frame' cannot take .* misses by") as caught:
+        solve_arm(MODEL, "r", np.add(lift_axis, (1.3, 0, 0)))
+    miss = float(str(caught.value).split("misses by ")[1].split(" mm")[0])
+    assert miss == pytest.approx(1300 - 901, abs=3)

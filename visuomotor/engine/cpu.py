@@ -76,7 +76,10 @@ class CpuEngine:
         return self._model_fields[name]
 
     def is_per_world(self, name: str) -> bool:
-        return name in self._model_fields
+        return self._batch.expanded(name) is not None
+
+    def set_const(self, worlds: Tensor | None = None) -> None:
+        self._batch.set_const(ids=None if worlds is None else worlds.numpy())
 
     def step(self, frame_skip: int = 1) -> None:
         before = self._instability_counts()

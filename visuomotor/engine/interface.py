@@ -12,7 +12,7 @@ class Engine(Protocol):
     Fields carry MuJoCo's names and shapes (SI units, quaternions wxyz): `field("qpos")` is `(world, nq)`.
     Reading a field never copies; writing a state field (`qpos`, `qvel`, `ctrl`, `eq_active`, `mocap_pos`, ...) sets
     it for the next call. After `step`, `forward`, `reset` and `set_state` the fields that follow from positions and
-    velocities are those of the new state.
+    velocities are those of the new state. `worlds` is `(n,)` int, ascending; None for all.
     """
 
     @property
@@ -41,7 +41,14 @@ class Engine(Protocol):
         ...
 
     def is_per_world(self, name: str) -> bool:
-        """Whether `model_field(name)` has been asked for, so that the worlds may differ in it."""
+        """Whether the worlds may differ in an MjModel field: `model_field(name)` has been asked for, or `set_const`
+        computes it."""
+        ...
+
+    def set_const(self, worlds: Tensor | None = None) -> None:
+        """Bring the constants of `worlds` up to date with what was written into their model fields, as `mj_setConst`
+        does: weights that contacts and friction are regularized by (`body_invweight0`, `dof_invweight0`) follow from
+        masses and armatures, bounds from sizes. The state stays as it is."""
         ...
 
     def step(self, frame_skip: int = 1) -> None:
@@ -49,7 +56,7 @@ class Engine(Protocol):
         ...
 
     def forward(self, worlds: Tensor | None = None) -> None:
-        """Bring all derived fields up to date with the state; `worlds` is `(n,)` int, None for all."""
+        """Bring all derived fields up to date with the state."""
         ...
 
     def reset(self, worlds: Tensor | None = None) -> None:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import mujoco
-import torch
 from torch import Tensor
 
 from visuomotor.robots.collision import HELD, ROBOT, STIFF_CONTACT
@@ -42,7 +41,7 @@ def add_block(spec: mujoco.MjSpec, name: str, color: Color) -> Block:
 
 
 def block_fields(half: Tensor, mass: Tensor) -> dict[str, Tensor]:
-    """The MjModel fields of cubes, as compiling them would set them.
+    """The MjModel fields of cubes; `engine.set_const` brings up to date what follows from them.
 
     Args:
         half: `(n,)` half edges, m.
@@ -52,37 +51,10 @@ def block_fields(half: Tensor, mass: Tensor) -> dict[str, Tensor]:
         By field name, first axis n; `block_rows` says where they go.
     """
     inertia = 2 / 3 * mass * half**2
-    three = torch.ones(3, dtype=half.dtype)
-    size = half[:, None] * three
-    bounds = torch.cat([0 * size, size], dim=1)
-    by_mass, by_inertia = (1 / mass)[:, None], (1 / inertia)[:, None]
-    return {
-        "geom_size": size,
-        "geom_rbound": half * 3**0.5,
-        "geom_aabb": bounds,
-        "bvh_aabb": bounds,
-        "body_mass": mass,
-        "body_subtreemass": mass,
-        "body_inertia": inertia[:, None] * three,
-        "body_invweight0": torch.cat([by_mass, by_inertia], dim=1),
-        "dof_invweight0": torch.cat([by_mass * three, by_inertia * three], dim=1),
-        "dof_M0": torch.cat([mass[:, None] * three, inertia[:, None] * three], dim=1),
-    }
+    return {"geom_size": half[:, None].expand(-1, 3), "body_mass": mass, "body_inertia": inertia[:, None].expand(-1, 3)}
 
 
-def block_rows(model: mujoco.MjModel, block: Block) -> dict[str, int | slice]:
+def block_rows(model: mujoco.MjModel, block: Block) -> dict[str, int]:
     """Where each field of `block_fields` has this block's values: `engine.model_field(name)[:, rows[name]]`."""
-    body, dof = model.body(block.body), int(model.joint(block.joint).dofadr[0])
-    geom, node, dofs = int(model.geom(block.geom).id), int(model.body_bvhadr[body.id]), slice(dof, dof + 6)
-    return {
-        "geom_size": geom,
-        "geom_rbound": geom,
-        "geom_aabb": geom,
-        "bvh_aabb": node,
-        "body_mass": int(body.id),
-        "body_subtreemass": int(body.id),
-        "body_inertia": int(body.id),
-        "body_invweight0": int(body.id),
-        "dof_invweight0": dofs,
-        "dof_M0": dofs,
-    }
+    body = int(model.body(block.body).id)
+    return {"geom_size": int(model.geom(block.geom).id), "body_mass": body, "body_inertia": body}

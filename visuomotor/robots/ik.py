@@ -81,8 +81,9 @@ def _middle(model: mujoco.MjModel, joints: Sequence[str]) -> NDArray[np.float64]
 
 
 def _unreachable(frame: str, position: Vector, quat: Vector | None, miss: tuple[float, float]) -> VisuomotorError:
-    orientation = "a free orientation" if quat is None else f"orientation {np.round(quat, 3).tolist()}"
+    orientation = "any orientation" if quat is None else f"orientation {np.round(quat, 3).tolist()}"
+    fix = "" if quat is None else " or free its orientation"
     return VisuomotorError(
         f"{frame!r} cannot take position {np.round(position, 3).tolist()} with {orientation}: it misses by "
-        f"{miss[0] * 1000:.1f} mm and {miss[1]:.2f} rad. Move the target nearer to the robot or free its orientation"
+        f"{miss[0] * 1000:.1f} mm and {miss[1]:.2f} rad. Move the target nearer to the robot{fix}"
     )

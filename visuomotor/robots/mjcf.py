@@ -5,19 +5,19 @@ from typing import Literal
 
 import mujoco
 
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, one_line
 
 Part = Literal["joint", "actuator", "site", "geom", "body", "camera"]
 Control = Literal["torque", "velocity", "position"]
 
 _JOINT_TRANSMISSION = int(mujoco.mjtTrn.mjTRN_JOINT)
+_INTEGRATOR = int(mujoco.mjtDyn.mjDYN_INTEGRATOR)
 _AFFINE = int(mujoco.mjtBias.mjBIAS_AFFINE)
 
 
 def load_mjcf(path: Path | str) -> mujoco.MjSpec:
-    """An MJCF or URDF file as a spec that the engine takes: its constraint Jacobian is dense.
-
-    MuJoCo 4.0.0 solves sparse ones wrongly, and MJCF leaves the choice to MuJoCo by default.
+    """An MJCF or URDF file as a spec that the engine takes: its constraint Jacobian is dense, where MJCF leaves the
+    choice to MuJoCo by default.
 
     Raises:
         VisuomotorError: there is no such file, or it is no valid model.
@@ -27,12 +27,30 @@ def load_mjcf(path: Path | str) -> mujoco.MjSpec:
         raise VisuomotorError(f"there is no model file {path}")
     try:
         spec = mujoco.MjSpec.from_file(str(path))
-        spec.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE
-        spec.compile()
     except (ValueError, mujoco.FatalError) as error:
-        told = " ".join(str(error).split())
-        raise VisuomotorError(f"{path} is no valid MuJoCo model: {told}; correct it there") from error
+        raise _invalid(str(path), error) from error
+    compile_scene(spec, str(path))
     return spec
+
+
+def compile_scene(spec: mujoco.MjSpec, what: str) -> mujoco.MjModel:
+    """The compiled model of a spec, whose constraint Jacobian is made dense.
+
+    Args:
+        what: the spec is called that in the error.
+
+    Raises:
+        VisuomotorError: it does not compile.
+    """
+    spec.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE  # MuJoCo 4.0.0 solves sparse ones wrongly
+    try:
+        return spec.compile()
+    except (ValueError, mujoco.FatalError) as error:
+        raise _invalid(what, error) from error
+
+
+def _invalid(what: str, error: Exception) -> VisuomotorError:
+    return VisuomotorError(f"{what} is no valid MuJoCo model: {one_line(error)}; correct it there")
 
 
 def named(model: mujoco.MjModel, kind: Part) -> list[str]:
@@ -55,8 +73,14 @@ def actuator_of_joint(model: mujoco.MjModel, joint: str) -> str | None:
 
 
 def control_of_actuator(model: mujoco.MjModel, actuator: str) -> Control:
-    """What an actuator's control is: force = gain ctrl + bias1 position + bias2 velocity."""
+    """What an actuator's control is: force = gain ctrl + bias1 position + bias2 velocity.
+
+    Raises:
+        VisuomotorError: it integrates its control (`intvelocity`), so that it has a state of its own.
+    """
     index = int(model.actuator(actuator).id)
+    if int(model.actuator_dyntype[index]) == _INTEGRATOR:
+        raise VisuomotorError(f"actuator {actuator!r} integrates its control; make it a position or velocity actuator")
     if int(model.actuator_biastype[index]) != _AFFINE:
         return "torque"
     return "position" if model.actuator_biasprm[index, 1] != 0 else "velocity"

@@ -10,7 +10,18 @@ from torch import Tensor
 
 from visuomotor.engine import Engine
 from visuomotor.errors import VisuomotorError, unknown
-from visuomotor.robots.mjcf import Control, Part, actuator_of_joint, control_of_actuator, geoms_below, load_mjcf, named
+from visuomotor.robots.mjcf import (
+    Control,
+    Part,
+    actuator_of_joint,
+    compile_scene,
+    control_of_actuator,
+    geoms_below,
+    load_mjcf,
+    named,
+)
+
+_HINGE, _SLIDE = int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE)
 
 
 @dataclass(frozen=True)
@@ -75,19 +86,19 @@ class Robot:
                 are of several kinds, or have no limits.
         """
         spec = load_mjcf(source) if isinstance(source, Path | str) else source
-        model = spec.compile()
+        model = compile_scene(spec, "the robot's spec")
         if joints is None:
-            joints = [name for name in named(model, "joint") if actuator_of_joint(model, name) and name not in gripper]
-        for name in (*joints, *gripper):
-            if name not in named(model, "joint"):
-                raise unknown("joint", name, named(model, "joint"))
-        actuators = [actuator_of_joint(model, name) for name in (*joints, *gripper)]
-        for joint, actuator in zip((*joints, *gripper), actuators, strict=True):
-            if actuator is None:
-                raise VisuomotorError(f"joint {joint!r} has no actuator; add one to the model, or leave the joint out")
-        found = tuple(actuator for actuator in actuators if actuator is not None)
+            moved = [name for name in named(model, "joint") if actuator_of_joint(model, name) is not None]
+            joints = [name for name in moved if name not in gripper]
+        if not joints:
+            raise VisuomotorError("the model moves no joint of an arm; add actuators to it, or name the joints")
+        found = tuple(_actuator(model, name) for name in (*joints, *gripper))
+        if end_effector not in named(model, "site"):
+            raise unknown("site", end_effector, named(model, "site"))
         control = _one_control(model, found)
         start = _home(model, (*joints, *gripper)) if home is None else tuple(map(float, home))
+        if len(start) != len(found):
+            raise VisuomotorError(f"home must be {len(found)} numbers, one for each joint, not {len(start)}")
         if gripper_travel is None:
             gripper_travel = _far_end(model, gripper[0], start[len(joints)]) if gripper else 0.0
         return cls(
@@ -136,6 +147,8 @@ class BoundRobot:
                 f"the robot has {len(robot.actuators)} actuators and {count} joints, so action_limits needs "
                 f"{len(robot.actuators)} numbers and home {count}, not {len(robot.action_limits)} and {len(robot.home)}"
             )
+        if robot.control == "position" and len(robot.actuators) != count:
+            raise VisuomotorError(f"a robot of {count} joints with position actuators needs one for each joint")
         self.robot, self.model = robot, model
         joints = [model.joint(name) for name in (*robot.joints, *robot.gripper)]
         self.qpos = torch.tensor([int(joint.qposadr[0]) for joint in joints])
@@ -145,9 +158,12 @@ class BoundRobot:
         self.home = torch.tensor(robot.home, dtype=torch.float64)
         self.arm_size = len(robot.joints)
         self.gripper_travel = robot.gripper_travel
+        for joint in joints:
+            if int(joint.type[0]) not in (_HINGE, _SLIDE):
+                raise VisuomotorError(f"joint {joint.name!r} is neither hinge nor slide; leave it out")
         site = model.site(robot.end_effector)
         self.end_effector_id = int(site.id)
-        self._hinges = torch.tensor([int(joint.type[0]) == mujoco.mjtJoint.mjJNT_HINGE for joint in joints])
+        self._hinges = torch.tensor([int(joint.type[0]) == _HINGE for joint in joints])
         self._range = torch.from_numpy(model.actuator_ctrlrange[self.actuator_ids].copy())
         self._limited = torch.from_numpy(model.actuator_ctrllimited[self.actuator_ids].astype(bool))
 
@@ -200,6 +216,18 @@ class BoundRobot:
         return engine.field("site_xmat")[:, self.end_effector_id].unflatten(-1, (3, 3))
 
 
+def _actuator(model: mujoco.MjModel, joint: str) -> str:
+    """The name of a joint's actuator."""
+    if joint not in named(model, "joint"):
+        raise unknown("joint", joint, named(model, "joint"))
+    found = actuator_of_joint(model, joint)
+    if found is None:
+        raise VisuomotorError(f"joint {joint!r} has no actuator; add one to the model, or leave the joint out")
+    if not found:
+        raise VisuomotorError(f"the actuator of joint {joint!r} has no name; give it one in the model")
+    return found
+
+
 def _one_control(model: mujoco.MjModel, actuators: Sequence[str]) -> Control:
     kinds: dict[str, Control] = {name: control_of_actuator(model, name) for name in actuators}
     if len(set(kinds.values())) > 1:
@@ -241,4 +269,6 @@ def _home(model: mujoco.MjModel, joints: Sequence[str]) -> tuple[float, ...]:
 def _far_end(model: mujoco.MjModel, joint: str, at: float) -> float:
     """The way to the end of a joint's range that is farther from `at`."""
     low, high = (float(end) for end in model.joint(joint).range)
+    if low == high:
+        raise VisuomotorError(f"gripper joint {joint!r} has no range; set it in the model, or give gripper_travel")
     return high - at if high - at > at - low else low - at

@@ -210,7 +210,7 @@ class VecEnv:
     def _record_outcomes(self, env_ids: Tensor) -> None:
         """Tell the sampler about the episodes that end here, but for those whose physics blew up."""
         assert self._initial_states is not None
-        known = env_ids[(self.initial_state_id[env_ids] >= 0) & ~self.engine.diverged[env_ids]]
+        known = env_ids[(self.initial_state_id[env_ids] >= 0) & ~self._diverged[env_ids]]
         whole = self._steps + self.task.max_episode_steps - self.episode_length
         self._initial_states.record_outcomes(
             self.initial_state_id[known],

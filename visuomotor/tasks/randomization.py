@@ -155,7 +155,7 @@ class SceneRandomizer:
         )
 
     def apply_dynamics(self, engine: Engine, env_ids: Tensor, dynamics: Rows) -> None:
-        """Sizes, masses, friction and drives of worlds `(n,)` int."""
+        """Sizes, masses, friction and drives of worlds `(n,)` int, and all constants of the model that follow."""
         for index in range(len(self._blocks)):
             self._set_block(engine, env_ids, index, dynamics)
         rows = env_ids[:, None]
@@ -172,9 +172,11 @@ class SceneRandomizer:
         for column in (1, 2):
             own = self._own["actuator_biasprm"][self._actuator_ids, column]
             bias[rows, self._actuator_ids, column] = own * factor
+        engine.set_const(env_ids)
 
     def apply_appearance(self, engine: Engine, env_ids: Tensor, appearance: Rows) -> None:
-        """Colours, light and camera of worlds `(n,)` int."""
+        """Colours, light and camera of worlds `(n,)` int. Nothing that is used follows from them: constants such as
+        `cam_pos0` matter to cameras that track a body only."""
         self._set_colors(engine, env_ids, appearance)
         self._set_lights(engine, env_ids, appearance)
         self._set_camera(engine, env_ids, appearance)

@@ -58,9 +58,9 @@ class TableTask(Task):
         blocks = [add_block(spec, name, color) for name, color in zip(self.objects, _COLORS, strict=False)]
         self.add_sensors(spec)
         super().__init__(spec, robot, table.camera)
-        self._search_eta(blocks, table, randomization)
+        self._find_parts(blocks, table, randomization)
 
-    def _search_eta(self, blocks: list[Block], table: Table, randomization: DomainRandomization | None) -> None:
+    def _find_parts(self, blocks: list[Block], table: Table, randomization: DomainRandomization | None) -> None:
         model = self.model
         self.randomizer = SceneRandomizer(model, self.robot, blocks, table, randomization)
         self._bodies = [model.body(block.body).id for block in blocks]
@@ -109,8 +109,8 @@ class TableTask(Task):
         engine.forward(env_ids)
 
     def apply_randomization(self, engine: Engine, env_ids: Tensor, params: ResetParams) -> None:
+        self.apply_appearance(engine, env_ids, params.appearance)
         self.randomizer.apply_dynamics(engine, env_ids, params.dynamics)
-        self.randomizer.apply_appearance(engine, env_ids, params.appearance)
 
     def apply_appearance(self, engine: Engine, env_ids: Tensor, appearance: dict[str, Tensor]) -> None:
         self.randomizer.apply_appearance(engine, env_ids, appearance)

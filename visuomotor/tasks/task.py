@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from visuomotor.engine import CpuEngine, Engine
-from visuomotor.errors import VisuomotorError, unknown
-from visuomotor.robots.mjcf import named
+from visuomotor.errors import unknown
+from visuomotor.robots.mjcf import compile_scene, named
 from visuomotor.robots.robot import BoundRobot, Robot
 from visuomotor.tasks.cost import Cost
 from visuomotor.tasks.keypoint_cost import keypoint_cost
@@ -70,11 +70,7 @@ class Task(ABC):
     `module:function`."""
 
     def __init__(self, spec: mujoco.MjSpec, robot: Robot, camera: str):
-        spec.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE  # MuJoCo 4.0.0 solves sparse ones wrongly
-        try:
-            self.model = spec.compile()
-        except ValueError as error:
-            raise VisuomotorError(f"the scene of task {self.name!r} does not compile: {error}") from error
+        self.model = compile_scene(spec, f"the scene of task {self.name!r}")
         if camera not in named(self.model, "camera"):
             raise unknown(f"camera of task {self.name!r}", camera, named(self.model, "camera"))
         self.camera = camera
@@ -95,8 +91,8 @@ class Task(ABC):
 
     @abstractmethod
     def reset(self, engine: Engine, env_ids: Tensor, params: ResetParams) -> None:
-        """Put worlds `env_ids` `(n,)` int at the start of the n rows of `params`; all fields of the engine are then
-        those of the start."""
+        """Put worlds `env_ids` `(n,)` int, ascending, at the start of the n rows of `params`; all fields of the engine
+        are then those of the start. It depends on nothing but `params`."""
 
     def apply_randomization(self, engine: Engine, env_ids: Tensor, params: ResetParams) -> None:
         """Give worlds `env_ids` the dynamics and appearance of the n rows of `params`. The engine's model itself stays
