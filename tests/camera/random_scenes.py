@@ -39,20 +39,20 @@ def random_scene(seed: int, per_kind: int = 4) -> mujoco.MjModel:
     for index in range(per_kind):
         for kind in KINDS:
             quaternion = draw.normal(size=4)
-            looks: dict[str, object] = {"rgba": [*draw.uniform(0.1, 1.0, 3), 1.0]}
+            appearance: dict[str, object] = {"rgba": [*draw.uniform(0.1, 1.0, 3), 1.0]}
             if index % 2:
-                looks["material"] = draw.choice(["shiny", "dull"])
+                appearance["material"] = draw.choice(["shiny", "dull"])
             if index == 3:
-                del looks["rgba"]  # the material's own colour
+                del appearance["rgba"]  # the material's own colour
             if kind == "mesh":
-                looks["meshname"] = "prism" if index % 2 else "hull"
+                appearance["meshname"] = "prism" if index % 2 else "hull"
             body = world.add_body(pos=draw.uniform([-1.1, -0.8, -0.5], [1.1, 1.0, 1.0]), quat=quaternion)
             body.add_geom(
                 type=getattr(mujoco.mjtGeom, f"mjGEOM_{kind.upper()}"),
                 size=draw.uniform(0.04, 0.22, 3),
                 contype=0,
                 conaffinity=0,
-                **looks,
+                **appearance,
             )
     world.add_geom(
         type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[0.2] * 3, pos=[0.1, -1, 0.5], rgba=[1, 0, 0, 0]

@@ -5,7 +5,7 @@ import pytest
 from random_scenes import random_engine
 
 from visuomotor.camera import Camera, Frame
-from visuomotor.camera.scene import Looks, Poses
+from visuomotor.camera.scene import Appearance, Poses
 from visuomotor.engine import Engine
 
 SIZE = 120
@@ -42,7 +42,7 @@ class WarpReference:
         wp, mjw = self.wp, self.mjw
         worlds = engine.worlds
         with wp.ScopedDevice("cpu"):
-            for name in Looks._fields:
+            for name in Appearance._fields:
                 if engine.is_per_world(name):
                     setattr(self.model, name, _to_warp(wp, getattr(self.model, name), engine.model_field(name).numpy()))
             for name in Poses._fields:

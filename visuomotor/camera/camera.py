@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.camera.kernel import render_worlds
-from visuomotor.camera.scene import per_world_looks, read_fixed, read_looks, read_meshes, read_poses
+from visuomotor.camera.scene import per_world_fields, read_appearance, read_meshes, read_poses, read_static_scene
 from visuomotor.camera.surfaces import MOST_PER_PRIMITIVE
 from visuomotor.engine import Engine
 from visuomotor.engine.thread_pool import available_cores, parallel_for
@@ -76,12 +76,12 @@ class Camera:
             raise VisuomotorError("this camera renders on the CPU; give it an engine whose tensors are there")
         self._engine = engine
         self._height, self._width, self._samples = height, width, supersampling
-        self._fixed = read_fixed(model, self._index)
+        self._static = read_static_scene(model, self._index)
         self._meshes = read_meshes(model)
         self._poses = read_poses(engine)
-        self._looks = read_looks(engine)
-        self._per_world = per_world_looks(engine)
-        of_meshes = model.geom_type[self._fixed.drawn] == mujoco.mjtGeom.mjGEOM_MESH
+        self._appearance = read_appearance(engine)
+        self._per_world = per_world_fields(engine)
+        of_meshes = model.geom_type[self._static.drawn] == mujoco.mjtGeom.mjGEOM_MESH
         most_faces = int(model.mesh_facenum.max(initial=0))
         self._most_surfaces = 1 + MOST_PER_PRIMITIVE * len(of_meshes) + most_faces * int(of_meshes.sum())
 
@@ -103,8 +103,8 @@ class Camera:
 
     def _render(self, worlds: Tensor | None, measure: bool) -> Frame:
         chosen = np.arange(self._engine.worlds) if worlds is None else _checked(worlds, self._engine.worlds)
-        if self._per_world != (now := per_world_looks(self._engine)):
-            self._looks, self._per_world = read_looks(self._engine), now
+        if self._per_world != (now := per_world_fields(self._engine)):
+            self._appearance, self._per_world = read_appearance(self._engine), now
         shape = (len(chosen), self._height, self._width)
         rgb = torch.empty((*shape, 3), dtype=torch.uint8)
         measured = shape if measure else (0, 0, 0)
@@ -114,8 +114,8 @@ class Camera:
 
         def render_part(part: int) -> None:
             render_worlds(
-                self._fixed,
-                self._looks,
+                self._static,
+                self._appearance,
                 self._poses,
                 self._meshes,
                 self._index,

@@ -2,9 +2,9 @@
 
 Everything is in the camera's frame. The ray through a pixel is `d = (X, Y, -1)`, so the ray's parameter `t` is the
 depth along the view axis. The buffer holds the inverse depth `w = 1 / t`, for two reasons: on a plane `n.p = D` it is
-linear, `w = n.d / D`, and on a quadric it is a root without a division (see `paint_quadric`). Larger is nearer.
+linear, `w = n.d / D`, and on a quadric it is a root without a division (see `rasterize_quadric`). Larger is nearer.
 
-A pixel remembers the nearest surface's number (its owner); colours come later, once a pixel. Surfaces are painted in
+A pixel remembers the nearest surface's number (its surface id); colours come later, once a pixel. Surfaces are drawn in
 the order of their geoms, and one that ties with another wins over it, as in MuJoCo's OpenGL renderer.
 """
 
@@ -13,24 +13,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from visuomotor.camera.compiled import Doubles, Floats, Owners, Vector, compiled, compiled_apart
+from visuomotor.camera.njit import Float64Array, Floats, SurfaceIds, Vector, njit_call, njit_inline
 
 # Two formulas for one plane differ by rounding; nearer than this (relative) counts as a tie.
 _TIE = np.float32(1.0 - 2e-6)
 _ZERO = np.float32(0.0)
 
 
-class Canvas(NamedTuple):
-    """One world's image while it is painted."""
+class FrameBuffer(NamedTuple):
+    """One world's image while it is drawn."""
 
     inverse_depth: Floats  # (height, width), 1/m
-    owner: Owners  # (height, width)
+    surface_id: SurfaceIds  # (height, width)
     columns: Floats  # (width,), X of each column
-    edges: Doubles  # (6, 4), scratch of `paint_polygon`
+    edges: Float64Array  # (6, 4), scratch of `rasterize_polygon`
     left: float  # X of column 0
-    across: float  # X from one column to the next, positive
+    dx: float  # X from one column to the next, positive
     top: float  # Y of row 0
-    down: float  # Y from one row to the next, negative
+    dy: float  # Y from one row to the next, negative
 
 
 Conic = tuple[float, float, float, float, float, float]  # S00, S01, S02, S11, S12, S22 of a symmetric matrix
@@ -38,26 +38,26 @@ Spans = tuple[float, float, float, float, float]
 Box = tuple[float, float, float, float]  # left column, right column, top row, bottom row; inclusive, not rounded
 
 
-@compiled
-def whole_image(canvas: Canvas) -> Box:
-    height, width = canvas.owner.shape
+@njit_inline
+def whole_image(buffer: FrameBuffer) -> Box:
+    height, width = buffer.surface_id.shape
     return (0.0, width - 1.0, 0.0, height - 1.0)
 
 
-@compiled
+@njit_inline
 def first_index(position: float) -> int:
     """The first pixel at or after `position`, at least 0."""
     return ceil(min(max(position, 0.0), 1e6))
 
 
-@compiled
+@njit_inline
 def end_index(position: float, size: int) -> int:
     """One past the last pixel at or before `position`, at most `size`."""
     return floor(min(max(position, -1.0), size - 1.0)) + 1
 
 
-@compiled_apart
-def paint_polygon(canvas: Canvas, surface: int, plane: Vector, sides: int, box: Box) -> int:
+@njit_call
+def rasterize_polygon(buffer: FrameBuffer, surface: int, plane: Vector, sides: int, box: Box) -> int:
     """Paint the part of a plane where `edge.d >= 0` for the first `sides` rows of `canvas.edges`.
 
     Args:
@@ -67,13 +67,13 @@ def paint_polygon(canvas: Canvas, surface: int, plane: Vector, sides: int, box: 
     Returns:
         How many pixels it won.
     """
-    height, width = canvas.owner.shape
+    height, width = buffer.surface_id.shape
     number = np.uint32(surface)
-    edges = canvas.edges
+    edges = buffer.edges
     for side in range(sides):  # edge.d as slope * column + offset + per_row * row; then where it crosses zero
-        slope = edges[side, 0] * canvas.across
-        offset = edges[side, 0] * canvas.left + edges[side, 1] * canvas.top - edges[side, 2]
-        per_row = edges[side, 1] * canvas.down
+        slope = edges[side, 0] * buffer.dx
+        offset = edges[side, 0] * buffer.left + edges[side, 1] * buffer.top - edges[side, 2]
+        per_row = edges[side, 1] * buffer.dy
         if abs(slope) > 1e-14 * (abs(offset) + abs(per_row) + 1e-300):
             edges[side, 0] = -offset / slope
             edges[side, 1] = -per_row / slope
@@ -96,20 +96,20 @@ def paint_polygon(canvas: Canvas, surface: int, plane: Vector, sides: int, box: 
                 high = -1.0
         # Neighbours share their border exactly; the margin keeps rounding from opening a crack between them.
         start, end = first_index(low - 1e-9), end_index(high + 1e-9, width)
-        w_row = np.float32(plane[1] * (canvas.top + canvas.down * row) - plane[2])
+        w_row = np.float32(plane[1] * (buffer.top + buffer.dy * row) - plane[2])
         line, y = np.uint64(row), np.uint64(start)
         for x in range(y, np.uint64(max(start, end))):
-            w = w_column * canvas.columns[x] + w_row
-            old = canvas.inverse_depth[line, x]
+            w = w_column * buffer.columns[x] + w_row
+            old = buffer.inverse_depth[line, x]
             wins = w >= old * _TIE
-            canvas.inverse_depth[line, x] = w if wins else old
-            canvas.owner[line, x] = number if wins else canvas.owner[line, x]
+            buffer.inverse_depth[line, x] = w if wins else old
+            buffer.surface_id[line, x] = number if wins else buffer.surface_id[line, x]
             won += 1 if wins else 0
     return won
 
 
-@compiled
-def conic_box(canvas: Canvas, conic: Conic) -> Box:
+@njit_inline
+def conic_box(buffer: FrameBuffer, conic: Conic) -> Box:
     """The rows that an ellipse `d' S d >= 0` reaches, all columns."""
     s00, s01, s02, s11, s12, s22 = conic
     # A row meets the ellipse where the discriminant of the quadratic in X, itself a quadratic in Y, is not negative.
@@ -118,36 +118,41 @@ def conic_box(canvas: Canvas, conic: Conic) -> Box:
     c = s02 * s02 - s00 * s22
     root = b * b - a * c
     if a >= 0.0 or s00 >= 0.0:
-        return whole_image(canvas)
+        return whole_image(buffer)
     if root <= 0.0:
         return (0.0, -1.0, 0.0, -1.0)
     root = sqrt(root)
     highest, lowest = (-b - root) / a, (-b + root) / a  # a < 0: the first is the larger Y, so the upper row
-    return (0.0, canvas.owner.shape[1] - 1.0, (highest - canvas.top) / canvas.down, (lowest - canvas.top) / canvas.down)
+    return (
+        0.0,
+        buffer.surface_id.shape[1] - 1.0,
+        (highest - buffer.top) / buffer.dy,
+        (lowest - buffer.top) / buffer.dy,
+    )
 
 
-@compiled
-def conic_spans(canvas: Canvas, conic: Conic) -> Spans:
+@njit_inline
+def conic_spans(buffer: FrameBuffer, conic: Conic) -> Spans:
     """Prepare `span_at`: the middle of a row's columns inside a conic is linear, its half-width squared quadratic."""
     s00, s01, s02, s11, s12, s22 = conic
     if s00 >= -1e-12 * (abs(s11) + abs(s22)):  # not one interval, or not one that this formula can find
         return (0.0, 0.0, 0.0, 0.0, 1e18)
-    to_columns = 1.0 / (s00 * canvas.across)
+    to_columns = 1.0 / (s00 * buffer.dx)
     # With b(Y) = S01 Y - S02 the borders are X = (-b +- sqrt(b^2 - S00 (S11 Y^2 - 2 S12 Y + S22))) / S00.
-    b_row, b_start = s01 * canvas.down, s01 * canvas.top - s02
-    r_row, r_start = s11 * canvas.down, s11 * canvas.top - s12
-    rest = r_start * canvas.top - s12 * canvas.top + s22
+    b_row, b_start = s01 * buffer.dy, s01 * buffer.top - s02
+    r_row, r_start = s11 * buffer.dy, s11 * buffer.top - s12
+    rest = r_start * buffer.top - s12 * buffer.top + s22
     square = to_columns * to_columns
     return (
         -b_row * to_columns,
-        -b_start * to_columns - canvas.left / canvas.across,
-        (b_row * b_row - s00 * r_row * canvas.down) * square,
-        2.0 * (b_row * b_start - s00 * r_start * canvas.down) * square,
+        -b_start * to_columns - buffer.left / buffer.dx,
+        (b_row * b_row - s00 * r_row * buffer.dy) * square,
+        2.0 * (b_row * b_start - s00 * r_start * buffer.dy) * square,
         (b_start * b_start - s00 * rest) * square,
     )
 
 
-@compiled
+@njit_inline
 def span_at(spans: Spans, row: int, low: float, high: float) -> tuple[float, float]:
     """Narrow the columns `low..high` of a row to those inside the conic."""
     middle = spans[0] * row + spans[1]
@@ -156,20 +161,20 @@ def span_at(spans: Spans, row: int, low: float, high: float) -> tuple[float, flo
     return max(low, middle - half), (min(high, middle + half) if square > 0.0 else -1.0)
 
 
-@compiled_apart
-def paint_disc(canvas: Canvas, surface: int, plane: Vector, conic: Conic, box: Box) -> None:
+@njit_call
+def rasterize_disc(buffer: FrameBuffer, surface: int, plane: Vector, conic: Conic, box: Box) -> None:
     """Paint the part of a plane inside the cone of rays `d' S d >= 0`."""
-    height, width = canvas.owner.shape
+    height, width = buffer.surface_id.shape
     number = np.uint32(surface)
     s00, s01, s02, s11, s12, s22 = conic
     w_column = np.float32(plane[0])
-    spans = conic_spans(canvas, conic)
+    spans = conic_spans(buffer, conic)
     for row in range(first_index(box[2]), end_index(box[3], height)):
-        y = canvas.top + canvas.down * row
+        y = buffer.top + buffer.dy * row
         low, high = span_at(spans, row, box[0], box[1])
         start, end = first_index(low), end_index(high, width)
         # Expanded about the span's middle, where single precision loses nothing to cancellation.
-        middle = canvas.left + canvas.across * 0.5 * (start + end)
+        middle = buffer.left + buffer.dx * 0.5 * (start + end)
         b = s00 * middle + s01 * y - s02
         c2, c1 = np.float32(s00), np.float32(2.0 * b)
         c0 = np.float32(s11 * y * y - 2.0 * s12 * y + s22 + (b + s01 * y - s02) * middle)
@@ -177,18 +182,18 @@ def paint_disc(canvas: Canvas, surface: int, plane: Vector, conic: Conic, box: B
         w_row = np.float32(plane[1] * y - plane[2])
         line = np.uint64(row)
         for x in range(np.uint64(start), np.uint64(max(start, end))):
-            dx = canvas.columns[x] - x0
+            dx = buffer.columns[x] - x0
             inside = (c2 * dx + c1) * dx + c0
-            w = w_column * canvas.columns[x] + w_row
-            old = canvas.inverse_depth[line, x]
+            w = w_column * buffer.columns[x] + w_row
+            old = buffer.inverse_depth[line, x]
             wins = (inside >= _ZERO) & (w >= old * _TIE)
-            canvas.inverse_depth[line, x] = w if wins else old
-            canvas.owner[line, x] = number if wins else canvas.owner[line, x]
+            buffer.inverse_depth[line, x] = w if wins else old
+            buffer.surface_id[line, x] = number if wins else buffer.surface_id[line, x]
 
 
-@compiled_apart
-def paint_quadric(
-    canvas: Canvas,
+@njit_call
+def rasterize_quadric(
+    buffer: FrameBuffer,
     surface: int,
     pull: Vector,
     conic: Conic,
@@ -206,16 +211,16 @@ def paint_quadric(
         conic: `S`.
         offset: `k`.
     """
-    height, width = canvas.owner.shape
+    height, width = buffer.surface_id.shape
     number = np.uint32(surface)
     s00, s01, s02, s11, s12, s22 = conic
     inverse = np.float32(1.0 / offset)
-    spans = conic_spans(canvas, conic)
+    spans = conic_spans(buffer, conic)
     for row in range(first_index(box[2]), end_index(box[3], height)):
-        y = canvas.top + canvas.down * row
+        y = buffer.top + buffer.dy * row
         low, high = span_at(spans, row, box[0], box[1])
         start, end = first_index(low), end_index(high, width)
-        middle = canvas.left + canvas.across * 0.5 * (start + end)
+        middle = buffer.left + buffer.dx * 0.5 * (start + end)
         b = s00 * middle + s01 * y - s02
         c2, c1 = np.float32(s00), np.float32(2.0 * b)
         c0 = np.float32(s11 * y * y - 2.0 * s12 * y + s22 + (b + s01 * y - s02) * middle)
@@ -223,18 +228,18 @@ def paint_quadric(
         b1, b0 = np.float32(pull[0]), np.float32(pull[0] * middle + pull[1] * y - pull[2])
         line = np.uint64(row)
         for x in range(np.uint64(start), np.uint64(max(start, end))):
-            dx = canvas.columns[x] - x0
+            dx = buffer.columns[x] - x0
             inside = (c2 * dx + c1) * dx + c0
             w = (b1 * dx + b0 + np.sqrt(max(inside, _ZERO))) * inverse
-            old = canvas.inverse_depth[line, x]
+            old = buffer.inverse_depth[line, x]
             wins = (inside >= _ZERO) & (w >= old * _TIE)
-            canvas.inverse_depth[line, x] = w if wins else old
-            canvas.owner[line, x] = number if wins else canvas.owner[line, x]
+            buffer.inverse_depth[line, x] = w if wins else old
+            buffer.surface_id[line, x] = number if wins else buffer.surface_id[line, x]
 
 
-@compiled_apart
-def paint_tube(
-    canvas: Canvas,
+@njit_call
+def rasterize_tube(
+    buffer: FrameBuffer,
     surface: int,
     pull: Vector,
     conic: Conic,
@@ -246,7 +251,7 @@ def paint_tube(
     left_border: Box,
     right_border: Box,
 ) -> None:
-    """`paint_quadric` for an endless cylinder, kept only where `|axis.p - axial_centre| <= half_length`.
+    """`rasterize_quadric` for an endless cylinder, kept only where `|axis.p - axial_centre| <= half_length`.
 
     With `p = d / w` that is `|axis.d - axial_centre w| <= half_length w`.
 
@@ -254,19 +259,19 @@ def paint_tube(
         left_border, right_border: the outline's column as a clamped line over the rows: column at row 0, columns per
             row, least, greatest.
     """
-    height, width = canvas.owner.shape
+    height, width = buffer.surface_id.shape
     number = np.uint32(surface)
     s00, s01, s02, s11, s12, s22 = conic
     inverse = np.float32(1.0 / offset)
     centre, half = np.float32(axial_centre), np.float32(half_length)
-    spans = conic_spans(canvas, conic)
+    spans = conic_spans(buffer, conic)
     for row in range(first_index(box[2]), end_index(box[3], height)):
-        y = canvas.top + canvas.down * row
+        y = buffer.top + buffer.dy * row
         low = max(box[0], min(max(left_border[0] + left_border[1] * row, left_border[2]), left_border[3]))
         high = min(box[1], min(max(right_border[0] + right_border[1] * row, right_border[2]), right_border[3]))
         low, high = span_at(spans, row, low, high)
         start, end = first_index(low), end_index(high, width)
-        middle = canvas.left + canvas.across * 0.5 * (start + end)
+        middle = buffer.left + buffer.dx * 0.5 * (start + end)
         b = s00 * middle + s01 * y - s02
         c2, c1 = np.float32(s00), np.float32(2.0 * b)
         c0 = np.float32(s11 * y * y - 2.0 * s12 * y + s22 + (b + s01 * y - s02) * middle)
@@ -275,11 +280,11 @@ def paint_tube(
         g1, g0 = np.float32(axis[0]), np.float32(axis[0] * middle + axis[1] * y - axis[2])
         line = np.uint64(row)
         for x in range(np.uint64(start), np.uint64(max(start, end))):
-            dx = canvas.columns[x] - x0
+            dx = buffer.columns[x] - x0
             inside = (c2 * dx + c1) * dx + c0
             w = (b1 * dx + b0 + np.sqrt(max(inside, _ZERO))) * inverse
             between = abs(g1 * dx + g0 - centre * w) <= half * w
-            old = canvas.inverse_depth[line, x]
+            old = buffer.inverse_depth[line, x]
             wins = (inside >= _ZERO) & between & (w >= old * _TIE)
-            canvas.inverse_depth[line, x] = w if wins else old
-            canvas.owner[line, x] = number if wins else canvas.owner[line, x]
+            buffer.inverse_depth[line, x] = w if wins else old
+            buffer.surface_id[line, x] = number if wins else buffer.surface_id[line, x]

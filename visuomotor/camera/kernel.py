@@ -8,10 +8,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from visuomotor.camera.frame_buffer import Canvas
-from visuomotor.camera.compiled import Bytes, Doubles, Floats, Integers, Rows, Vector, compiled, source_digest
+from visuomotor.camera.frame_buffer import FrameBuffer
 from visuomotor.camera.geometry import add_scaled, axes_into_frame, into_frame, matrix_columns, vector_at
 from visuomotor.camera.meshes import Meshes, draw_mesh
+from visuomotor.camera.njit import Bytes, Float64Array, Floats, Integers, Mat3, Vector, njit_inline, source_digest
 from visuomotor.camera.primitives import (
     draw_box,
     draw_capsule,
@@ -20,7 +20,7 @@ from visuomotor.camera.primitives import (
     draw_rectangle,
     draw_sphere,
 )
-from visuomotor.camera.scene import Fixed, Looks, Poses
+from visuomotor.camera.scene import Appearance, Poses, StaticScene
 from visuomotor.camera.shading import LIGHT_WIDTH, SCRATCH_ROWS, light_into_camera, put_light, shade, tile_rows
 from visuomotor.camera.surfaces import NOTHING, WIDTH, Surfaces, clear, set_look
 
@@ -30,14 +30,16 @@ _DIRECTIONAL = 1
 _AMBIENT_WITHOUT_LIGHT = 0.3
 
 
-@compiled
-def _frustum(looks: Looks, fixed: Fixed, world: int, camera: int, aspect: float) -> tuple[float, float, float, float]:
+@njit_inline
+def _frustum(
+    appearance: Appearance, static: StaticScene, world: int, camera: int, aspect: float
+) -> tuple[float, float, float, float]:
     """X of the left and right, Y of the top and bottom border of the image at depth 1."""
-    sensor_width, sensor_height = float(fixed.camera_sensorsize[0]), float(fixed.camera_sensorsize[1])
+    sensor_width, sensor_height = float(static.camera_sensorsize[0]), float(static.camera_sensorsize[1])
     if sensor_height == 0.0:
-        half = tan(looks.cam_fovy[world % looks.cam_fovy.shape[0], camera] * pi / 360.0)
+        half = tan(appearance.cam_fovy[world % appearance.cam_fovy.shape[0], camera] * pi / 360.0)
         return (-half * aspect, half * aspect, half, -half)
-    intrinsic = looks.cam_intrinsic[world % looks.cam_intrinsic.shape[0], camera]
+    intrinsic = appearance.cam_intrinsic[world % appearance.cam_intrinsic.shape[0], camera]
     if aspect > sensor_width / sensor_height:
         sensor_height = sensor_width / aspect
     else:
@@ -51,34 +53,34 @@ def _frustum(looks: Looks, fixed: Fixed, world: int, camera: int, aspect: float)
     )
 
 
-@compiled
-def _paint_world(
-    canvas: Canvas,
+@njit_inline
+def _rasterize_world(
+    buffer: FrameBuffer,
     surfaces: Surfaces,
-    fixed: Fixed,
-    looks: Looks,
+    static: StaticScene,
+    appearance: Appearance,
     poses: Poses,
     meshes: Meshes,
-    vertices: Doubles,
+    vertices: Float64Array,
     world: int,
     eye: Vector,
-    axes: Rows,
+    axes: Mat3,
 ) -> None:
     """Find the nearest surface at every pixel."""
     clear(surfaces)
-    canvas.inverse_depth[:, :] = np.float32(1.0 / fixed.farthest)
-    canvas.owner[:, :] = np.uint32(NOTHING)
-    sizes = looks.geom_size[world % looks.geom_size.shape[0]]
-    rgba = looks.geom_rgba[world % looks.geom_rgba.shape[0]]
-    materials = looks.geom_matid[world % looks.geom_matid.shape[0]]
-    data = looks.geom_dataid[world % looks.geom_dataid.shape[0]]
-    mat_rgba = looks.mat_rgba[world % looks.mat_rgba.shape[0]]
-    mat_specular = looks.mat_specular[world % looks.mat_specular.shape[0]]
-    mat_shininess = looks.mat_shininess[world % looks.mat_shininess.shape[0]]
-    mat_emission = looks.mat_emission[world % looks.mat_emission.shape[0]]
+    buffer.inverse_depth[:, :] = np.float32(1.0 / static.zfar)
+    buffer.surface_id[:, :] = np.uint32(NOTHING)
+    sizes = appearance.geom_size[world % appearance.geom_size.shape[0]]
+    rgba = appearance.geom_rgba[world % appearance.geom_rgba.shape[0]]
+    materials = appearance.geom_matid[world % appearance.geom_matid.shape[0]]
+    data = appearance.geom_dataid[world % appearance.geom_dataid.shape[0]]
+    mat_rgba = appearance.mat_rgba[world % appearance.mat_rgba.shape[0]]
+    mat_specular = appearance.mat_specular[world % appearance.mat_specular.shape[0]]
+    mat_shininess = appearance.mat_shininess[world % appearance.mat_shininess.shape[0]]
+    mat_emission = appearance.mat_emission[world % appearance.mat_emission.shape[0]]
     places, turns = poses.geom_xpos[world], poses.geom_xmat[world]
-    for index in range(fixed.drawn.shape[0]):
-        geom = fixed.drawn[index]
+    for index in range(static.drawn.shape[0]):
+        geom = static.drawn[index]
         if not set_look(
             surfaces, geom, int(materials[geom]), rgba, mat_rgba, mat_specular, mat_shininess, mat_emission
         ):
@@ -86,44 +88,44 @@ def _paint_world(
         centre = into_frame(axes, add_scaled(vector_at(places, geom), eye, -1.0))
         turned = axes_into_frame(axes, matrix_columns(turns, geom))
         size = vector_at(sizes, geom)
-        kind = fixed.geom_type[geom]
+        kind = static.geom_type[geom]
         if kind == _PLANE:
-            draw_rectangle(canvas, surfaces, geom, centre, turned[2], turned[0], size[0], turned[1], size[1])
+            draw_rectangle(buffer, surfaces, geom, centre, turned[2], turned[0], size[0], turned[1], size[1])
         elif kind == _SPHERE:
-            draw_sphere(canvas, surfaces, geom, centre, size[0])
+            draw_sphere(buffer, surfaces, geom, centre, size[0])
         elif kind == _CAPSULE:
-            draw_capsule(canvas, surfaces, geom, centre, turned[2], size[0], size[1])
+            draw_capsule(buffer, surfaces, geom, centre, turned[2], size[0], size[1])
         elif kind == _ELLIPSOID:
-            draw_ellipsoid(canvas, surfaces, geom, centre, turned, size)
+            draw_ellipsoid(buffer, surfaces, geom, centre, turned, size)
         elif kind == _CYLINDER:
-            draw_cylinder(canvas, surfaces, geom, centre, turned[2], size[0], size[1])
+            draw_cylinder(buffer, surfaces, geom, centre, turned[2], size[0], size[1])
         elif kind == _BOX:
-            draw_box(canvas, surfaces, geom, centre, turned, size)
+            draw_box(buffer, surfaces, geom, centre, turned, size)
         elif kind == _MESH and data[geom] >= 0:
-            draw_mesh(canvas, surfaces, geom, centre, turned, int(data[geom]), meshes, vertices)
+            draw_mesh(buffer, surfaces, geom, centre, turned, int(data[geom]), meshes, vertices)
 
 
-@compiled
+@njit_inline
 def _collect_lights(
-    fixed: Fixed, looks: Looks, poses: Poses, world: int, eye: Vector, axes: Rows, lights: Doubles
+    static: StaticScene, appearance: Appearance, poses: Poses, world: int, eye: Vector, axes: Mat3, lights: Float64Array
 ) -> tuple[int, Vector]:
     """Fill the table of lights in the camera's frame; returns how many there are, and the ambient light."""
-    active = looks.light_active[world % looks.light_active.shape[0]]
-    kinds = looks.light_type[world % looks.light_type.shape[0]]
-    diffuse = looks.light_diffuse[world % looks.light_diffuse.shape[0]]
-    specular = looks.light_specular[world % looks.light_specular.shape[0]]
-    attenuation = looks.light_attenuation[world % looks.light_attenuation.shape[0]]
-    cutoff = looks.light_cutoff[world % looks.light_cutoff.shape[0]]
-    exponent = looks.light_exponent[world % looks.light_exponent.shape[0]]
-    ambients = looks.light_ambient[world % looks.light_ambient.shape[0]]
+    active = appearance.light_active[world % appearance.light_active.shape[0]]
+    kinds = appearance.light_type[world % appearance.light_type.shape[0]]
+    diffuse = appearance.light_diffuse[world % appearance.light_diffuse.shape[0]]
+    specular = appearance.light_specular[world % appearance.light_specular.shape[0]]
+    attenuation = appearance.light_attenuation[world % appearance.light_attenuation.shape[0]]
+    cutoff = appearance.light_cutoff[world % appearance.light_cutoff.shape[0]]
+    exponent = appearance.light_exponent[world % appearance.light_exponent.shape[0]]
+    ambients = appearance.light_ambient[world % appearance.light_ambient.shape[0]]
     count = 0
     ambient = (0.0, 0.0, 0.0)
-    if fixed.headlight_active:
-        own = fixed.headlight[0]
+    if static.headlight_active:
+        own = static.headlight[0]
         ambient = (float(own[0]), float(own[1]), float(own[2]))
         put_light(
-            lights, 0, _DIRECTIONAL, (0.0, 0.0, 0.0), (0.0, 0.0, -1.0), fixed.headlight[1], fixed.headlight[2],
-            fixed.headlight[0], 0.0, 0.0,
+            lights, 0, _DIRECTIONAL, (0.0, 0.0, 0.0), (0.0, 0.0, -1.0), static.headlight[1], static.headlight[2],
+            static.headlight[0], 0.0, 0.0,
         )  # fmt: skip
         count = 1
     elif active.shape[0] == 0:
@@ -142,7 +144,7 @@ def _collect_lights(
     return count, ambient
 
 
-@compiled
+@njit_inline
 def _average_blocks(fine: Bytes, samples: int, coarse: Bytes) -> None:
     """Each pixel of `coarse` is the mean of `samples x samples` pixels of `fine`, rounded to the nearest."""
     half = samples * samples // 2
@@ -156,21 +158,23 @@ def _average_blocks(fine: Bytes, samples: int, coarse: Bytes) -> None:
                 coarse[row, column, channel] = total // (samples * samples)
 
 
-@compiled
-def _measure(canvas: Canvas, surfaces: Surfaces, samples: int, depth: Floats, segmentation: Integers) -> None:
+@njit_inline
+def _write_depth(buffer: FrameBuffer, surfaces: Surfaces, samples: int, depth: Floats, segmentation: Integers) -> None:
     """Depth and geom of each pixel's middle sample."""
     for row in range(depth.shape[0]):
         for column in range(depth.shape[1]):
             i, j = row * samples + samples // 2, column * samples + samples // 2
-            owner = canvas.owner[i, j]
-            segmentation[row, column] = surfaces.geom[owner]
-            depth[row, column] = np.float32(0.0) if owner == NOTHING else np.float32(1.0) / canvas.inverse_depth[i, j]
+            surface_id = buffer.surface_id[i, j]
+            segmentation[row, column] = surfaces.geom[surface_id]
+            depth[row, column] = (
+                np.float32(0.0) if surface_id == NOTHING else np.float32(1.0) / buffer.inverse_depth[i, j]
+            )
 
 
 def _make_kernel(digest: int) -> Callable[..., int]:
     def render_worlds(
-        fixed: Fixed,
-        looks: Looks,
+        static: StaticScene,
+        appearance: Appearance,
         poses: Poses,
         meshes: Meshes,
         camera: int,
@@ -190,7 +194,7 @@ def _make_kernel(digest: int) -> Callable[..., int]:
             most_vertices = max(most_vertices, meshes.mesh_vertnum[mesh])
         columns = np.empty(width, np.float32)
         inverse_depth = np.empty((height, width), np.float32)
-        owner = np.empty((height, width), np.uint32)
+        surface_id = np.empty((height, width), np.uint32)
         edges = np.empty((6, 4), np.float64)
         surfaces = Surfaces(
             np.empty((most_surfaces, WIDTH), np.float32),
@@ -198,7 +202,7 @@ def _make_kernel(digest: int) -> Callable[..., int]:
             np.empty(1, np.int32),
             np.empty(WIDTH, np.float32),
         )
-        lights = np.empty((looks.light_active.shape[1] + 1, LIGHT_WIDTH), np.float64)
+        lights = np.empty((appearance.light_active.shape[1] + 1, LIGHT_WIDTH), np.float64)
         scratch = np.empty((SCRATCH_ROWS, tile_rows(height, width) * width), np.float32)
         packed = np.empty(tile_rows(height, width) * width, np.int32)
         vertices = np.empty((most_vertices, 5), np.float64)
@@ -207,20 +211,20 @@ def _make_kernel(digest: int) -> Callable[..., int]:
             world = worlds[item]
             axes = matrix_columns(poses.cam_xmat[world], camera)
             eye = vector_at(poses.cam_xpos[world], camera)
-            left, right, top, bottom = _frustum(looks, fixed, world, camera, width / height)
-            across, down = (right - left) / width, (bottom - top) / height
-            left, top = left + 0.5 * across, top + 0.5 * down
+            left, right, top, bottom = _frustum(appearance, static, world, camera, width / height)
+            dx, dy = (right - left) / width, (bottom - top) / height
+            left, top = left + 0.5 * dx, top + 0.5 * dy
             for column in range(width):
-                columns[column] = left + across * column
-            canvas = Canvas(inverse_depth, owner, columns, edges, left, across, top, down)
-            _paint_world(canvas, surfaces, fixed, looks, poses, meshes, vertices, world, eye, axes)
-            count, ambient = _collect_lights(fixed, looks, poses, world, eye, axes, lights)
+                columns[column] = left + dx * column
+            buffer = FrameBuffer(inverse_depth, surface_id, columns, edges, left, dx, top, dy)
+            _rasterize_world(buffer, surfaces, static, appearance, poses, meshes, vertices, world, eye, axes)
+            count, ambient = _collect_lights(static, appearance, poses, world, eye, axes, lights)
             image = fine if samples > 1 else rgb[item]
-            shade(canvas, surfaces, lights[:count], ambient, scratch, packed, image.reshape(height * width, 3))
+            shade(buffer, surfaces, lights[:count], ambient, scratch, packed, image.reshape(height * width, 3))
             if samples > 1:
                 _average_blocks(fine, samples, rgb[item])
             if depth.shape[0] > 0:
-                _measure(canvas, surfaces, samples, depth[item], segmentation[item])
+                _write_depth(buffer, surfaces, samples, depth[item], segmentation[item])
         return digest
 
     return cast(Callable[..., int], njit(nogil=True, cache=True, fastmath=True, error_model="numpy")(render_worlds))

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from visuomotor.camera.frame_buffer import Canvas, paint_polygon
-from visuomotor.camera.compiled import Doubles, Floats, Integers, Rows, Vector, compiled, compiled_apart
+from visuomotor.camera.frame_buffer import FrameBuffer, rasterize_polygon
 from visuomotor.camera.geometry import add_scaled, cross, dot, out_of_frame, scale, vector_at
+from visuomotor.camera.njit import Float64Array, Floats, Integers, Mat3, Vector, njit_call, njit_inline
 from visuomotor.camera.surfaces import Surfaces, add_surface
 
 _NEAR = 1e-6
@@ -26,16 +26,16 @@ class Meshes(NamedTuple):
     mesh_facenormal: Integers
 
 
-@compiled
-def _corner_normal(meshes: Meshes, mesh: int, face: int, corner: int, axes: Rows, face_normal: Vector) -> Vector:
+@njit_inline
+def _corner_normal(meshes: Meshes, mesh: int, face: int, corner: int, axes: Mat3, face_normal: Vector) -> Vector:
     index = meshes.mesh_normaladr[mesh] + meshes.mesh_facenormal[face, corner]
     stored = meshes.mesh_normal[index]
     normal = out_of_frame(axes, (float(stored[0]), float(stored[1]), float(stored[2])))
     return face_normal if dot(normal, face_normal) < _LEAST_COSINE else normal
 
 
-@compiled
-def _outer_sum(a: Vector, e: Vector, b: Vector, f: Vector, c: Vector, g: Vector, factor: float) -> Rows:
+@njit_inline
+def _outer_sum(a: Vector, e: Vector, b: Vector, f: Vector, c: Vector, g: Vector, factor: float) -> Mat3:
     """`factor (a e' + b f' + c g')`."""
     return (
         scale(add_scaled(add_scaled(scale(e, a[0]), f, b[0]), g, c[0]), factor),
@@ -44,31 +44,31 @@ def _outer_sum(a: Vector, e: Vector, b: Vector, f: Vector, c: Vector, g: Vector,
     )
 
 
-@compiled_apart
+@njit_call
 def draw_mesh(
-    canvas: Canvas,
+    buffer: FrameBuffer,
     surfaces: Surfaces,
     geom: int,
     centre: Vector,
-    axes: Rows,
+    axes: Mat3,
     mesh: int,
     meshes: Meshes,
-    vertices: Doubles,
+    vertices: Float64Array,
 ) -> None:
     """Paint the front faces of a mesh.
 
     Args:
         vertices: `(vertex, 5)` scratch: place in the camera's frame, then column and row.
     """
-    height, width = canvas.owner.shape
+    height, width = buffer.surface_id.shape
     first = meshes.mesh_vertadr[mesh]
     for i in range(meshes.mesh_vertnum[mesh]):
         stored = meshes.mesh_vert[first + i]
         point = add_scaled(out_of_frame(axes, (float(stored[0]), float(stored[1]), float(stored[2]))), centre, 1.0)
         vertices[i, 0], vertices[i, 1], vertices[i, 2] = point
         if point[2] < -_NEAR:
-            vertices[i, 3] = (-point[0] / point[2] - canvas.left) / canvas.across
-            vertices[i, 4] = (-point[1] / point[2] - canvas.top) / canvas.down
+            vertices[i, 3] = (-point[0] / point[2] - buffer.left) / buffer.dx
+            vertices[i, 4] = (-point[1] / point[2] - buffer.top) / buffer.dy
     first_face = meshes.mesh_faceadr[mesh]
     for face in range(first_face, first_face + meshes.mesh_facenum[mesh]):
         i, j, k = meshes.mesh_face[face, 0], meshes.mesh_face[face, 1], meshes.mesh_face[face, 2]
@@ -92,10 +92,10 @@ def draw_mesh(
         # Barycentric coordinates of p on the triangle: p.(b x c) / D, p.(c x a) / D, p.(a x b) / D, where D < 0.
         edge_a, edge_b, edge_c = cross(b, c), cross(c, a), cross(a, b)
         for axis in range(3):
-            canvas.edges[0, axis] = -edge_a[axis]
-            canvas.edges[1, axis] = -edge_b[axis]
-            canvas.edges[2, axis] = -edge_c[axis]
-        if paint_polygon(canvas, surfaces.used[0], scale(normal, 1.0 / distance), 3, box) == 0:
+            buffer.edges[0, axis] = -edge_a[axis]
+            buffer.edges[1, axis] = -edge_b[axis]
+            buffer.edges[2, axis] = -edge_c[axis]
+        if rasterize_polygon(buffer, surfaces.used[0], scale(normal, 1.0 / distance), 3, box) == 0:
             continue
         unit = scale(normal, 1.0 / dot(normal, normal) ** 0.5)
         gradient = _outer_sum(

@@ -8,43 +8,43 @@ from math import sqrt
 
 from visuomotor.camera.frame_buffer import (
     Box,
-    Canvas,
+    FrameBuffer,
     conic_box,
-    paint_disc,
-    paint_polygon,
-    paint_quadric,
-    paint_tube,
+    rasterize_disc,
+    rasterize_polygon,
+    rasterize_quadric,
+    rasterize_tube,
     whole_image,
 )
-from visuomotor.camera.compiled import Rows, Vector, compiled, compiled_apart
 from visuomotor.camera.geometry import add_scaled, dot, scale
+from visuomotor.camera.njit import Mat3, Vector, njit_call, njit_inline
 from visuomotor.camera.surfaces import Surfaces, add_centred_surface, add_flat_surface
 
 _NEAR = 1e-6  # closer to the camera's plane than this, a point has no usable place on the image
 _NO_LIMIT = 1e9
 
 
-@compiled
-def _include(box: Box, canvas: Canvas, point: Vector) -> Box:
+@njit_inline
+def _include(box: Box, buffer: FrameBuffer, point: Vector) -> Box:
     """Stretch a box to a point of the camera's frame; to all the image if the point is not in front."""
     if point[2] > -_NEAR:
         return (-_NO_LIMIT, _NO_LIMIT, -_NO_LIMIT, _NO_LIMIT)
     inverse = -1.0 / point[2]
-    column = (point[0] * inverse - canvas.left) / canvas.across
-    row = (point[1] * inverse - canvas.top) / canvas.down
+    column = (point[0] * inverse - buffer.left) / buffer.dx
+    row = (point[1] * inverse - buffer.top) / buffer.dy
     return (min(box[0], column), max(box[1], column), min(box[2], row), max(box[3], row))
 
 
-@compiled
-def _edge(canvas: Canvas, side: int, edge: Vector) -> None:
-    canvas.edges[side, 0] = edge[0]
-    canvas.edges[side, 1] = edge[1]
-    canvas.edges[side, 2] = edge[2]
+@njit_inline
+def _edge(buffer: FrameBuffer, side: int, edge: Vector) -> None:
+    buffer.edges[side, 0] = edge[0]
+    buffer.edges[side, 1] = edge[1]
+    buffer.edges[side, 2] = edge[2]
 
 
-@compiled_apart
+@njit_call
 def draw_rectangle(
-    canvas: Canvas,
+    buffer: FrameBuffer,
     surfaces: Surfaces,
     geom: int,
     centre: Vector,
@@ -62,34 +62,34 @@ def draw_rectangle(
     # With p = d / w and w = plane.d, the limit |u.(p - c)| <= s is |(u - (u.c) plane).d| <= s plane.d.
     sides = 0
     if half_u > 0.0:
-        across = add_scaled(u, plane, -dot(u, centre))
+        dx = add_scaled(u, plane, -dot(u, centre))
         reach = scale(plane, half_u)
-        _edge(canvas, sides, add_scaled(reach, across, 1.0))
-        _edge(canvas, sides + 1, add_scaled(reach, across, -1.0))
+        _edge(buffer, sides, add_scaled(reach, dx, 1.0))
+        _edge(buffer, sides + 1, add_scaled(reach, dx, -1.0))
         sides += 2
     if half_v > 0.0:
-        across = add_scaled(v, plane, -dot(v, centre))
+        dx = add_scaled(v, plane, -dot(v, centre))
         reach = scale(plane, half_v)
-        _edge(canvas, sides, add_scaled(reach, across, 1.0))
-        _edge(canvas, sides + 1, add_scaled(reach, across, -1.0))
+        _edge(buffer, sides, add_scaled(reach, dx, 1.0))
+        _edge(buffer, sides + 1, add_scaled(reach, dx, -1.0))
         sides += 2
-    box = whole_image(canvas)
+    box = whole_image(buffer)
     if sides == 4:
         box = (_NO_LIMIT, -_NO_LIMIT, _NO_LIMIT, -_NO_LIMIT)
         low, high = add_scaled(centre, u, -half_u), add_scaled(centre, u, half_u)
-        box = _include(box, canvas, add_scaled(low, v, -half_v))
-        box = _include(box, canvas, add_scaled(low, v, half_v))
-        box = _include(box, canvas, add_scaled(high, v, -half_v))
-        box = _include(box, canvas, add_scaled(high, v, half_v))
-        height, width = canvas.owner.shape
+        box = _include(box, buffer, add_scaled(low, v, -half_v))
+        box = _include(box, buffer, add_scaled(low, v, half_v))
+        box = _include(box, buffer, add_scaled(high, v, -half_v))
+        box = _include(box, buffer, add_scaled(high, v, half_v))
+        height, width = buffer.surface_id.shape
         if box[1] < 0.0 or box[0] > width - 1 or box[3] < 0.0 or box[2] > height - 1:
             return
-    paint_polygon(canvas, add_flat_surface(surfaces, geom, normal), plane, sides, box)
+    rasterize_polygon(buffer, add_flat_surface(surfaces, geom, normal), plane, sides, box)
 
 
-@compiled
+@njit_inline
 def _draw_faces(
-    canvas: Canvas,
+    buffer: FrameBuffer,
     surfaces: Surfaces,
     geom: int,
     centre: Vector,
@@ -105,19 +105,19 @@ def _draw_faces(
     if abs(towards_camera) > half:
         outwards = scale(normal, 1.0 if towards_camera > 0.0 else -1.0)
         face = add_scaled(centre, outwards, half)
-        draw_rectangle(canvas, surfaces, geom, face, outwards, u, max(half_u, 1e-12), v, max(half_v, 1e-12))
+        draw_rectangle(buffer, surfaces, geom, face, outwards, u, max(half_u, 1e-12), v, max(half_v, 1e-12))
 
 
-@compiled
-def draw_box(canvas: Canvas, surfaces: Surfaces, geom: int, centre: Vector, axes: Rows, size: Vector) -> None:
+@njit_inline
+def draw_box(buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector, axes: Mat3, size: Vector) -> None:
     a, b, c = axes
-    _draw_faces(canvas, surfaces, geom, centre, a, size[0], b, size[1], c, size[2])
-    _draw_faces(canvas, surfaces, geom, centre, b, size[1], c, size[2], a, size[0])
-    _draw_faces(canvas, surfaces, geom, centre, c, size[2], a, size[0], b, size[1])
+    _draw_faces(buffer, surfaces, geom, centre, a, size[0], b, size[1], c, size[2])
+    _draw_faces(buffer, surfaces, geom, centre, b, size[1], c, size[2], a, size[0])
+    _draw_faces(buffer, surfaces, geom, centre, c, size[2], a, size[0], b, size[1])
 
 
-@compiled_apart
-def draw_sphere(canvas: Canvas, surfaces: Surfaces, geom: int, centre: Vector, radius: float) -> None:
+@njit_call
+def draw_sphere(buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector, radius: float) -> None:
     x, y, z = centre
     square = radius * radius
     distance = dot(centre, centre) - square
@@ -125,16 +125,18 @@ def draw_sphere(canvas: Canvas, surfaces: Surfaces, geom: int, centre: Vector, r
         return
     # Q = identity / r^2; everything here is multiplied by r^2.
     conic = (x * x - distance, x * y, x * z, y * y - distance, y * z, z * z - distance)
-    box = conic_box(canvas, conic)
+    box = conic_box(buffer, conic)
     if box[2] > box[3]:
         return
     identity = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
     surface = add_centred_surface(surfaces, geom, identity, centre)
-    paint_quadric(canvas, surface, centre, conic, distance, box)
+    rasterize_quadric(buffer, surface, centre, conic, distance, box)
 
 
-@compiled
-def draw_ellipsoid(canvas: Canvas, surfaces: Surfaces, geom: int, centre: Vector, axes: Rows, size: Vector) -> None:
+@njit_inline
+def draw_ellipsoid(
+    buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector, axes: Mat3, size: Vector
+) -> None:
     reach = sqrt((axes[0][2] * size[0]) ** 2 + (axes[1][2] * size[1]) ** 2 + (axes[2][2] * size[2]) ** 2)
     if centre[2] >= reach:
         return
@@ -159,15 +161,15 @@ def draw_ellipsoid(canvas: Canvas, surfaces: Surfaces, geom: int, centre: Vector
         q[1] * q[2] - k * q12,
         q[2] * q[2] - k * q22,
     )
-    box = conic_box(canvas, conic)
+    box = conic_box(buffer, conic)
     if box[2] > box[3]:
         return
     surface = add_centred_surface(surfaces, geom, matrix, centre)
-    paint_quadric(canvas, surface, q, conic, k, box)
+    rasterize_quadric(buffer, surface, q, conic, k, box)
 
 
-@compiled
-def _sphere_box(canvas: Canvas, centre: Vector, radius: float) -> Box:
+@njit_inline
+def _sphere_box(buffer: FrameBuffer, centre: Vector, radius: float) -> Box:
     """The pixels that a sphere's outline reaches; the sphere must lie wholly in front of the camera."""
     x, y, z = centre
     square = radius * radius
@@ -175,16 +177,16 @@ def _sphere_box(canvas: Canvas, centre: Vector, radius: float) -> Box:
     spread_x = radius * sqrt(max(x * x + below, 0.0))
     spread_y = radius * sqrt(max(y * y + below, 0.0))
     return (
-        ((-x * z - spread_x) / below - canvas.left) / canvas.across,
-        ((-x * z + spread_x) / below - canvas.left) / canvas.across,
-        ((-y * z + spread_y) / below - canvas.top) / canvas.down,
-        ((-y * z - spread_y) / below - canvas.top) / canvas.down,
+        ((-x * z - spread_x) / below - buffer.left) / buffer.dx,
+        ((-x * z + spread_x) / below - buffer.left) / buffer.dx,
+        ((-y * z + spread_y) / below - buffer.top) / buffer.dy,
+        ((-y * z - spread_y) / below - buffer.top) / buffer.dy,
     )
 
 
-@compiled
+@njit_inline
 def _left_border(upper: Box, lower: Box, sign: float) -> Box:
-    """The left border (`sign` 1) or right border (-1) of two boxes' hull as a clamped line (`paint_tube`).
+    """The left border (`sign` 1) or right border (-1) of two boxes' hull as a clamped line (`rasterize_tube`).
 
     Between a box and one further left below it the border joins their top corners, otherwise their bottom corners.
     """
@@ -204,9 +206,9 @@ def _left_border(upper: Box, lower: Box, sign: float) -> Box:
     return (-at_zero, -slope, -greatest, -least)
 
 
-@compiled_apart
+@njit_call
 def _draw_side(
-    canvas: Canvas, surfaces: Surfaces, geom: int, centre: Vector, axis: Vector, radius: float, half: float
+    buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector, axis: Vector, radius: float, half: float
 ) -> bool:
     """The round side of a cylinder around `axis`. Returns whether any of the cylinder can be in front."""
     top, bottom = add_scaled(centre, axis, half), add_scaled(centre, axis, -half)
@@ -224,12 +226,12 @@ def _draw_side(
     s11 = q[1] * q[1] - k * (1.0 - axis[1] * axis[1])
     s12 = q[1] * q[2] + k * axis[1] * axis[2]
     s22 = q[2] * q[2] - k * (1.0 - axis[2] * axis[2])
-    box = whole_image(canvas)
+    box = whole_image(buffer)
     left = (0.0, 0.0, 0.0, 0.0)
     right = (box[1], 0.0, box[1], box[1])
     if top[2] < -radius - _NEAR and bottom[2] < -radius - _NEAR:
         # A cylinder lies in the hull of the spheres around its ends, and their outlines in boxes.
-        first, second = _sphere_box(canvas, top, radius), _sphere_box(canvas, bottom, radius)
+        first, second = _sphere_box(buffer, top, radius), _sphere_box(buffer, bottom, radius)
         if second[2] < first[2]:
             first, second = second, first
         box = (
@@ -239,7 +241,7 @@ def _draw_side(
             max(first[3], second[3]),
         )
         left, right = _left_border(first, second, 1.0), _left_border(first, second, -1.0)
-        height, width = canvas.owner.shape
+        height, width = buffer.surface_id.shape
         if box[1] < 0.0 or box[0] > width - 1 or box[3] < 0.0 or box[2] > height - 1:
             return False
     gradient = (
@@ -248,26 +250,26 @@ def _draw_side(
         (-axis[0] * axis[2], -axis[1] * axis[2], 1.0 - axis[2] * axis[2]),
     )
     surface = add_centred_surface(surfaces, geom, gradient, q)
-    paint_tube(canvas, surface, q, (s00, s01, s02, s11, s12, s22), k, axis, along, half, box, left, right)
+    rasterize_tube(buffer, surface, q, (s00, s01, s02, s11, s12, s22), k, axis, along, half, box, left, right)
     return True
 
 
-@compiled
+@njit_inline
 def draw_capsule(
-    canvas: Canvas, surfaces: Surfaces, geom: int, centre: Vector, axis: Vector, radius: float, half: float
+    buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector, axis: Vector, radius: float, half: float
 ) -> None:
     # Whole spheres: what of them is inside the cylinder lies behind its side.
-    if _draw_side(canvas, surfaces, geom, centre, axis, radius, half):
-        draw_sphere(canvas, surfaces, geom, add_scaled(centre, axis, half), radius)
-        draw_sphere(canvas, surfaces, geom, add_scaled(centre, axis, -half), radius)
+    if _draw_side(buffer, surfaces, geom, centre, axis, radius, half):
+        draw_sphere(buffer, surfaces, geom, add_scaled(centre, axis, half), radius)
+        draw_sphere(buffer, surfaces, geom, add_scaled(centre, axis, -half), radius)
 
 
-@compiled
+@njit_inline
 def draw_cylinder(
-    canvas: Canvas, surfaces: Surfaces, geom: int, centre: Vector, axis: Vector, radius: float, half: float
+    buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector, axis: Vector, radius: float, half: float
 ) -> None:
     towards_camera = -dot(axis, centre)
-    if not _draw_side(canvas, surfaces, geom, centre, axis, radius, half) or abs(towards_camera) <= half:
+    if not _draw_side(buffer, surfaces, geom, centre, axis, radius, half) or abs(towards_camera) <= half:
         return
     sign = 1.0 if towards_camera > 0.0 else -1.0
     normal = scale(axis, sign)
@@ -284,7 +286,7 @@ def draw_cylinder(
         plane[1] * plane[2] * f + plane[1] * c[2] + plane[2] * c[1],
         plane[2] * plane[2] * f + 2.0 * plane[2] * c[2] - 1.0,
     )
-    box = conic_box(canvas, conic)
+    box = conic_box(buffer, conic)
     if box[2] > box[3]:
         return
-    paint_disc(canvas, add_flat_surface(surfaces, geom, normal), plane, conic, box)
+    rasterize_disc(buffer, add_flat_surface(surfaces, geom, normal), plane, conic, box)

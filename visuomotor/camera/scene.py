@@ -6,8 +6,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from visuomotor.camera.compiled import Doubles, Floats, Integers
 from visuomotor.camera.meshes import Meshes
+from visuomotor.camera.njit import Float64Array, Floats, Integers
 from visuomotor.engine import Engine
 
 VISIBLE_GROUPS = (0, 1, 2)
@@ -22,10 +22,10 @@ _DRAWN_TYPES = (
 )
 
 
-class Looks(NamedTuple):
+class Appearance(NamedTuple):
     """MjModel's fields that worlds may differ in, under its names; first axis world, or 1 where all worlds agree."""
 
-    geom_size: Doubles
+    geom_size: Float64Array
     geom_rgba: Floats
     geom_matid: Integers
     geom_dataid: Integers
@@ -41,22 +41,22 @@ class Looks(NamedTuple):
     light_ambient: Floats
     light_diffuse: Floats
     light_specular: Floats
-    cam_fovy: Doubles
+    cam_fovy: Float64Array
     cam_intrinsic: Floats
 
 
 class Poses(NamedTuple):
     """MjData's fields, `(world, ...)`."""
 
-    geom_xpos: Doubles
-    geom_xmat: Doubles
-    cam_xpos: Doubles
-    cam_xmat: Doubles
-    light_xpos: Doubles
-    light_xdir: Doubles
+    geom_xpos: Float64Array
+    geom_xmat: Float64Array
+    cam_xpos: Float64Array
+    cam_xmat: Float64Array
+    light_xpos: Float64Array
+    light_xdir: Float64Array
 
 
-class Fixed(NamedTuple):
+class StaticScene(NamedTuple):
     """What no world can change."""
 
     geom_type: Integers
@@ -64,39 +64,39 @@ class Fixed(NamedTuple):
     camera_sensorsize: Floats  # (2,)
     headlight: Floats  # (3, 3): ambient, diffuse, specular
     headlight_active: bool
-    farthest: float  # metres along the view axis
+    zfar: float  # metres along the view axis
 
 
 def read_poses(engine: Engine) -> Poses:
     return Poses(*(engine.field(name).numpy() for name in Poses._fields))
 
 
-def read_looks(engine: Engine) -> Looks:
+def read_appearance(engine: Engine) -> Appearance:
     """Live views: later changes of the model or of the engine's per-world fields show through."""
-    return Looks(
+    return Appearance(
         *(
             engine.model_field(name).numpy() if engine.is_per_world(name) else getattr(engine.model, name)[None]
-            for name in Looks._fields
+            for name in Appearance._fields
         )
     )
 
 
-def per_world_looks(engine: Engine) -> tuple[bool, ...]:
-    return tuple(engine.is_per_world(name) for name in Looks._fields)
+def per_world_fields(engine: Engine) -> tuple[bool, ...]:
+    return tuple(engine.is_per_world(name) for name in Appearance._fields)
 
 
 def read_meshes(model: mujoco.MjModel) -> Meshes:
     return Meshes(*(getattr(model, name) for name in Meshes._fields))
 
 
-def read_fixed(model: mujoco.MjModel, camera: int) -> Fixed:
+def read_static_scene(model: mujoco.MjModel, camera: int) -> StaticScene:
     headlight = model.vis.headlight
     drawn = np.isin(model.geom_group, VISIBLE_GROUPS) & np.isin(model.geom_type, [int(kind) for kind in _DRAWN_TYPES])
-    return Fixed(
+    return StaticScene(
         geom_type=model.geom_type,
         drawn=np.flatnonzero(drawn).astype(np.int32),
         camera_sensorsize=np.array(model.cam_sensorsize[camera], dtype=np.float32),
         headlight=np.array([headlight.ambient, headlight.diffuse, headlight.specular], dtype=np.float32),
         headlight_active=bool(headlight.active),
-        farthest=float(model.vis.map.zfar * model.stat.extent),
+        zfar=float(model.vis.map.zfar * model.stat.extent),
     )

@@ -14,9 +14,9 @@ from math import cos, pi
 
 import numpy as np
 
-from visuomotor.camera.frame_buffer import Canvas
-from visuomotor.camera.compiled import Bytes, Doubles, Floats, Integers, Rows, Vector, compiled, compiled_apart
+from visuomotor.camera.frame_buffer import FrameBuffer
 from visuomotor.camera.geometry import add_scaled, into_frame
+from visuomotor.camera.njit import Bytes, Float64Array, Floats, Integers, Mat3, Vector, njit_call, njit_inline
 from visuomotor.camera.surfaces import COLOUR, CONSTANT, EMISSION, EXPONENT, GRADIENT, SPECULAR, Surfaces
 
 # Rows of the scratch of a tile of pixels.
@@ -58,9 +58,9 @@ _TINY = np.float32(1e-20)
 _BYTE, _TWO_BYTES = np.int32(8), np.int32(16)
 
 
-@compiled
+@njit_inline
 def put_light(
-    lights: Doubles,
+    lights: Float64Array,
     index: int,
     kind: int,
     place: Vector,
@@ -84,8 +84,8 @@ def put_light(
     row[KIND] = kind
 
 
-@compiled
-def light_into_camera(axes: Rows, camera: Vector, place: Vector) -> Vector:
+@njit_inline
+def light_into_camera(axes: Mat3, camera: Vector, place: Vector) -> Vector:
     return into_frame(axes, add_scaled(place, camera, -1.0))
 
 
@@ -97,7 +97,7 @@ _L0, _L1, _L2, _L3, _L4 = (np.float32(c) for c in (1.44261568, -0.71706393, 0.44
 _E0, _E1, _E2, _E3 = (np.float32(c) for c in (0.99989669, 0.69639055, 0.22451634, 0.07908570))
 
 
-@compiled
+@njit_inline
 def _power(base: np.float32, exponent: np.float32) -> np.float32:
     """`base ** exponent` for a base in (0, 1], good to a quarter of a grey level, in operations that vectorise."""
     bits = np.float32(base).view(np.int32)
@@ -111,27 +111,27 @@ def _power(base: np.float32, exponent: np.float32) -> np.float32:
     return mantissa * np.int32((np.int32(floor) + _BIAS) << _BITS).view(np.float32)
 
 
-@compiled_apart
-def _spread(canvas: Canvas, surfaces: Surfaces, first_row: int, rows: int, scratch: Floats) -> None:
+@njit_call
+def _spread(buffer: FrameBuffer, surfaces: Surfaces, first_row: int, rows: int, scratch: Floats) -> None:
     """Place, normal (of any length) and material of every pixel of a tile."""
     table = surfaces.table
-    width = np.uint64(canvas.owner.shape[1])
+    width = np.uint64(buffer.surface_id.shape[1])
     one = np.uint64(1)
     for row in range(rows):
         line = np.uint64(first_row + row)
         base = np.uint64(row) * width
-        y = np.float32(canvas.top + canvas.down * (first_row + row))
+        y = np.float32(buffer.top + buffer.dy * (first_row + row))
         for x in range(width):
-            scratch[_X, base + x] = canvas.columns[x]
+            scratch[_X, base + x] = buffer.columns[x]
             scratch[_Y, base + x] = y
-            scratch[_DEPTH, base + x] = _ONE / canvas.inverse_depth[line, x]
+            scratch[_DEPTH, base + x] = _ONE / buffer.inverse_depth[line, x]
         start = np.uint64(0)
         while start < width:
-            owner = canvas.owner[line, start]
+            surface_id = buffer.surface_id[line, start]
             end = start + one
-            while end < width and canvas.owner[line, end] == owner:
+            while end < width and buffer.surface_id[line, end] == surface_id:
                 end += one
-            surface = table[owner]
+            surface = table[surface_id]
             g00, g01, g02 = surface[GRADIENT], surface[GRADIENT + 1], surface[GRADIENT + 2]
             g10, g11, g12 = surface[GRADIENT + 3], surface[GRADIENT + 4], surface[GRADIENT + 5]
             g20, g21, g22 = surface[GRADIENT + 6], surface[GRADIENT + 7], surface[GRADIENT + 8]
@@ -155,7 +155,7 @@ def _spread(canvas: Canvas, surfaces: Surfaces, first_row: int, rows: int, scrat
             start = end
 
 
-@compiled_apart
+@njit_call
 def _prepare(scratch: Floats, pixels: int, ambient: Vector) -> None:
     """Unit normals and the direction of view; starts the sums of light."""
     red, green, blue = np.float32(ambient[0]), np.float32(ambient[1]), np.float32(ambient[2])
@@ -173,11 +173,15 @@ def _prepare(scratch: Floats, pixels: int, ambient: Vector) -> None:
         scratch[_HIGHLIGHT, x], scratch[_HIGHLIGHT + 1, x], scratch[_HIGHLIGHT + 2, x] = _ZERO, _ZERO, _ZERO
 
 
-@compiled_apart
-def _add_directional(scratch: Floats, pixels: int, light: Doubles) -> None:
+@njit_call
+def _add_directional(scratch: Floats, pixels: int, light: Float64Array) -> None:
     lx, ly, lz = np.float32(light[0]), np.float32(light[1]), np.float32(light[2])
     dr, dg, db = np.float32(light[DIFFUSE]), np.float32(light[DIFFUSE + 1]), np.float32(light[DIFFUSE + 2])
-    hr, hg, hb = np.float32(light[HIGHLIGHT]), np.float32(light[HIGHLIGHT + 1]), np.float32(light[HIGHLIGHT + 2])
+    hr, hg, hb = (
+        np.float32(light[HIGHLIGHT]),
+        np.float32(light[HIGHLIGHT + 1]),
+        np.float32(light[HIGHLIGHT + 2]),
+    )
     for x in range(np.uint64(pixels)):
         cosine = scratch[_NX, x] * lx + scratch[_NY, x] * ly + scratch[_NZ, x] * lz
         lit = max(cosine, _ZERO)
@@ -195,15 +199,19 @@ def _add_directional(scratch: Floats, pixels: int, light: Doubles) -> None:
         scratch[_HIGHLIGHT + 2, x] += hb * shine
 
 
-@compiled_apart
-def _add_positional(scratch: Floats, pixels: int, light: Doubles) -> None:
+@njit_call
+def _add_positional(scratch: Floats, pixels: int, light: Float64Array) -> None:
     """A point light or a spot."""
     lx, ly, lz = np.float32(light[0]), np.float32(light[1]), np.float32(light[2])
     ax, ay, az = np.float32(light[AXIS]), np.float32(light[AXIS + 1]), np.float32(light[AXIS + 2])
     a0, a1 = np.float32(light[ATTENUATION]), np.float32(light[ATTENUATION + 1])
     a2 = np.float32(light[ATTENUATION + 2])
     dr, dg, db = np.float32(light[DIFFUSE]), np.float32(light[DIFFUSE + 1]), np.float32(light[DIFFUSE + 2])
-    hr, hg, hb = np.float32(light[HIGHLIGHT]), np.float32(light[HIGHLIGHT + 1]), np.float32(light[HIGHLIGHT + 2])
+    hr, hg, hb = (
+        np.float32(light[HIGHLIGHT]),
+        np.float32(light[HIGHLIGHT + 1]),
+        np.float32(light[HIGHLIGHT + 2]),
+    )
     spot = light[KIND] == _SPOT
     cutoff = np.float32(light[CUTOFF_COSINE]) if spot else np.float32(-2.0)
     exponent = np.float32(light[SPOT_EXPONENT] if spot else 0.0)
@@ -233,7 +241,7 @@ def _add_positional(scratch: Floats, pixels: int, light: Doubles) -> None:
         scratch[_HIGHLIGHT + 2, x] += hb * shine
 
 
-@compiled_apart
+@njit_call
 def _finish(scratch: Floats, packed: Integers, pixels: int, image: Bytes) -> None:
     """Multiply the light with the surfaces' colours and store the bytes."""
     for x in range(np.uint64(pixels)):
@@ -252,17 +260,17 @@ def _finish(scratch: Floats, packed: Integers, pixels: int, image: Bytes) -> Non
         image[x, 2] = np.uint8(colour >> _TWO_BYTES)
 
 
-@compiled
+@njit_inline
 def tile_rows(height: int, width: int) -> int:
     """How many rows are shaded together."""
     return min(height, max(1, _TILE // width))
 
 
-@compiled
+@njit_inline
 def shade(
-    canvas: Canvas,
+    buffer: FrameBuffer,
     surfaces: Surfaces,
-    lights: Doubles,
+    lights: Float64Array,
     ambient: Vector,
     scratch: Floats,
     packed: Integers,
@@ -274,12 +282,12 @@ def shade(
         scratch: `(SCRATCH_ROWS, tile_rows * width)`.
         packed: `(tile_rows * width,)`, scratch too.
     """
-    height, width = canvas.owner.shape
+    height, width = buffer.surface_id.shape
     step = tile_rows(height, width)
     for first in range(0, height, step):
         rows = min(step, height - first)
         pixels = rows * width
-        _spread(canvas, surfaces, first, rows, scratch)
+        _spread(buffer, surfaces, first, rows, scratch)
         _prepare(scratch, pixels, ambient)
         for index in range(lights.shape[0]):
             if lights[index, KIND] == _DIRECTIONAL:

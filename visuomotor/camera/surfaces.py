@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from visuomotor.camera.compiled import Floats, Integers, Rows, Vector, compiled
+from visuomotor.camera.njit import Floats, Integers, Mat3, Vector, njit_inline
 
 # Columns of `Surfaces.table`.
 GRADIENT = 0  # 9 values, row-major
@@ -39,14 +39,14 @@ class Surfaces(NamedTuple):
     look: Floats  # (WIDTH - COLOUR,): colour and material of the geom that is being painted
 
 
-@compiled
+@njit_inline
 def clear(surfaces: Surfaces) -> None:
     surfaces.table[NOTHING, :] = 0.0
     surfaces.geom[NOTHING] = -1
     surfaces.used[0] = 1
 
 
-@compiled
+@njit_inline
 def set_look(
     surfaces: Surfaces,
     geom: int,
@@ -78,8 +78,8 @@ def set_look(
     return a > np.float32(0.0)
 
 
-@compiled
-def add_surface(surfaces: Surfaces, geom: int, gradient: Rows, constant: Vector) -> int:
+@njit_inline
+def add_surface(surfaces: Surfaces, geom: int, gradient: Mat3, constant: Vector) -> int:
     """Enter a surface of the geom whose look is set; returns its number."""
     number = surfaces.used[0]
     surfaces.used[0] = number + 1
@@ -96,14 +96,14 @@ def add_surface(surfaces: Surfaces, geom: int, gradient: Rows, constant: Vector)
     return number
 
 
-@compiled
+@njit_inline
 def add_flat_surface(surfaces: Surfaces, geom: int, normal: Vector) -> int:
     nothing = (0.0, 0.0, 0.0)
     return add_surface(surfaces, geom, (nothing, nothing, nothing), normal)
 
 
-@compiled
-def add_centred_surface(surfaces: Surfaces, geom: int, gradient: Rows, centre: Vector) -> int:
+@njit_inline
+def add_centred_surface(surfaces: Surfaces, geom: int, gradient: Mat3, centre: Vector) -> int:
     """A surface with `n = G (p - c)`."""
     g = gradient
     constant = (

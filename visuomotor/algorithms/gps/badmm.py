@@ -54,8 +54,8 @@ class SampleBatch:
 class Update:
     """The last update of the trajectories: what it started from and what it promised.
 
-    controller: before the update; samples: of episodes with it; predicted `()`: how much the cost should fall, mean over
-    conditions.
+    controller: before the update; samples: of episodes with it; predicted `()`: how much the cost should fall, mean
+    over conditions.
     """
 
     controller: Controller

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Doubles = NDArray[np.float64]
+Float64Array = NDArray[np.float64]
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
@@ -23,7 +23,7 @@ def _compiled(function: Function) -> Function:
 
 
 @_compiled
-def _add_product(a: Doubles, b: Doubles, out: Doubles) -> None:
+def _add_product(a: Float64Array, b: Float64Array, out: Float64Array) -> None:
     """out += a' b. (With a' every turn of the middle loop works on another row, so none waits for the last.)"""
     for k in range(a.shape[0]):
         for i in range(a.shape[1]):
@@ -33,8 +33,8 @@ def _add_product(a: Doubles, b: Doubles, out: Doubles) -> None:
 
 
 @_compiled
-def _factorise(matrix: Doubles, factor: Doubles) -> bool:
-    """The lower Cholesky factor; False where the matrix is not positive is_pd."""
+def _factorise(matrix: Float64Array, factor: Float64Array) -> bool:
+    """The lower Cholesky factor; False where the matrix is not positive definite."""
     for i in range(matrix.shape[0]):
         for j in range(i + 1):
             rest = matrix[i, j]
@@ -50,7 +50,7 @@ def _factorise(matrix: Doubles, factor: Doubles) -> bool:
 
 
 @_compiled
-def _solve(factor: Doubles, columns: Doubles) -> None:
+def _solve(factor: Float64Array, columns: Float64Array) -> None:
     """columns <- (L L')^-1 columns."""
     size, width = columns.shape
     for i in range(size):
@@ -67,18 +67,18 @@ def _solve(factor: Doubles, columns: Doubles) -> None:
 
 @_compiled
 def backward(
-    hessian: Doubles,
-    gradient: Doubles,
-    transition: Doubles,
-    drift: Doubles,
-    entropy_weight: Doubles,
-    anchor_gain: Doubles,
-    anchor_offset: Doubles,
-    anchor_precision: Doubles,
+    hessian: Float64Array,
+    gradient: Float64Array,
+    transition: Float64Array,
+    drift: Float64Array,
+    entropy_weight: Float64Array,
+    anchor_gain: Float64Array,
+    anchor_offset: Float64Array,
+    anchor_precision: Float64Array,
     eta: float,
-    gain: Doubles,
-    offset: Doubles,
-    covariance: Doubles,
+    gain: Float64Array,
+    offset: Float64Array,
+    covariance: Float64Array,
 ) -> bool:
     """Fill in the controller that minimises  sum_t E[c_t] - eta E[log anchor(u_t | x_t)] - w_t H(p(u_t | x_t)).
 
@@ -90,7 +90,7 @@ def backward(
         gain, offset, covariance: the result.
 
     Returns:
-        False, with the result incomplete, if some Q_uu is not positive is_pd.
+        False, with the result incomplete, if some Q_uu is not positive definite.
     """
     steps, actions, states = gain.shape
     one, first_action, size = states, states + 1, states + 1 + actions
@@ -150,17 +150,17 @@ def backward(
 
 @_compiled
 def divergence(
-    gain: Doubles,
-    offset: Doubles,
-    covariance: Doubles,
-    anchor_gain: Doubles,
-    anchor_offset: Doubles,
-    anchor_precision: Doubles,
-    transition: Doubles,
-    drift: Doubles,
-    noise: Doubles,
-    initial_mean: Doubles,
-    initial_covariance: Doubles,
+    gain: Float64Array,
+    offset: Float64Array,
+    covariance: Float64Array,
+    anchor_gain: Float64Array,
+    anchor_offset: Float64Array,
+    anchor_precision: Float64Array,
+    transition: Float64Array,
+    drift: Float64Array,
+    noise: Float64Array,
+    initial_mean: Float64Array,
+    initial_covariance: Float64Array,
 ) -> float:
     """sum_t E_x[KL(p(u_t | x_t) || anchor(u_t | x_t))], nats, under the states that p visits; infinite if p is broken.
 

@@ -10,17 +10,17 @@ from numba import njit
 from numpy.typing import NDArray
 
 Vector = tuple[float, float, float]
-Rows = tuple[Vector, Vector, Vector]
+Mat3 = tuple[Vector, Vector, Vector]
 Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
+Float64Array = NDArray[np.float64]
 Integers = NDArray[np.int32]
-Owners = NDArray[np.uint32]
+SurfaceIds = NDArray[np.uint32]
 Bytes = NDArray[np.uint8]
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-def compiled(function: Function) -> Function:
+def njit_inline(function: Function) -> Function:
     """Machine code that becomes part of its caller.
 
     `fastmath` and NumPy's division let LLVM vectorise the pixel loops; the callers keep NaN and zero divisors out. A
@@ -29,8 +29,8 @@ def compiled(function: Function) -> Function:
     return cast(Function, njit(fastmath=True, error_model="numpy", forceinline=True)(function))
 
 
-def compiled_apart(function: Function) -> Function:
-    """`compiled`, but as a function of its own, for large ones that are called at several places."""
+def njit_call(function: Function) -> Function:
+    """`njit_inline`, but as a function of its own, for large ones that are called at several places."""
     return cast(Function, njit(fastmath=True, error_model="numpy")(function))
 
 
