@@ -12,14 +12,14 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 # What the whole method of ppo-gail is compared with, at one budget: about an hour each on two cores.
-BASELINES := full reinforcement imitation undemonstrated cloning
+BASELINES := full reinforcement imitation no-demonstrations cloning
 STEPS ?= 10000000
 COMPARED := runs/stacking-$(STEPS)
-SETTINGS_full := --control-steps $(STEPS)
-SETTINGS_reinforcement := --control-steps $(STEPS) --imitation.weight 0
-SETTINGS_imitation := --control-steps $(STEPS) --imitation.weight 1
-SETTINGS_undemonstrated := --control-steps $(STEPS) --imitation.weight 0 --curriculum.random-starts 1
-SETTINGS_cloning := --control-steps 0 --cloning.updates 40000 --cloning.renderings 32
+SETTINGS_full := --total-steps $(STEPS)
+SETTINGS_reinforcement := --total-steps $(STEPS) --imitation.weight 0
+SETTINGS_imitation := --total-steps $(STEPS) --imitation.weight 1
+SETTINGS_no-demonstrations := --total-steps $(STEPS) --imitation.weight 0 --curriculum.random-start-fraction 1
+SETTINGS_cloning := --total-steps 0 --behavior-cloning.num-updates 40000 --behavior-cloning.renders-per-demo 32
 
 .PHONY: help install train test baselines
 
