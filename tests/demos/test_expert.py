@@ -24,12 +24,12 @@ STEADY = ExpertNoise(tremor=0.0, speed=(0.15, 0.15), via_point_chance=0.0)
 FROZEN = 3
 
 
-def with_positions(spec: mujoco.MjSpec) -> Robot:
-    """A Jaco with position actuators in place of velocity servos."""
+def with_positions(spec: mujoco.MjSpec, kv: float = 200.0) -> Robot:
+    """A Jaco with position actuators in place of velocity servos; they lag by kv / 2000 s."""
     robot = add_jaco(spec)
     for name in robot.actuators:
         actuator, finger = spec.actuator(name), name in robot.gripper
-        actuator.set_to_position(kp=20.0 if finger else 2000.0, kv=2.0 if finger else 200.0)
+        actuator.set_to_position(kp=20.0 if finger else 2000.0, kv=2.0 if finger else kv)
         actuator.ctrllimited, actuator.ctrlrange = finger, (0.0, 1.6)
     return dataclasses.replace(robot, control="position")
 
@@ -97,6 +97,17 @@ def test_it_goes_where_it_is_sent_by_velocities_positions_and_torques(task):
     assert np.linalg.norm(middle - (start + way / 2)) < 0.03
 
 
+def test_slow_servos_do_not_overshoot():
+    """0.4 s of lag. Driven by the error of the joints, their targets would run ahead by half of the way."""
+    task = OtherLifting(lambda spec: with_positions(spec, kv=800.0))
+    expert = at_start(task)
+    start = expert.position
+    heights = [position[2] for position in follow(task, expert, expert.move(start + np.array([0, 0, 0.1])))]
+    heights += [position[2] for position in follow(task, expert, expert.wait(2.0))]
+    assert max(heights) < start[2] + 0.102
+    assert heights[-1] > start[2] + 0.098
+
+
 def test_other_robots_lift_too():
     for add_robot in (with_positions, with_five_joints):
         episodes = demonstrate(OtherLifting(add_robot), 4, torch.Generator().manual_seed(0))
@@ -130,6 +141,12 @@ def test_the_gripper_closes_whichever_way_its_joints_turn(lifting):
         for grip in (OPEN, CLOSE):
             expert.grip = grip
             assert expert.action()[6:].tolist() == [grip * math.copysign(1, travel)] * 3
+
+
+def test_it_keeps_still_while_a_joint_is_out_of_its_range(lifting):
+    expert = at_start(lifting)
+    expert._engine.field("qpos")[0, lifting.robot.qpos[1]] = 0.5  # the range begins at 0.82 rad
+    assert not expert.action()[:6].any()
 
 
 @pytest.mark.parametrize("yaw", [0.0, 0.4, -0.7, 1.2])

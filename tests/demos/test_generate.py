@@ -90,6 +90,24 @@ def test_who_misses_tries_again(lifting):
     assert sum(map(len, clumsy)) > sum(map(len, sure))
 
 
+def test_an_episode_that_diverges_is_left_out(lifting, lifts, monkeypatch):
+    """World 0 gets a speed beyond all bounds in its third step."""
+    steps = 0
+
+    def step(engine, actions):
+        nonlocal steps
+        steps += 1
+        if steps == 3:
+            engine.field("qvel")[0, 0] = 1e12
+        Lifting.step(lifting, engine, actions)
+
+    monkeypatch.setattr(lifting, "step", step)
+    episodes = demonstrate(lifting, 10, seeded(4))
+    assert len(episodes) == 9
+    for one, other in zip(episodes, lifts[1:], strict=True):
+        assert torch.equal(one.states, other.states)
+
+
 def test_failures_are_replaced(lifting, lifts, monkeypatch):
     failure = dataclasses.replace(lifts[0], success=False)
     batches = [[failure, lifts[0], lifts[1]], [lifts[2]]]

@@ -1,7 +1,7 @@
 """Generate demonstrations: the task's scripted expert in many worlds at once."""
 
 import importlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Final, cast
 
 import torch
@@ -68,9 +68,9 @@ def demonstrate(
         for world in range(count)
     ]
     plans = [expert(each) for each in experts]
-    if not all(isinstance(plan, Generator) for plan in plans):
+    if not all(hasattr(plan, "__next__") for plan in plans):
         raise VisuomotorError(f"the expert of task {task.name!r} is no generator; let it yield once a control step")
-    lengths, diverged = torch.full((count,), -1), torch.zeros(count, dtype=torch.bool)
+    lengths = torch.full((count,), -1)  # of the episodes that are over; 0 where the physics diverged
     states, stages, rewards, actions = [_quantize_state(engine)], [task.stage(engine)], list[Tensor](), list[Tensor]()
     for step in range(round(LONGEST / task.control_dt)):
         action = torch.zeros(count, task.action_size)
@@ -83,7 +83,7 @@ def demonstrate(
         if (lengths >= 0).all():
             break
         task.step(engine, action)
-        diverged |= engine.diverged & (lengths < 0)
+        lengths[engine.diverged & (lengths < 0)] = 0
         states.append(_quantize_state(engine))
         stages.append(task.stage(engine))
         rewards.append(task.reward(engine))
@@ -92,7 +92,7 @@ def demonstrate(
     whole = [torch.stack(rows, 1) for rows in (states, actions, stages, rewards)]
     return [
         _episode(task, [rows[world] for rows in whole], params[world[None]], int(lengths[world]))
-        for world in (~diverged & (lengths > 0)).nonzero()[:, 0]
+        for world in (lengths > 0).nonzero()[:, 0]
     ]
 
 

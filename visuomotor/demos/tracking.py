@@ -110,16 +110,22 @@ class EndEffectorTracker:
         return torques[self._dofs]
 
     def _solve(self) -> Array:
-        """`(arm,)` rad/s: the joint velocities that bring the configuration nearer to the target."""
-        velocity = mink.solve_ik(
-            self._configuration,
-            [self._frame],
-            self._dt,
-            "daqp",
-            damping=1e-4,
-            limits=self._bounds,
-            constraints=self._frozen,
-        )
+        """`(arm,)` rad/s: the joint velocities that bring the configuration nearer to the target.
+
+        Zero where there are none: a joint is so far outside its range that its speed does not bring it back at once.
+        """
+        try:
+            velocity = mink.solve_ik(
+                self._configuration,
+                [self._frame],
+                self._dt,
+                "daqp",
+                damping=1e-4,
+                limits=self._bounds,
+                constraints=self._frozen,
+            )
+        except mink.NoSolutionFound:
+            return np.zeros(len(self._dofs))
         return velocity[self._dofs]
 
 
