@@ -238,3 +238,19 @@ def test_constants_follow_what_is_written_into_a_world(engine):
         assert engine.is_per_world(name)
     engine.set_const()
     assert torch.equal(engine.model_field("geom_rbound")[2], engine.model_field("geom_rbound")[1])
+
+
+def test_a_written_state_that_is_not_finite_counts_and_so_does_all_that_follows(engine):
+    """MuJoCo's own counter stays at 1 after the first."""
+    engine.field("qpos")[1, 0] = float("nan")
+    engine.field("qvel")[2, 0] = 1e300
+    engine.forward()
+    assert engine.num_diverged == 2
+    np.testing.assert_array_equal(engine.field("qpos")[1], MODEL.key_qpos[0])
+    for count in (3, 4):
+        engine.step()
+        assert not engine.diverged.any()
+        engine.field("qvel")[1, 0] = 1e12
+        engine.step()
+        assert engine.diverged.tolist() == [False, True, False, False, False]
+        assert engine.num_diverged == count
