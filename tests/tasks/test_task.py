@@ -146,7 +146,7 @@ def test_a_scene_that_lacks_its_camera_or_does_not_compile_is_refused():
     spec = load_mjcf(SCENE)
     robot = Robot.from_mjcf(spec, end_effector="gripper", gripper=["gripper"], max_speed=2.0)
     spec.worldbody.add_body(name="ghost").add_freejoint()
-    with pytest.raises(VisuomotorError, match="scene of task 'reach' is no valid MuJoCo model: .*mass") as caught:
+    with pytest.raises(VisuomotorError, match=r"scene of task 'reach' is no valid MuJoCo model: .*mass") as caught:
         Task.__init__(object.__new__(Reach), spec, robot, "side")
     assert "\n" not in str(caught.value)
 
