@@ -157,14 +157,14 @@ def test_a_diverged_world_is_reset_and_counted(engine):
     engine.step(10)
     calm.step(10)
     assert engine.diverged.tolist() == [False, False, False, True, False]
-    assert engine.divergences == 1
+    assert engine.num_diverged == 1
     np.testing.assert_array_equal(engine.field("qpos")[3], MODEL.key_qpos[0])
     assert torch.isfinite(engine.state()).all()
     others = [0, 1, 2, 4]
     assert torch.equal(engine.state()[others], calm.state()[others])
     engine.step(10)  # the next step is clean
     assert not engine.diverged.any()
-    assert engine.divergences == 1
+    assert engine.num_diverged == 1
 
 
 def test_nan_controls_never_spread(engine):
@@ -214,3 +214,43 @@ def test_unknown_fields_are_named(engine):
         engine.field("qposs")
     with pytest.raises(VisuomotorError, match="body_mas"):
         engine.model_field("body_mas")
+
+
+def test_constants_follow_what_is_written_into_a_world(engine):
+    """As `mj_setConst` computes them, in the named worlds only, and the state stays."""
+    shake(engine)
+    engine.step(20)
+    state = engine.state()
+    engine.model_field("dof_armature")[1:3, 0] = 0.5
+    engine.model_field("geom_size")[1:3, MODEL.geom("ball").id] *= 2
+    engine.set_const(torch.tensor([1]))
+    assert torch.equal(engine.state(), state)
+    expected = mujoco.MjSpec.from_string(SCENE.format(jacobian="dense")).compile()
+    expected.dof_armature[0] = 0.5
+    expected.geom_size[MODEL.geom("ball").id] *= 2
+    mujoco.mj_setConst(expected, mujoco.MjData(expected))
+    for name in ("dof_invweight0", "body_invweight0", "actuator_acc0", "geom_rbound", "geom_aabb"):
+        found = engine.model_field(name)
+        np.testing.assert_array_equal(found[1], getattr(expected, name), err_msg=name)
+        for other in (0, 2):  # the second has other fields too, but nobody asked
+            np.testing.assert_array_equal(found[other], getattr(MODEL, name), err_msg=name)
+        assert not np.array_equal(getattr(expected, name), getattr(MODEL, name)), name
+        assert engine.is_per_world(name)
+    engine.set_const()
+    assert torch.equal(engine.model_field("geom_rbound")[2], engine.model_field("geom_rbound")[1])
+
+
+def test_a_written_state_that_is_not_finite_counts_and_so_does_all_that_follows(engine):
+    """MuJoCo's own counter stays at 1 after the first."""
+    engine.field("qpos")[1, 0] = float("nan")
+    engine.field("qvel")[2, 0] = 1e300
+    engine.forward()
+    assert engine.num_diverged == 2
+    np.testing.assert_array_equal(engine.field("qpos")[1], MODEL.key_qpos[0])
+    for count in (3, 4):
+        engine.step()
+        assert not engine.diverged.any()
+        engine.field("qvel")[1, 0] = 1e12
+        engine.step()
+        assert engine.diverged.tolist() == [False, True, False, False, False]
+        assert engine.num_diverged == count

@@ -58,7 +58,7 @@ def hand_targets(task, engine, params) -> list[tuple[np.ndarray, np.ndarray]]:
     bar = engine.field("site_xpos")[:, task.model.site("rack_bar_center").id].numpy()
     found = []
     for place, (shift, tilt) in zip(bar, params.dynamics["grasp"].tolist(), strict=True):
-        hanger = place + [0, 0, BAR_RADIUS + CLEARANCE - hook_inside_height()]
+        hanger = np.add(place, (0, 0, BAR_RADIUS + CLEARANCE - hook_inside_height()))
         held = np.array([[np.cos(tilt), 0, np.sin(tilt)], [0, 1, 0], [-np.sin(tilt), 0, np.cos(tilt)]])
         found.append((hanger - held.T @ [0, 0, shift], held.T))
     return found

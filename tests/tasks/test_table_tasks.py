@@ -145,7 +145,9 @@ def test_all_that_follows_from_what_is_drawn_follows(task):
             np.testing.assert_allclose(model.geom(name).size, half)
             np.testing.assert_allclose(model.geom(name).rbound, 3**0.5 * half)
             np.testing.assert_allclose(model.body(name).mass, mass)
-    assert all(int(mode) == mujoco.mjtCamLight.mjCAMLIGHT_FIXED for mode in (*task.model.cam_mode, *task.model.light_mode))
+    assert all(
+        int(mode) == mujoco.mjtCamLight.mjCAMLIGHT_FIXED for mode in (*task.model.cam_mode, *task.model.light_mode)
+    )
 
 
 def test_a_stiffer_drive_is_felt_by_contacts_of_the_arm(lifting):
@@ -266,7 +268,7 @@ def test_what_is_randomized_is_asked_for(task):
             assert torch.equal(value, value[:1].expand_as(value)), name
             assert not torch.equal(value, getattr(drawn, group)[name]), name
     assert len(torch.unique(nominal.placement["arm"], dim=0)) == 4  # starts are random all the same
-    with pytest.raises(VisuomotorError, match="no split of task '.*' 'training'; choose one of: random"):
+    with pytest.raises(VisuomotorError, match=r"no split of task '.*' 'training'; choose one of: random"):
         task.sample_reset(4, seeded(), "training")
 
 
@@ -274,7 +276,7 @@ def test_at_most_two_blocks():
     class Three(Lifting):
         objects = ("a", "b", "c")
 
-    with pytest.raises(VisuomotorError, match="'lifting' has 3 blocks; .* at most 2"):
+    with pytest.raises(VisuomotorError, match=r"'lifting' has 3 blocks; .* at most 2"):
         Three()
 
 

@@ -349,9 +349,7 @@ def test_a_world_that_blows_up_is_flagged_and_the_others_go_on(lifting):
     assert transition.reward[3] == 0
     assert all(value.isfinite().all() for value in transition.observations.values())
     others = torch.tensor([0, 1, 2, 4, 5])
-    assert torch.equal(
-        transition.observations["privileged"][others], expected.observations["privileged"][others]
-    )
+    assert torch.equal(transition.observations["privileged"][others], expected.observations["privileged"][others])
     env.reset(transition.done.nonzero()[:, 0])
     assert env.episode_length.tolist() == [1, 1, 1, 0, 1, 1]
     assert env.observe()["stage"][3] == 0

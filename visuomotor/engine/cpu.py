@@ -82,20 +82,21 @@ class CpuEngine:
         self._batch.set_const(ids=None if worlds is None else worlds.numpy())
 
     def step(self, frame_skip: int = 1) -> None:
-        before = self._instability_counts()
         self._batch.step(nstep=frame_skip, stage=_VELOCITY_STAGE)
-        self._diverged = torch.from_numpy(self._instability_counts() > before)
-        if self._diverged.any():
-            worlds = self._diverged.nonzero()[:, 0]
-            self._num_diverged += len(worlds)
-            self.reset(worlds)
+        self._diverged = self._reset_unstable()
 
-    def _instability_counts(self) -> np.ndarray:
-        """`(world,)`: how often each world has blown up, by MuJoCo's own counters."""
-        return self._batch.warning[:, _INSTABILITIES, 1].sum(axis=1)
+    def _reset_unstable(self) -> Tensor:
+        """Reset the worlds that have blown up, by MuJoCo's own counters, which that sets to zero; returns which,
+        `(world,)` bool."""
+        unstable = torch.from_numpy(self._batch.warning[:, _INSTABILITIES, 1].any(axis=1))
+        if unstable.any():
+            self._num_diverged += int(unstable.sum())
+            self.reset(unstable.nonzero()[:, 0])
+        return unstable
 
     def forward(self, worlds: Tensor | None = None) -> None:
         self._batch.forward(ids=None if worlds is None else worlds.numpy())
+        self._reset_unstable()
 
     def reset(self, worlds: Tensor | None = None) -> None:
         keyframe = 0 if self.model.nkey else -1

@@ -56,7 +56,8 @@ class Engine(Protocol):
         ...
 
     def forward(self, worlds: Tensor | None = None) -> None:
-        """Bring all derived fields up to date with the state."""
+        """Bring all derived fields up to date with the state. Worlds whose state is not finite, or huge, are reset and
+        count in `num_diverged`."""
         ...
 
     def reset(self, worlds: Tensor | None = None) -> None:

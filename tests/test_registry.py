@@ -1,0 +1,350 @@
+"""Tasks by name: short names, modules, files, installed packages; and what is wrong with a task that a user wrote."""
+
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+import torch
+
+from visuomotor import registry
+from visuomotor.errors import VisuomotorError
+from visuomotor.tasks import Task, VecEnv, make_env, make_task
+from visuomotor.tasks.jaco.lifting import Lifting
+
+ROOT = Path(__file__).parents[1]
+TASK = f"""
+import torch
+
+from visuomotor.robots.mjcf import load_mjcf
+from visuomotor.robots.robot import Robot
+from visuomotor.tasks import ResetParams, Task
+
+SCENE = {str(ROOT / "examples" / "own_robot" / "scene.xml")!r}
+
+
+class Reach(Task):
+    name = "reach"
+    max_episode_steps = 20
+    stages = ("far", "near")
+    stage_rewards = (0.0, 1.0)
+
+    def __init__(self):
+        spec = load_mjcf(SCENE)
+        robot = Robot.from_mjcf(spec, end_effector="gripper", gripper=["gripper"], max_speed=2.0)
+        super().__init__(spec, robot, "side")
+
+    def sample_reset(self, count, generator, split="random", randomize=True):
+        return ResetParams({{"block": torch.rand(count, 2, generator=generator, dtype=torch.float64)}})
+
+    def reset(self, engine, env_ids, params):
+        engine.reset(env_ids)
+        self.robot.set_joints(engine, env_ids, self.robot.home.expand(len(env_ids), -1))
+        place = 0.16 + 0.1 * params.placement["block"]
+        engine.field("qpos")[env_ids[:, None], torch.tensor([[6, 7]])] = place
+        engine.forward(env_ids)
+
+    def keypoints(self, engine):
+        return engine.field("xpos")[:, [self.model.body("block").id]].float()
+
+    def stage(self, engine):
+        return (self.errors(engine)[:, 0].norm(dim=-1) < 0.05).long()
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a task file; returns the name of its class."""
+
+    def written(text: str = TASK, name: str = "own.py", cls: str = "Reach") -> str:
+        path = tmp_path / name
+        path.write_text(text)
+        return f"{path}:{cls}"
+
+    return written
+
+
+def changed(old: str, new: str) -> str:
+    assert TASK.count(old) == 1
+    return TASK.replace(old, new)
+
+
+def refused(name: str, match: str) -> str:
+    with pytest.raises(VisuomotorError, match=match) as caught:
+        make_task(name)
+    told = str(caught.value)
+    assert "\n" not in told
+    return told
+
+
+@pytest.mark.parametrize("name", registry.names("task"))
+def test_short_names_are_the_tasks_own(name):
+    assert make_task(name).name == name
+
+
+def test_classes_of_modules_by_name(monkeypatch, tmp_path):
+    assert type(make_task("visuomotor.tasks.jaco.lifting:Lifting")) is Lifting
+    (tmp_path / "other_package.py").write_text(TASK)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert make_task("other_package:Reach").name == "reach"
+
+
+def test_a_class_in_a_file(write, tmp_path, monkeypatch, capfd):
+    (tmp_path / "beside.py").write_text("STAGES = ('far', 'near')")
+    text = changed('stages = ("far", "near")', "stages = STAGES")
+    name = write(text.replace("import torch\n", "import torch\nfrom beside import STAGES\n", 1))
+    before = list(sys.path)
+    task = make_task(name)
+    assert sys.path == before
+    assert task.stages == ("far", "near")
+    assert isinstance(task, Task)
+    assert type(make_task(name)) is type(task)  # the file is run once
+    monkeypatch.chdir(tmp_path)
+    assert type(make_task("own.py:Reach")) is type(task)
+    monkeypatch.chdir("/")
+    monkeypatch.syspath_prepend("/nowhere")
+    env = make_env(task, 3, seed=1, image_size=32)
+    assert isinstance(env, VecEnv)
+    assert env.step(torch.zeros(3, 6)).reward.shape == (3,)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_two_files_of_one_name_are_two_modules(tmp_path):
+    kinds = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "own.py").write_text(TASK.replace('"reach"', f'"{folder}"'))
+        kinds.append(make_task(f"{tmp_path / folder / 'own.py'}:Reach"))
+    assert [task.name for task in kinds] == ["a", "b"]
+
+
+def test_names_become_absolute_for_files_only(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert registry.absolute_name("task", "own.py:Reach") == f"{tmp_path / 'own.py'}:Reach"
+    for name in ("lifting", "package.module:Reach"):
+        assert registry.absolute_name("task", name) == name
+
+
+def test_installed_packages_add_tasks(tmp_path, monkeypatch):
+    (tmp_path / "third_party.py").write_text(TASK)
+    monkeypatch.syspath_prepend(tmp_path)
+    points = {
+        "visuomotor.tasks": [
+            EntryPoint("reach", "third_party:Reach", "visuomotor.tasks"),
+            EntryPoint("gone", "third_party_that_is_not:Reach", "visuomotor.tasks"),
+            EntryPoint("lifting", "third_party:Reach", "visuomotor.tasks"),
+        ]
+    }
+    monkeypatch.setattr(registry, "entry_points", lambda group: points.get(group, []))
+    assert registry.names("task") == ["hanger", "lifting", "stacking", "reach", "gone"]
+    assert make_task("reach").name == "reach"
+    assert type(make_task("lifting")) is Lifting  # our own come first
+    refused("gone", "'third_party_that_is_not' of 'gone' cannot be imported: ModuleNotFoundError")
+    assert "reach" in refused("hangar", "choose one of:")
+    assert registry.names("algorithm") == list(registry.BUILT_IN["algorithm"])
+
+
+def test_algorithms_have_names_of_their_own():
+    with pytest.raises(VisuomotorError, match="no algorithm 'hanger'; choose one of: gps, ppo-gail"):
+        registry.load("algorithm", "hanger", object)
+
+
+def test_names_that_name_nothing(write, tmp_path):
+    refused("hangar", "no task 'hangar'; choose one of: hanger, lifting, stacking; or name a class of your own as")
+    refused("own.py", "no task 'own.py'; for a class in a file write own.py:CLASS; choose one of")
+    refused(f"{tmp_path}/none.py:Reach", r"no file .*none\.py; write path/to/file.py:Class")
+    refused(f"{tmp_path}:Reach", "cannot be imported")
+    refused("no_such_package.tasks:Reach", "'no_such_package.tasks' .* No module named 'no_such_package'")
+    refused(":Reach", "cannot be imported")
+    refused(
+        write(TASK + "\n\nclass Push(Reach):\n    pass\n", cls="Reech"),
+        r"own\.py has no class 'Reech'; its task classes are: Reach, Push$",
+    )
+    refused(write("x = 1", "empty.py"), "has no class 'Reach'; its task classes are: none")
+    refused(write(TASK, cls="ResetParams"), r"is not a task: it must be a subclass of visuomotor\.tasks\.task\.Task")
+    refused(write(TASK, cls="SCENE"), "is not a task: it must be a subclass of")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("class Reach(Task:\n    pass\n", "SyntaxError: .*line 1"),
+        ("an essay\nabout reaching", "SyntaxError: .*line 1"),
+        ("import numpyy\n", "ModuleNotFoundError: No module named 'numpyy'"),
+        ("from torch import reech\n", "ImportError: cannot import name 'reech'"),
+        ("1 / 0\n", "ZeroDivisionError: division by zero"),
+        ("raise ValueError('first\\nsecond')\n", "ValueError: first second"),
+        ("import sys\nsys.exit('no display')\n", "SystemExit: no display"),
+    ],
+)
+def test_a_file_that_cannot_be_imported(write, text, told, capfd):
+    before, modules = list(sys.path), set(sys.modules)
+    refused(write(text, "broken.py"), rf"broken\.py cannot be imported: {told}.*; correct it and try again")
+    assert sys.path == before
+    assert not {name for name in set(sys.modules) - modules if "broken" in name}
+    assert make_task(write(TASK, "broken.py")).name == "reach"  # once it is corrected
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_file_of_other_bytes(tmp_path):
+    path = tmp_path / "binary.py"
+    path.write_bytes(b"\x00\xff\xfe\x01")
+    refused(f"{path}:Reach", r"binary\.py cannot be imported: ")
+
+
+def test_what_a_task_lacks_is_listed_with_what_is_expected(write):
+    told = refused(write("from visuomotor.tasks import Task\n\n\nclass Reach(Task):\n    name = 'reach'\n"), "lacks")
+    for member in (
+        "max_episode_steps (control steps of an episode",
+        "stages (names, such as",
+        "stage_rewards (one number for each stage",
+        "keypoints (keypoints(self, engine) -> (n, K, 3) float32, m)",
+        "reset (reset(self, engine, env_ids, params))",
+        "sample_reset (sample_reset(self, count, generator, split, randomize) -> ResetParams",
+        "stage (stage(self, engine) -> (n,) int64)",
+    ):
+        assert member in told
+    assert "name (" not in told.replace("names", "")
+    without = TASK[: TASK.index("    def stage(self")]
+    assert refused(write(without, "without.py"), "lacks stage ").count("(self") == 1
+
+
+MEMBER = "    def {0}(self, engine):\n        return {1}\n"
+FAULTS = {
+    "camera": ('"side")', '"top")', "no camera of task 'reach' 'top'; choose one of: side"),
+    "site": ('end_effector="gripper"', 'end_effector="tip"', "no site 'tip'; choose one of: gripper"),
+    "scene": ("load_mjcf(SCENE)", "load_mjcf('none.xml')", "no model file none.xml"),
+    "init": (
+        '        super().__init__(spec, robot, "side")\n',
+        "        spec.nobody()\n",
+        "cannot be made: AttributeError in line 20: .*'nobody'",
+    ),
+    "no super": (
+        '        super().__init__(spec, robot, "side")\n',
+        "",
+        r"__init__ must call super\(\).__init__\(spec, robot, camera\)",
+    ),
+    "period": (
+        "max_episode_steps = 20",
+        "max_episode_steps = 20\n    control_dt = 0.033",
+        "control_dt 0.033 s is no mul",
+    ),
+    "short period": (
+        "max_episode_steps = 20",
+        "max_episode_steps = 20\n    control_dt = 1e-4",
+        "control_dt 0.0001 s is",
+    ),
+    "length": (
+        "max_episode_steps = 20",
+        "max_episode_steps = 2.5",
+        "max_episode_steps must be a positive int, not 2.5",
+    ),
+    "no length": ("max_episode_steps = 20", "max_episode_steps = 0", "max_episode_steps must be a positive int, not 0"),
+    "rewards": ("(0.0, 1.0)", "(0.0, 0.5, 1.0)", "give at least two stages, and one reward for each"),
+    "one stage": ('("far", "near")', '("far",)', "give at least two stages"),
+    "letters": ('("far", "near")', '"ab"', "stages is 'ab'; expected names"),
+    "splits": (
+        "max_episode_steps = 20",
+        "max_episode_steps = 20\n    splits = ('hard',)",
+        'splits .* with "random" among',
+    ),
+    "signature": (
+        "generator, split=",
+        "split=",
+        "sample_reset raises TypeError: .*expected sample_reset\\(self, count",
+    ),
+    "too many rows": ("torch.rand(count, 2", "torch.rand(count + 1, 2", r"gives \(3, 2\) .* placement\['block'\] of 2"),
+    "no rows": (
+        'ResetParams({"block": torch.rand(count, 2, generator=generator, dtype=torch.float64)})',
+        "ResetParams()",
+        "sample_reset gives a ResetParams without rows",
+    ),
+    "no params": (
+        'ResetParams({"block": torch.rand(count, 2, generator=generator, dtype=torch.float64)})',
+        "torch.rand(count, 2)",
+        r"sample_reset gives \(2, 2\) torch.float32; expected sample_reset\(self",
+    ),
+    "reset raises": (
+        'params.placement["block"]',
+        'params.placement["blok"]',
+        "reset raises KeyError in line 28: 'blok'",
+    ),
+    "all worlds": (
+        'engine.field("qpos")[env_ids[:, None], torch.tensor([[6, 7]])] = place',
+        'engine.field("qpos")[:, 6:8] = place',
+        "reset changes other worlds than env_ids",
+    ),
+    "old velocities": (
+        "        engine.reset(env_ids)\n",
+        "",
+        r"two states for the same params; .*engine.reset\(env_ids\)",
+    ),
+    "draws": (
+        "0.1 * params",
+        "0.1 * torch.rand(1) * params",
+        "two states for the same params; .*draw in sample_reset only",
+    ),
+    "old positions": ("        engine.forward(env_ids)\n", "", r"old positions; end it with engine.forward\(env_ids\)"),
+    "keypoint type": (
+        'block").id]].float()',
+        'block").id]]',
+        r"keypoints\(engine\) gives torch.float64; expected torch.float32",
+    ),
+    "keypoint shape": (
+        '[self.model.body("block").id]]',
+        'self.model.body("block").id]',
+        r"keypoints\(engine\) gives \(2, 3\) torch.float32 .* expected \(n, size, 3\)",
+    ),
+    "flat keypoints": (
+        'block").id]].float()',
+        'block").id]].float()[..., :2]',
+        r"gives \(2, 1, 2\) .* expected \(n, size, 3\)",
+    ),
+    "stage type": ("0.05).long()", "0.05).int()", r"stage\(engine\) gives torch.int32; expected torch.int64"),
+    "stage range": ("0.05).long()", "0.05).long() + 2", r"stage\(engine\) gives \[\d, \d\]; stages are 0 to 1"),
+    "stage none": (
+        "return (self.errors",
+        "(self.errors",
+        r"stage\(engine\) gives NoneType for 2 worlds; expected \(n,\)",
+    ),
+    "stage raises": (
+        "self.errors(engine)[:, 0]",
+        "self.errors(engine)[:, 4]",
+        "stage raises IndexError in line 36: .*; expected stage",
+    ),
+}
+ADDED = {
+    "proprioception": ("torch.zeros(2)", r"gives \(2,\) torch.float32 for 2 worlds; expected \(n, size\)"),
+    "privileged": ("torch.zeros(3, 4)", r"gives \(3, 4\) torch.float32 for 2 worlds; expected \(n, size\)"),
+    "object_features": ("torch.zeros(2, 4).double()", "gives torch.float64; expected torch.float32"),
+    "state": ("torch.zeros(2, 18)", "gives torch.float32; expected torch.float64"),
+    "errors": ("torch.zeros(2, 3)", r"gives \(2, 3\) torch.float32 for 2 worlds; expected \(n, size, 3\)"),
+    "reward": ("torch.zeros(2, 1)", r"gives \(2, 1\) .* expected \(n,\)"),
+    "privileged ": ("torch.full((2, 4), float('nan'))", "is not finite at the start of an episode"),
+    "proprioception ": ("1 / engine.field('time').reshape(2, 1).eq(0).float()", "is not finite after a step"),
+    "success": ("engine", r"gives \(2,\) torch.int64 for 2 worlds; expected success\(self, stage\) -> \(n,\) bool"),
+    "finish_episode": ("None", "gives NoneType; expected EpisodeOutcome"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_task_is_refused_in_one_line(write, fault, capfd):
+    old, new, told = FAULTS[fault]
+    assert refused(write(changed(old, new)), told).startswith("task ")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("fault", ADDED)
+def test_a_member_of_a_wrong_shape_or_type_is_named(write, fault):
+    member, (value, told) = fault.strip(), ADDED[fault]
+    refused(write(f"{TASK}\n{MEMBER.format(member, value)}"), rf"task 'reach': {member}.* {told}")
+
+
+def test_a_cost_that_does_not_fit_the_state_is_refused(write):
+    text = TASK + "\n    def state(self, engine):\n        return torch.zeros(2, 4, dtype=torch.float64)\n"
+    assert make_task(write(text, "fits.py"))  # slices of a short state are empty: nothing to see
+    cost = (
+        "    @property\n    def cost(self):\n        return Cost(lambda x, u: x[:2] @ torch.ones(3), lambda s, p: s)\n"
+    )
+    name = write(f"{TASK}\n{cost}".replace("import ResetParams", "import Cost, ResetParams"), "cost.py")
+    refused(name, "task 'reach': cost raises RuntimeError in line 4")
