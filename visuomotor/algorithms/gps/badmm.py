@@ -110,7 +110,7 @@ def iterate(
         callback: gets the metrics of every inner iteration.
     """
     badmm, trajectory = config.badmm, config.trajectory
-    state, numbers = judge_last_update(state, samples, cost, config)
+    state, numbers = assess_last_update(state, samples, cost, config)
     assert state.last_update is not None
     drawn_with, samples = state.controller, state.last_update.samples
     expansion = cost.expand(samples.states, samples.actions)
@@ -163,7 +163,7 @@ def iterate(
     )
 
 
-def judge_last_update(
+def assess_last_update(
     state: BadmmState, samples: Samples, cost: Cost, config: GpsConfig
 ) -> tuple[BadmmState, dict[str, float]]:
     """Compare the new samples with those before the last update, and adapt the step size to how well the prediction

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 
 from visuomotor.algorithms.algorithm import Algorithm
-from visuomotor.algorithms.gps.badmm import BadmmState, initial_state, iterate, judge_last_update
+from visuomotor.algorithms.gps.badmm import BadmmState, initial_state, iterate, assess_last_update
 from visuomotor.algorithms.gps.checkpointing import from_plain, to_plain
 from visuomotor.algorithms.gps.config import PRESETS, GpsConfig
 from visuomotor.algorithms.gps.exploration import init_pd_controller, noisy_controller, smooth_noise
@@ -139,7 +139,7 @@ class Gps(Algorithm):
         """Another policy comes in: the terms that tied the trajectories to the old one go. The last controllers are
         tried first, so that the new policy begins with controllers that hold."""
         samples, _ = self._sample(badmm, render=False)
-        judged, _ = judge_last_update(badmm, samples, self.task.cost, self.config)
+        judged, _ = assess_last_update(badmm, samples, self.task.cost, self.config)
         fresh = initial_state(judged.controller, self.config)
         self.badmm = replace(fresh, eta=judged.eta, transition_history=judged.transition_history)
 
