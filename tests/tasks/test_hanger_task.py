@@ -385,8 +385,8 @@ def test_nothing_touches_the_background(task):
         assert geom.bodyid == 0  # fixed in the world
 
 
-def test_states_for_pose_data_lie_between_the_start_and_the_target(task):
-    engine, again, other = (task.make_engine(64) for _ in range(3))
+def test_states_for_pose_data_lie_between_the_start_and_the_target(task, monkeypatch):
+    engine, again, other = (task.make_engine(48) for _ in range(3))
     for each, seed in ((engine, 0), (again, 0), (other, 1)):
         task.reset_for_pose_data(each, seeded(seed))
     assert torch.equal(engine.state(), again.state())
@@ -403,3 +403,8 @@ def test_states_for_pose_data_lie_between_the_start_and_the_target(task):
     gap = (engine.field("xpos")[:, hanger] - engine.field("xpos")[:, hand]).norm(dim=-1)
     shift = engine.model_field("eq_data")[:, 0, 5]
     torch.testing.assert_close(gap, shift, atol=1e-9, rtol=0)
+    # joints stray from the way by 0.1 rad
+    monkeypatch.setattr("visuomotor.tasks.pr2.hanger._WANDER", 0.0)
+    task.reset_for_pose_data(again, seeded(0))
+    strayed = task.robot.joint_positions(engine) - task.robot.joint_positions(again)
+    assert strayed.std().item() == pytest.approx(0.1, rel=0.15)
