@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from visuomotor.algorithms.gps import PRESETS, train
+from visuomotor.algorithms.gps.gps import Trainer
+from visuomotor.algorithms.gps.supervised import FitConfig
 from visuomotor.errors import VisuomotorError
 from visuomotor.evaluation.evaluate import evaluate
 from visuomotor.evaluation.feature_point_figures import draw_feature_pictures
 from visuomotor.figures.video import read_video
-from visuomotor.algorithms.gps import PRESETS, train
-from visuomotor.algorithms.gps.supervised import FitConfig
-from visuomotor.algorithms.gps.gps import Trainer
 from visuomotor.runs import Run, load_checkpoint, save_checkpoint
 
 _LAPTOP = PRESETS["laptop"]

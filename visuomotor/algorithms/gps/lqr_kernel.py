@@ -34,7 +34,7 @@ def _add_product(a: Doubles, b: Doubles, out: Doubles) -> None:
 
 @_compiled
 def _factorise(matrix: Doubles, factor: Doubles) -> bool:
-    """The lower Cholesky factor; False where the matrix is not positive is_pd."""
+    """The lower Cholesky factor; False where the matrix is not positive definite."""
     for i in range(matrix.shape[0]):
         for j in range(i + 1):
             rest = matrix[i, j]
@@ -90,7 +90,7 @@ def backward(
         gain, offset, covariance: the result.
 
     Returns:
-        False, with the result incomplete, if some Q_uu is not positive is_pd.
+        False, with the result incomplete, if some Q_uu is not positive definite.
     """
     steps, actions, states = gain.shape
     one, first_action, size = states, states + 1, states + 1 + actions
