@@ -12,7 +12,8 @@ from visuomotor.algorithms.gps.config import PRESETS
 from visuomotor.algorithms.gps.gps import Gps
 from visuomotor.algorithms.gps.policy_opt import StatePolicyOptimizer, VisuomotorPolicyOptimizer
 from visuomotor.algorithms.gps.rollout import Samples
-from visuomotor.tasks import make_task
+from visuomotor.errors import VisuomotorError
+from visuomotor.tasks import EpisodeOutcome, make_task
 
 LAPTOP = PRESETS["laptop"]
 
@@ -88,7 +89,7 @@ def test_iterations_of_one_policy_go_on_from_each_other(pipeline):
 
 
 def test_samples_are_drawn_from_the_state_s_controllers(pipeline):
-    gps, iterations = pipeline
+    _, iterations = pipeline
     for one in iterations:
         gap = one.samples.actions - one.state.controller.mean_action(one.samples.states)
         unclipped = one.samples.actions.abs() < 1
@@ -96,6 +97,34 @@ def test_samples_are_drawn_from_the_state_s_controllers(pipeline):
         variance = (gap / LAPTOP.trajectory.initial_noise_std).square()[unclipped].mean()
         assert 0.8 < variance < 1.2  # smooth noise: some 2,500 independent numbers
         assert (one.samples.images is None) == isinstance(one.optimizer, StatePolicyOptimizer)
+
+
+def test_conditions_whose_physics_blew_up_are_sampled_again(pipeline, monkeypatch):
+    """Each keeps its first episode that held; those that never hold are told."""
+    gps, iterations = pipeline
+    samples, conditions = iterations[0].samples, gps.config.num_conditions
+    tries = []
+
+    def rollout(*_args, **_more):
+        tries.append(float(len(tries)))
+        # the n-th try fails in conditions 0 to 2 - n, and always in the last one
+        diverged = torch.arange(conditions) < 3 - len(tries)
+        diverged[-1] = True
+        number = torch.full((conditions,), tries[-1])
+        episodes = replace(samples, states=number.view(-1, 1, 1) + 0 * samples.states, diverged=diverged)
+        return episodes, EpisodeOutcome(number > 0, number)
+
+    monkeypatch.setattr("visuomotor.algorithms.gps.gps.rollout", rollout)
+    found, outcome = gps._sample(gps.badmm, render=False)
+    assert len(tries) == 4
+    expected = torch.zeros(conditions)
+    expected[:2] = torch.tensor([2.0, 1.0])
+    assert torch.equal(found.states[:, 0, 0], expected.double())
+    assert torch.equal(outcome.distance, expected)
+    assert outcome.success[:3].tolist() == [True, True, False]
+    assert found.diverged.nonzero()[:, 0].tolist() == [conditions - 1]
+    with pytest.raises(VisuomotorError, match=rf"blows up in conditions \[{conditions - 1}\]"):
+        gps._sample(replace(gps.badmm, last_update=None), render=False)
 
 
 def test_the_policy_begins_with_the_pose_network_s_vision(pipeline):

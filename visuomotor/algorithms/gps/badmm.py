@@ -52,10 +52,10 @@ class SampleBatch:
 
 @dataclass(frozen=True)
 class Update:
-    """The last update of the trajectories: what it started from and what it promised.
+    """The last update of the trajectories: what it started from and what was predicted of it.
 
-    controller: before the update; samples: of episodes with it; predicted `()`: how much the cost should fall, mean over
-    conditions.
+    controller: before the update; samples: of episodes with it; predicted `()`: how much the cost should fall, mean
+    over conditions.
     """
 
     controller: Controller
