@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visuomotor.tasks import Cost
-from visuomotor.tasks.pr2.point_cost import point_cost
+from visuomotor.tasks.keypoint_cost import keypoint_cost
 
 STATES, ACTIONS, STEPS = 6, 2, 4
 COSTS = {
-    "points": point_cost(slice(1, 4)),
-    "square only": point_cost(slice(0, 3), log=0.0, torque=0.3),
+    "points": keypoint_cost(slice(1, 4), slice(4, 6)),
+    "square only": keypoint_cost(slice(0, 3), slice(3, 6), log=0.0, action=torch.tensor([0.3, 0.7]).double()),
     "root": Cost(
         lambda x, u: torch.stack([(x[0] - 2 * x[1] + u[0]).square(), x.square().sum(), (u - 1).square().sum()]),
         lambda squares, progress: torch.sqrt(squares[0] + 0.1) * progress + torch.log1p(squares[1]) + squares[2],
@@ -39,7 +39,7 @@ def evaluate(expansion, states, actions):
     [(0.0, -11.513), (0.001, -11.418), (0.005, -10.26), (0.01, -9.115), (0.05, -5.987), (0.1, -4.604), (0.2, -3.219)],
 )
 def test_known_values(distance, logarithm):
-    cost = point_cost(slice(0, 9), square=0.0, torque=0.0)
+    cost = keypoint_cost(slice(0, 9), slice(0, 0), square=0.0, action=0.0)
     states = torch.zeros(2, 9, dtype=torch.float64)
     states[:, 4] = distance
     value = cost(states, torch.zeros(2, 7, dtype=torch.float64))
@@ -48,11 +48,13 @@ def test_known_values(distance, logarithm):
 
 
 def test_every_term_by_hand():
-    cost = point_cost(slice(0, 3), square=2.0, log=3.0, torque=0.1)
-    states = torch.tensor([[0.1, -0.2, 0.2, 7.0], [0.0, 0.0, 0.0, 7.0]], dtype=torch.float64)
+    weights = torch.tensor([0.1, 0.4], dtype=torch.float64)
+    cost = keypoint_cost(slice(0, 3), slice(4, 6), square=2.0, log=3.0, velocity=0.6, action=weights)
+    states = torch.tensor([[0.1, -0.2, 0.2, 7.0, 0.3, -0.4], [0.0, 0.0, 0.0, 7.0, 0.0, 0.0]], dtype=torch.float64)
     actions = torch.tensor([[3.0, 4.0], [1.0, 0.0]], dtype=torch.float64)
-    first = 0.5 * (2.0 * 0.09 + 3.0 * math.log(0.09 + 1e-5)) / 2 + 0.05 * 25
-    last = 10 * 0.5 * 3.0 * math.log(1e-5) + 0.05
+    effort = 0.5 * 0.6 * 0.25 + 0.5 * (0.1 * 9 + 0.4 * 16)
+    first = 0.5 * (2.0 * 0.09 + 3.0 * math.log(0.09 + 1e-5)) / 2 + effort
+    last = 10 * 0.5 * 3.0 * math.log(1e-5) + 0.5 * 0.1
     torch.testing.assert_close(cost(states, actions), torch.tensor([first, last], dtype=torch.float64))
 
 

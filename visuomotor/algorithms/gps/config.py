@@ -161,7 +161,7 @@ PRESETS: dict[str, GpsConfig] = {
         pose=PoseConfig(images=1000),
         end_to_end=EndToEndConfig(iterations=2),
     ),
-    # one GPU: larger images and longer lessons
+    # one GPU: larger images and longer training
     "gpu": replace(
         _LAPTOP,
         image=ImageConfig(size=128),
