@@ -1,7 +1,7 @@
-"""Do the tests notice faults? Puts the mutations of mutations.toml into a copy of the package, one at a time.
+"""Do the tests notice faults? Puts the mutations of mutations_*.toml into a copy of the package, one at a time.
 
     python tests/mutate.py                        # all of them
-    python tests/mutate.py 'badmm-*' lesson-sign  # some, by name
+    python tests/mutate.py 'badmm-*' targets-sign  # some, by name
 
 A line for each: killed (a test failed), SURVIVED (none did), or what is wrong with the entry, such as "text not found".
 The exit status is 1 unless all were killed.
@@ -27,7 +27,7 @@ TIMEOUT = 600.0  # s; a mutation may make a loop endless
 
 
 class Mutation(NamedTuple):
-    """A table of mutations.toml: `text` stands exactly once in `file` and becomes `replacement`; a test must fail."""
+    """A table of a list: `text` stands exactly once in `file` and becomes `replacement`; a test must fail."""
 
     name: str
     file: str
@@ -37,11 +37,11 @@ class Mutation(NamedTuple):
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Do the tests notice the faults of tests/mutations.toml?")
+    parser = argparse.ArgumentParser(description="Do the tests notice the faults of tests/mutations_*.toml?")
     parser.add_argument("names", nargs="*", help="run only these; shell patterns such as 'badmm-*' match several")
     names = parser.parse_args().names
-    tables = tomllib.loads((ROOT / "tests" / "mutations.toml").read_text())
-    mutations = [Mutation(name, **table) for name, table in tables.items()]
+    lists = [tomllib.loads(path.read_text()) for path in sorted((ROOT / "tests").glob("mutations_*.toml"))]
+    mutations = [Mutation(name, **table) for tables in lists for name, table in tables.items()]
     if names:
         mutations = [m for m in mutations if any(fnmatch(m.name, name) for name in names)]
     if not mutations:

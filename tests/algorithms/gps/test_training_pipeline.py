@@ -147,6 +147,9 @@ def test_a_checkpoint_of_another_task_is_refused(tmp_path):
         ("trajectory", "initial_noise_std", -1.0),
         ("badmm", "inner_iterations", 0),
         ("pose", "images", 0),
+        ("pose", "batch", 0),
+        ("dynamics", "prior_iterations", 0),
+        ("dynamics", "window", ()),
     ],
 )
 def test_settings_out_of_range_are_named(section, field, value):

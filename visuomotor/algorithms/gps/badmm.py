@@ -52,7 +52,7 @@ class SampleBatch:
 
 @dataclass(frozen=True)
 class Update:
-    """The last update of the trajectories: what it started from and what was predicted of it.
+    """The last update of the trajectories: what it started from and what it promised.
 
     controller: before the update; samples: of episodes with it; predicted `()`: how much the cost should fall, mean
     over conditions.
