@@ -21,11 +21,12 @@ SETTINGS_imitation := --total-steps $(STEPS) --imitation.weight 1
 SETTINGS_no-demonstrations := --total-steps $(STEPS) --imitation.weight 0 --curriculum.random-start-fraction 1
 SETTINGS_cloning := --total-steps 0 --behavior-cloning.num-updates 40000 --behavior-cloning.renders-per-demo 32
 
-.PHONY: help install train test baselines
+.PHONY: help install train test mutations baselines
 
 help:
 	@echo 'make train [TASK=$(TASK)] [PRESET=$(PRESET)] [SEED=$(SEED)]   install, train, evaluate, report'
 	@echo 'make test                                            install, run the tests'
+	@echo "make mutations [MUTATIONS='badmm-*']                 apply known faults to a copy: the tests must fail"
 	@echo 'make baselines                                       ppo-gail on stacking, whole and in parts: five hours'
 	@echo 'make install                                         only make .venv, with visuomotor in it'
 
@@ -51,6 +52,9 @@ train: $(INSTALLED)
 # One process a core, so one thread each.
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+mutations: $(INSTALLED)
+	$(BIN)/python tests/mutate.py $(MUTATIONS)
 
 baselines: $(BASELINES:%=$(COMPARED)/%/.evaluated)
 	$(BIN)/visuomotor compare $(^D) --legend names --out docs/figures/stacking_baselines.png

@@ -3,7 +3,7 @@
 import torch
 
 from visuomotor.algorithms.gps.linear_gaussian import Controller, Dynamics
-from visuomotor.algorithms.gps.lqr import QuadraticCost
+from visuomotor.algorithms.gps.lqr import LqrSolver, QuadraticCost, stack_controllers
 
 
 def positive_definite(generator, *shape, least=0.1):
@@ -49,6 +49,17 @@ def random_problem(seed, conditions=3, steps=6, states=4, actions=2):
     generator = torch.Generator().manual_seed(seed)
     sizes = conditions, steps, states, actions
     return random_cost(generator, *sizes), random_dynamics(generator, *sizes), random_controller(generator, *sizes)
+
+
+def backward_pass(cost, dynamics, entropy_weight):
+    """The package's controller of every condition without one to hold on to, and which of them exist."""
+    conditions, steps, size = cost.gradient.shape
+    states = dynamics.initial_mean.shape[-1]
+    zeros = torch.zeros(conditions, steps, size - states, states, dtype=torch.float64)
+    eye = torch.eye(size - states, dtype=torch.float64).expand(conditions, steps, -1, -1)
+    solver = LqrSolver(cost, dynamics, entropy_weight, Controller(zeros, zeros[..., 0], eye))
+    controllers = [solver.backward(condition, eta=0.0) for condition in range(conditions)]
+    return stack_controllers(controllers), torch.tensor([controller.is_pd for controller in controllers])
 
 
 def plain_backward_pass(cost, dynamics, entropy_weight):

@@ -1,11 +1,17 @@
 """Fitted dynamics against a system that is known."""
 
+from dataclasses import replace
+
+import pytest
 import torch
 from linear_problems import normal
 
-from visuomotor.algorithms.gps.dynamics import fit_dynamics, fit_prior, transitions
+from visuomotor.algorithms.gps.config import DynamicsConfig
+from visuomotor.algorithms.gps.dynamics import fit_dynamics, fit_prior, fit_stable_dynamics, relative_width, transitions
 from visuomotor.algorithms.gps.gaussian_regression import fit_linear_gaussian
+from visuomotor.algorithms.gps.linear_gaussian import Controller, Dynamics, Marginals
 from visuomotor.algorithms.gps.mixture import GaussianMixture
+from visuomotor.algorithms.gps.rollout import Samples
 
 STATES, ACTIONS, STEPS = 6, 2, 30
 
@@ -131,3 +137,66 @@ def test_the_prior_sees_at_most_so_many_points():
     assert len(few.weights) <= 2  # a hundred points carry two clusters, not twenty
     same = fit_prior(tuples, 20, 100, torch.Generator().manual_seed(0))
     assert torch.equal(few.means, same.means)
+
+
+def test_the_window_takes_scatter_from_neighbouring_steps():
+    """By hand: scatter of the neighbours about their own means, and the step's own mean."""
+    samples = normal(torch.Generator().manual_seed(31), 4, 6, 3)
+    prior = GaussianMixture(
+        torch.ones(1, dtype=torch.float64),
+        torch.zeros(1, 3, dtype=torch.float64),
+        torch.eye(3, dtype=torch.float64)[None],
+    )
+    m, window = 0.5, (1.0, 0.6, 0.2)
+    fit = fit_linear_gaussian(samples, 2, prior, strength=m, ridge=0.0, window=window)
+    mean = samples.mean(0)
+    for t in range(6):
+        sigma, count = torch.zeros(3, 3, dtype=torch.float64), 0.0
+        for other in range(6):
+            if abs(other - t) < 3:
+                centred = samples[:, other] - mean[other]
+                sigma += window[abs(other - t)] * centred.T @ centred
+                count += window[abs(other - t)] * 4
+        sigma += m * torch.eye(3) + 4 * m / (4 + m) * torch.outer(mean[t], mean[t])
+        sigma /= count + m
+        gain = torch.linalg.solve(sigma[:2, :2], sigma[:2, 2])
+        torch.testing.assert_close(fit.gain[t, 0], gain)
+        torch.testing.assert_close(fit.offset[t, 0], mean[t, 2] - gain @ mean[t, :2])
+        torch.testing.assert_close(fit.covariance[t, 0, 0], sigma[2, 2] - gain @ sigma[:2, 2])
+
+
+def test_the_relative_width_is_the_largest_deviation_over_its_range():
+    states = torch.tensor([[[0.0, 1.0], [2.0, 1.5]], [[-2.0, 1.2], [1.0, 1.1]]], dtype=torch.float64)  # ranges 4, 0.5
+    covariance = torch.diag_embed(torch.tensor([[1.0, 0.04], [4.0, 0.01]], dtype=torch.float64)).expand(2, 2, 2, 2)
+    marginals = Marginals(torch.zeros(2, 2, 2).double(), covariance, states=2)
+    assert relative_width(marginals, states) == pytest.approx(0.5)  # 2 / 4, more than 0.2 / 0.5
+    broken = replace(marginals, covariance=covariance * torch.nan)
+    assert relative_width(broken, states) == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("stds", "fits", "chosen"),
+    [([0.1], 1, 0), ([9.0, 0.1], 2, 1), ([9.0, 0.9, 1.3, 5.0], 4, 1), ([9.0, torch.nan, 8.0, 9.0], 4, 2)],
+)
+def test_unstable_dynamics_are_fitted_again_and_the_most_stable_are_taken(monkeypatch, stds, fits, chosen):
+    """One state whose samples span a range of 1: a deviation of 0.4 is the limit."""
+    states = torch.tensor([0.0, 1.0], dtype=torch.float64).view(2, 1, 1).expand(2, 2, 1)
+    nothing = torch.zeros(2, dtype=torch.bool)
+    samples = Samples(states, states, torch.zeros(2, 2, 1).double(), None, nothing)
+    still = Controller(torch.zeros(2, 2, 1, 1).double(), torch.zeros(2, 2, 1).double(), torch.ones(2, 2, 1, 1).double())
+    made = []
+
+    def fit(*_args):
+        covariance = torch.full((2, 1, 1), stds[len(made)] ** 2, dtype=torch.float64)
+        zeros = torch.zeros(2, 1, 1, dtype=torch.float64)
+        transition = torch.zeros(2, 1, 1, 2, dtype=torch.float64)
+        made.append(Dynamics(transition, zeros, zeros[..., None], states[:, 0], covariance))
+        return made[-1]
+
+    monkeypatch.setattr("visuomotor.algorithms.gps.dynamics.fit_dynamics", fit)
+    history = (normal(torch.Generator().manual_seed(0), 2, 90, 3),)
+    generator = torch.Generator().manual_seed(0)
+    dynamics, marginals = fit_stable_dynamics(samples, still, history, DynamicsConfig(), generator)
+    assert len(made) == fits
+    assert dynamics is made[chosen]
+    assert marginals.state_covariance[0, 0].item() == pytest.approx(stds[chosen] ** 2)

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from linear_problems import normal, plain_backward_pass, random_controller, random_problem
+from linear_problems import backward_pass, normal, plain_backward_pass, random_controller, random_problem
 
-from visuomotor.algorithms.gps.linear_gaussian import Controller, Dynamics, marginals
-from visuomotor.algorithms.gps.lqr import LqrSolver, QuadraticCost, backward_pass
+from visuomotor.algorithms.gps.linear_gaussian import Controller, Dynamics, compute_marginals
+from visuomotor.algorithms.gps.lqr import LqrSolver, QuadraticCost
 
 
 def weights(seed, conditions=3, steps=6):
@@ -16,9 +16,9 @@ def weights(seed, conditions=3, steps=6):
 
 def objective(cost, dynamics, weight, controller):
     """sum_t E[c_t] - w_t H(p), exactly, `(N,)`."""
-    spread = marginals(controller, dynamics)
+    marginals = compute_marginals(controller, dynamics)
     entropy = torch.distributions.MultivariateNormal(controller.offset, controller.covariance).entropy()
-    return (cost.expected(spread) - weight * entropy).sum(-1)
+    return (cost.expected(marginals) - weight * entropy).sum(-1)
 
 
 def test_actions_are_those_of_one_quadratic_program_over_the_whole_horizon():
@@ -116,7 +116,7 @@ def test_agrees_with_the_plain_recursion_at_full_size():
 def test_holding_on_to_a_controller_is_a_cost_like_any_other():
     cost, dynamics, previous = random_problem(seed=4)
     eta = 0.7
-    passes = LqrSolver(cost, dynamics, weights(4), previous)
+    solver = LqrSolver(cost, dynamics, weights(4), previous)
     # - eta log p(u|x) as a quadratic, from autograd rather than by hand
     state_size = 4
 
@@ -132,7 +132,7 @@ def test_holding_on_to_a_controller_is_a_cost_like_any_other():
             gradient[n, t] += torch.func.grad(pull)(zero, n, t)
     plain = plain_backward_pass(QuadraticCost(hessian, gradient, cost.constant), dynamics, weights(4) + eta)
     for n in range(3):
-        controller = passes.backward(n, eta)
+        controller = solver.backward(n, eta)
         torch.testing.assert_close(torch.from_numpy(controller.gain), plain.gain[n], rtol=1e-9, atol=1e-9)
         torch.testing.assert_close(torch.from_numpy(controller.offset), plain.offset[n], rtol=1e-9, atol=1e-9)
         torch.testing.assert_close(torch.from_numpy(controller.covariance), plain.covariance[n], rtol=1e-9, atol=1e-9)
@@ -151,10 +151,10 @@ def test_indefinite_conditions_are_told_apart():
 def test_expected_cost_is_the_mean_over_samples():
     cost, _, _ = random_problem(seed=6)
     _, dynamics, controller = random_problem(seed=7)
-    spread = marginals(controller, dynamics)
-    draw = torch.distributions.MultivariateNormal(spread.mean, spread.covariance)
+    marginals = compute_marginals(controller, dynamics)
+    draw = torch.distributions.MultivariateNormal(marginals.mean, marginals.covariance)
     torch.manual_seed(0)
     z = draw.sample((20_000,))
     values = 0.5 * torch.einsum("snti,ntij,sntj->snt", z, cost.hessian, z) + (cost.gradient * z).sum(-1) + cost.constant
     error = values.std(0) / len(values) ** 0.5
-    assert ((values.mean(0) - cost.expected(spread)).abs() < 5 * error).all()
+    assert ((values.mean(0) - cost.expected(marginals)).abs() < 5 * error).all()

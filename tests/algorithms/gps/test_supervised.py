@@ -1,4 +1,4 @@
-"""The policy's policy_targets against the Lagrangian that it comes from, and the pieces around it."""
+"""The policy's targets against the Lagrangian that it comes from, and the pieces around it."""
 
 import pytest
 import torch
@@ -6,11 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import MultivariateNormal
 
-from visuomotor.algorithms.gps.badmm import next_weights
+from visuomotor.algorithms.gps.badmm import next_kl_weight
 from visuomotor.algorithms.gps.linear_gaussian import Controller, Marginals
-from visuomotor.algorithms.gps.linearize import linearize
-from visuomotor.algorithms.gps.mixture import fit_mixture
-from visuomotor.algorithms.gps.supervised import FitConfig, PolicyTargets, fit, importance_weights, policy_targets, policy_covariance
+from visuomotor.algorithms.gps.supervised import (
+    FitConfig,
+    PolicyTargets,
+    fit,
+    importance_weights,
+    policy_covariance,
+    policy_targets,
+)
 
 _SEEDS = st.integers(0, 2**31 - 1)
 
@@ -28,7 +33,7 @@ def _controller(generator, conditions=3, steps=4, states=5, actions=2):
 
 
 @given(_SEEDS)
-def test_the_lesson_has_the_lagrangian_s_gradient(seed):
+def test_the_targets_have_the_lagrangian_s_gradient(seed):
     generator = torch.Generator().manual_seed(seed)
     controller = _controller(generator)
     states = torch.randn(3, 4, 5, generator=generator, dtype=torch.float64)
@@ -44,17 +49,6 @@ def test_the_lesson_has_the_lagrangian_s_gradient(seed):
     (expected,) = torch.autograd.grad(lagrangian, mean)
     found = (targets.precision @ (mean.flatten(0, 1) - targets.target)[..., None])[..., 0].view_as(mean)
     torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-8)
-
-
-def test_the_paper_s_loss_leaves_the_weights_out():
-    generator = torch.Generator().manual_seed(0)
-    controller = _controller(generator)
-    states, nothing = torch.zeros(3, 4, 5, dtype=torch.float64), torch.zeros(3, 4, 2, dtype=torch.float64)
-    weight, one = torch.full((3, 4), 7.0, dtype=torch.float64), torch.ones(3, 4, dtype=torch.float64)
-    with_weights = policy_targets(controller, states, nothing, weight, one, weighted=True)
-    without = policy_targets(controller, states, nothing, weight, one, weighted=False)
-    torch.testing.assert_close(with_weights.precision, 7 * without.precision)
-    torch.testing.assert_close(with_weights.target, without.target)
 
 
 def test_the_policy_s_covariance_is_the_numerical_optimum():
@@ -86,10 +80,10 @@ def test_importance_weights_are_ratios_of_densities_cut_at_one(seed):
         for _ in range(2)
     )
     states = torch.randn(2, 3, 4, generator=generator, dtype=torch.float64)
-    blur = 0.01 * torch.eye(4, dtype=torch.float64)
+    floor = 0.01 * torch.eye(4, dtype=torch.float64)
 
     def density(marginals):
-        covariance = marginals.covariance[..., :4, :4] + blur
+        covariance = marginals.covariance[..., :4, :4] + floor
         return MultivariateNormal(marginals.mean[..., :4], covariance).log_prob(states).exp()
 
     expected = (density(now) / density(then)).clamp(max=1)
@@ -113,27 +107,35 @@ def test_fit_follows_the_precisions_where_targets_conflict():
     precision[100:] *= 3.0
     layer = torch.nn.Linear(1, 2)
     config = FitConfig(steps=1500, batch=200, learning_rate=0.02, weight_decay=0.0)
-    fit(layer, list(layer.parameters()), [inputs], PolicyTargets(target, precision), config, torch.Generator().manual_seed(0))
+    fit(
+        layer,
+        list(layer.parameters()),
+        [inputs],
+        PolicyTargets(target, precision),
+        config,
+        torch.Generator().manual_seed(0),
+    )
     torch.testing.assert_close(layer(inputs[:1]).detach(), torch.full((1, 2), 0.75), rtol=0, atol=0.03)
 
 
-def test_the_linearised_policy_is_exact_at_the_samples_and_finds_a_linear_policy():
-    generator = torch.Generator().manual_seed(3)
-    states = torch.randn(12, 6, 3, generator=generator, dtype=torch.float64)
-    gain = torch.randn(2, 3, generator=generator, dtype=torch.float64)
-    actions = states @ gain.T + 0.3
-    prior = fit_mixture(torch.cat([states, actions], -1).flatten(0, 1), 2, generator)
-    covariance = 0.1 * torch.eye(2, dtype=torch.float64)
-    policy = linearize(states, actions, covariance, prior)
-    torch.testing.assert_close(policy.mean_action(states), actions)
-    torch.testing.assert_close(policy.gain[5, 2], gain, rtol=0, atol=1e-3)
-    torch.testing.assert_close(policy.covariance[0, 0], covariance, rtol=0, atol=1e-3)
+def test_fit_weighs_directions_as_the_precisions_do():
+    """Precisions that are not diagonal: the optimum of two conflicting targets is (P_1 + P_2)^-1 P_2 (1, 1)."""
+    first = torch.tensor([[4.0, 1.8], [1.8, 1.0]], dtype=torch.float64)
+    second = torch.tensor([[1.0, -1.5], [-1.5, 3.0]], dtype=torch.float64)
+    targets = PolicyTargets(
+        torch.cat([torch.zeros(100, 2), torch.ones(100, 2)]).double(),
+        torch.cat([first.expand(100, 2, 2), second.expand(100, 2, 2)]),
+    )
+    layer = torch.nn.Linear(1, 2)
+    config = FitConfig(steps=1500, batch=200, learning_rate=0.02, weight_decay=0.0)
+    fit(layer, list(layer.parameters()), [torch.ones(200, 1)], targets, config, torch.Generator().manual_seed(0))
+    best = torch.linalg.solve(first + second, second @ torch.ones(2, dtype=torch.float64))
+    torch.testing.assert_close(layer(torch.ones(1, 1))[0].detach().double(), best, rtol=0, atol=0.04)
 
 
 def test_weights_double_above_the_mean_and_halve_far_below():
     weight = torch.ones(12, dtype=torch.float64)
     divergence = torch.full((12,), 1.0, dtype=torch.float64)
-    divergence[0], divergence[1] = -9.0, 1.5  # mean 0.21, deviation 2.9: the first lies more than two below
-    assert next_weights(weight, divergence, "paper").tolist() == [0.5] + [2.0] * 11
-    # half a deviation above the mean is 1.66: none is there; one below is -2.7
-    assert next_weights(weight, divergence, "released").tolist() == [0.5] + [1.0] * 11
+    # mean 0.21, deviation 2.9: the first lies more than two below; the second below the mean, but not far
+    divergence[0], divergence[1], divergence[2] = -9.0, -0.5, 1.5
+    assert next_kl_weight(weight, divergence).tolist() == [0.5, 1.0] + [2.0] * 10

@@ -125,6 +125,7 @@ class GpsConfig:
         check_range("image.num_shapes", self.image.num_shapes, 0, 100)
         check_range("image.supersampling", self.image.supersampling, 1, 8)
         check_range("pose.images", self.pose.images, 10, 1_000_000)
+        check_range("pose.batch", self.pose.batch, 1, 100_000)
         check_range("pose.epochs", self.pose.epochs, 0, 10_000)
         check_range("trajectory.iterations", self.trajectory.iterations, 1, 1000)
         check_range("trajectory.initial_noise_std", self.trajectory.initial_noise_std, 1e-6, 1)
@@ -133,6 +134,9 @@ class GpsConfig:
             "trajectory.min_kl_step_mult", self.trajectory.min_kl_step_mult, 1e-6, self.trajectory.max_kl_step_mult
         )
         check_range("dynamics.clusters", self.dynamics.clusters, 2, 1000)
+        check_range("dynamics.prior_iterations", self.dynamics.prior_iterations, 1, 100)
+        check_range("dynamics.prior_points", self.dynamics.prior_points, 100, 10_000_000)
+        check_range("length of dynamics.window", len(self.dynamics.window), 1, 100)
         check_range("dynamics.prior_strength", self.dynamics.prior_strength, 1e-6, 1e6)
         check_range("badmm.inner_iterations", self.badmm.inner_iterations, 1, 100)
         check_range("badmm.dual_step_size", self.badmm.dual_step_size, 0, 10)
@@ -161,7 +165,7 @@ PRESETS: dict[str, GpsConfig] = {
         pose=PoseConfig(images=1000),
         end_to_end=EndToEndConfig(iterations=2),
     ),
-    # one GPU: larger images and longer lessons
+    # one GPU: larger images and longer training
     "gpu": replace(
         _LAPTOP,
         image=ImageConfig(size=128),

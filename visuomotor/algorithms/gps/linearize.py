@@ -24,6 +24,14 @@ def linearize(
     its derivative, and without a model of the camera. The gain is fitted to all conditions at once, as the dynamics
     are; the offset is each condition's own, so that the result is exact at its sample.
 
+    The covariance is the policy's, Sigma, plus the residual covariance R of the pooled regression. Where observations
+    are a function of the state, R is not noise but the error that a common offset leaves. With each condition's own
+    offset that error is zero at the sample, where Sigma alone would be exact, and grows with the distance from it, to
+    the order of R at other conditions. One sample a condition cannot measure it in between, so R stands for it: an
+    upper bound near the samples. R weakens the pull towards the policy, nu (Sigma + R)^-1, but does not change where
+    BADMM converges, since the multipliers make the expected actions agree under any covariance. The released code
+    also adds the residual, there of several samples of one condition.
+
     Args:
         states: `(N, T, X)` sampled states.
         actions: `(N, T, U)` the policy's mean actions at the same steps.

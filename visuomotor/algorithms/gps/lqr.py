@@ -35,28 +35,6 @@ class QuadraticCost:
         )
 
 
-def backward_pass(cost: QuadraticCost, dynamics: Dynamics, entropy_weight: Tensor) -> tuple[Controller, Tensor]:
-    """The controller that minimises  sum_t E[c_t(x_t, u_t)] - w_t H(p(u_t | x_t))  under linear-Gaussian dynamics.
-
-    With Q_t = c_t + E[V_{t+1}], the optimum is p(u|x) = N(-Q_uu^-1 (Q_ux x + q_u), w_t Q_uu^-1): Levine et al. 2015,
-    appendix A.3, where the costs are divided by the weight instead.
-
-    Args:
-        entropy_weight: w_t > 0, `(N, T)`.
-
-    Returns:
-        The controller, and `(N,)` bool: conditions in which every Q_uu was positive is_pd. The controller of the
-        others is meaningless.
-    """
-    conditions, steps, size = cost.gradient.shape
-    states = dynamics.initial_mean.shape[-1]
-    nothing = cost.gradient.new_zeros(conditions, steps, size - states, states)
-    eye = torch.eye(size - states, dtype=torch.float64).expand(conditions, steps, -1, -1)
-    passes = LqrSolver(cost, dynamics, entropy_weight, Controller(nothing, nothing[..., 0], eye))
-    controllers = [passes.backward(condition, eta=0.0) for condition in range(conditions)]
-    return stack_controllers(controllers), torch.tensor([controller.is_pd for controller in controllers])
-
-
 class ConditionController(NamedTuple):
     """One condition's controller: gain `(T, U, X)`, offset `(T, U)`, covariance `(T, U, U)`.
 
@@ -106,7 +84,11 @@ class LqrSolver:
         return ConditionController(gain, offset, self._covariance[condition], True)
 
     def backward(self, condition: int, eta: float) -> ConditionController:
-        """The optimum of  sum_t E[c_t] - eta E[log previous(u | x)] - (nu_t + eta) H(p(u | x))."""
+        """The controller that minimises  sum_t E[c_t] - eta E[log previous(u | x)] - (nu_t + eta) H(p(u | x)).
+
+        With Q_t = c_t - eta log previous + E[V_{t+1}], it is p(u|x) = N(-Q_uu^-1 (Q_ux x + q_u), (nu_t + eta) Q_uu^-1):
+        Levine et al. 2015, appendix A.3, where the costs are divided by the entropy's weight instead.
+        """
         gain, offset, precision = self._previous[condition]
         controller = np.zeros_like(gain), np.zeros_like(offset), np.zeros_like(precision)
         problem = *self._cost[condition], *self._motion[condition], self._weight[condition] + eta

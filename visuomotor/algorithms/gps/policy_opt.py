@@ -32,7 +32,7 @@ class StatePolicyOptimizer:
 
 
 class VisuomotorPolicyOptimizer:
-    """The visuomotor policy: targets its motor layers first, on fixed feature points, then as a whole."""
+    """The visuomotor policy: fits its control head first, on fixed feature points, then all layers."""
 
     def __init__(self, policy: VisuomotorPolicy, config: EndToEndConfig, num_shapes: int, generator: torch.Generator):
         self.policy, self._config, self._num_shapes, self._generator = policy, config, num_shapes, generator

@@ -4,8 +4,8 @@ import pytest
 import torch
 from linear_problems import normal, random_controller
 
-from visuomotor.algorithms.gps.exploration import noisy_controller, init_pd_controller, smooth_noise
-from visuomotor.algorithms.gps.rollout import Observation
+from visuomotor.algorithms.gps.exploration import init_pd_controller, noisy_controller, smooth_noise
+from visuomotor.algorithms.gps.linear_gaussian import Controller
 
 EPISODES = 4000
 
@@ -39,14 +39,14 @@ def test_noise_comes_from_the_generator():
     assert not torch.equal(one, other)
 
 
-def test_an_exploring_actor_draws_from_its_controller():
+def test_a_noisy_controller_draws_from_its_controller():
     generator = torch.Generator().manual_seed(5)
     controller = random_controller(generator, 1, 3, 4, 2)
-    many = type(controller)(*(part.expand(20_000, *part.shape[1:]) for part in (controller.gain, controller.offset, controller.covariance)))
+    many = Controller(*(part.expand(20_000, *part.shape[1:]) for part in vars(controller).values()))
     state = normal(generator, 4)
     policy_fn = noisy_controller(many, normal(generator, 20_000, 3, 2))
     for t in range(3):
-        drawn = policy_fn(Observation(t, state.expand(20_000, 4), torch.zeros(20_000, 0), None))
+        drawn = policy_fn(t, {"state": state.expand(20_000, 4)}, None)
         gap = drawn - (controller.gain[0, t] @ state + controller.offset[0, t])
         spread = controller.covariance[0, t]
         assert (gap.mean(0).abs() < 5 * (spread.diagonal() / 20_000).sqrt()).all()
@@ -55,8 +55,7 @@ def test_an_exploring_actor_draws_from_its_controller():
 
 
 class _Task:
-    steps, action_size = 4, 2
-    action_limits = torch.tensor([10.0, 5.0], dtype=torch.float64)
+    max_episode_steps, action_size = 4, 2
 
     def pd_gains(self):
         return torch.tensor([3.0, 2.0], dtype=torch.float64), torch.tensor([0.5, 0.25], dtype=torch.float64)
@@ -64,7 +63,7 @@ class _Task:
 
 def test_holding_is_proportional_and_derivative():
     start = torch.tensor([[0.1, -0.2, 0.0, 0.0, 9.0], [1.0, 2.0, 0.0, 0.0, 9.0]], dtype=torch.float64)
-    controller = init_pd_controller(_Task(), start, noise=0.1)  # pyright: ignore[reportArgumentType]
+    controller = init_pd_controller(_Task(), start, noise_std=0.1)  # pyright: ignore[reportArgumentType]
     assert controller.gain.shape == (2, 4, 2, 5)
     at_rest = controller.mean_action(start[:, None].expand(-1, 4, -1))
     torch.testing.assert_close(at_rest, torch.zeros_like(at_rest))
@@ -73,4 +72,4 @@ def test_holding_is_proportional_and_derivative():
     moved[:, 3] += 2.0
     expected = torch.tensor([-1.5, -0.5], dtype=torch.float64)
     torch.testing.assert_close(controller.mean_action(moved[:, None].expand(-1, 4, -1)), expected.expand(2, 4, 2))
-    torch.testing.assert_close(controller.covariance[1, 2], torch.diag(torch.tensor([1.0, 0.25], dtype=torch.float64)))
+    torch.testing.assert_close(controller.covariance[1, 2], 0.01 * torch.eye(2, dtype=torch.float64))

@@ -1,0 +1,132 @@
+"""What the pipeline hands from one phase to the next."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+
+from visuomotor.algorithms.gps.badmm import BadmmState, Update
+from visuomotor.algorithms.gps.config import PRESETS
+from visuomotor.algorithms.gps.gps import Gps
+from visuomotor.algorithms.gps.policy_opt import StatePolicyOptimizer, VisuomotorPolicyOptimizer
+from visuomotor.algorithms.gps.rollout import Samples
+from visuomotor.errors import VisuomotorError
+from visuomotor.tasks import EpisodeOutcome, make_task
+
+LAPTOP = PRESETS["laptop"]
+
+
+class Iteration(NamedTuple):
+    """What went into an iteration, what came out, and the first filters of the policy at that time."""
+
+    state: BadmmState
+    samples: Samples
+    optimizer: StatePolicyOptimizer | VisuomotorPolicyOptimizer
+    after: BadmmState
+    filters: Tensor
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    """Training after two iterations with the state policy and two with the other, their mathematics replaced."""
+    config = replace(
+        LAPTOP,
+        image=replace(LAPTOP.image, size=24, supersampling=1),
+        pose=replace(LAPTOP.pose, epochs=0),
+        trajectory=replace(LAPTOP.trajectory, iterations=2),
+        end_to_end=replace(LAPTOP.end_to_end, iterations=2),
+    )
+    gps, iterations = Gps(make_task("hanger"), config, 0), []
+
+    def iterate(state, samples, optimizer, *_args, **_more):
+        after = replace(
+            state,
+            controller=replace(state.controller, offset=state.controller.offset + 0.01),
+            lagrange_multiplier=state.lagrange_multiplier + 1.0,
+            kl_weight=2 * state.kl_weight,
+            kl_step_mult=3 * state.kl_step_mult,
+            eta=5 * state.eta,
+            sample_history=(*state.sample_history, None),
+            transition_history=(*state.transition_history, samples.states),
+            last_update=Update(state.controller, samples, torch.ones(()).double()),
+        )
+        filters = gps.visuomotor_policy.vision.conv1.weight.clone()
+        iterations.append(Iteration(state, samples, optimizer, after, filters))
+        return after
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("visuomotor.algorithms.gps.gps.iterate", iterate)
+        list(gps.steps())
+    return gps, iterations
+
+
+def test_another_policy_means_no_multipliers_no_history_and_first_weights(pipeline):
+    """BADMM's dual variables belong to the constraint that ties trajectories to one policy."""
+    gps, iterations = pipeline
+    kinds = [StatePolicyOptimizer] * 2 + [VisuomotorPolicyOptimizer] * 2
+    assert [type(one.optimizer) for one in iterations] == kinds
+    for one in (iterations[0], iterations[2]):
+        assert not one.state.lagrange_multiplier.any()
+        assert (one.state.kl_weight == gps.config.badmm.initial_kl_weight).all()
+        assert one.state.kl_step_mult == 1
+        assert one.state.sample_history == ()
+        assert one.state.last_update is None
+    # what was learnt of the trajectories stays
+    assert torch.equal(iterations[2].state.controller.offset, iterations[1].after.controller.offset)
+    assert torch.equal(iterations[2].state.eta, iterations[1].after.eta)
+    before, now = iterations[1].after.transition_history, iterations[2].state.transition_history
+    assert torch.equal(now[-2], before[-1])
+    assert len(now) == 3  # two iterations', and one episode a condition with the last controllers
+
+
+def test_iterations_of_one_policy_go_on_from_each_other(pipeline):
+    gps, iterations = pipeline
+    assert iterations[1].state is iterations[0].after
+    assert iterations[3].state is iterations[2].after
+    assert gps.badmm is iterations[3].after
+
+
+def test_samples_are_drawn_from_the_state_s_controllers(pipeline):
+    _, iterations = pipeline
+    for one in iterations:
+        gap = one.samples.actions - one.state.controller.mean_action(one.samples.states)
+        unclipped = one.samples.actions.abs() < 1
+        assert unclipped.double().mean() > 0.9
+        variance = (gap / LAPTOP.trajectory.initial_noise_std).square()[unclipped].mean()
+        assert 0.8 < variance < 1.2  # smooth noise: some 2,500 independent numbers
+        assert (one.samples.images is None) == isinstance(one.optimizer, StatePolicyOptimizer)
+
+
+def test_conditions_whose_physics_blew_up_are_sampled_again(pipeline, monkeypatch):
+    """Each keeps its first episode that held; those that never hold are told."""
+    gps, iterations = pipeline
+    samples, conditions = iterations[0].samples, gps.config.num_conditions
+    tries = []
+
+    def rollout(*_args, **_more):
+        tries.append(float(len(tries)))
+        # the n-th try fails in conditions 0 to 2 - n, and always in the last one
+        diverged = torch.arange(conditions) < 3 - len(tries)
+        diverged[-1] = True
+        number = torch.full((conditions,), tries[-1])
+        episodes = replace(samples, states=number.view(-1, 1, 1) + 0 * samples.states, diverged=diverged)
+        return episodes, EpisodeOutcome(number > 0, number)
+
+    monkeypatch.setattr("visuomotor.algorithms.gps.gps.rollout", rollout)
+    found, outcome = gps._sample(gps.badmm, render=False)
+    assert len(tries) == 4
+    expected = torch.zeros(conditions)
+    expected[:2] = torch.tensor([2.0, 1.0])
+    assert torch.equal(found.states[:, 0, 0], expected.double())
+    assert torch.equal(outcome.distance, expected)
+    assert outcome.success[:3].tolist() == [True, True, False]
+    assert found.diverged.nonzero()[:, 0].tolist() == [conditions - 1]
+    with pytest.raises(VisuomotorError, match=rf"blows up in conditions \[{conditions - 1}\]"):
+        gps._sample(replace(gps.badmm, last_update=None), render=False)
+
+
+def test_the_policy_begins_with_the_pose_network_s_vision(pipeline):
+    gps, iterations = pipeline
+    assert torch.equal(iterations[2].filters, gps.pose_network.vision.conv1.weight)
