@@ -97,9 +97,9 @@ def test_the_loss_has_the_policy_gradient(form: str, bias: float):
         "noise": sampled,
         "carried": torch.stack([empty[0], sampled[0]]),
         "std": noise.std.detach(),
-        "starts": starts,
+        "episode_starts": starts,
         "diverged": torch.zeros(2, worlds, dtype=torch.bool),
-        "first_state": empty[0],
+        "initial_hidden_state": empty[0],
     }
     advantages = sampled[1, :, 0].expand(2, worlds)
     everywhere, kl = torch.arange(worlds), AdaptiveKl(1.0)

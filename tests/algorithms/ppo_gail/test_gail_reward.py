@@ -1,4 +1,4 @@
-"""The imitation reward of rollouts: what looks like the demonstrations is rewarded; nothing is learned from diverged steps."""
+"""The imitation reward of rollouts, its formulas, and its blend with the task's reward."""
 
 import dataclasses
 import math
@@ -141,7 +141,7 @@ def test_small_probabilities_are_not_rounded_to_nothing():
 
 
 def test_unknown_types_are_refused():
-    with pytest.raises(VisuomotorError, match="gail.*airl|airl.*gail"):
+    with pytest.raises(VisuomotorError, match=r"gail.*airl|airl.*gail"):
         imitation_reward(LOGITS, "wgan")
 
 

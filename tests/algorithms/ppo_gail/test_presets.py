@@ -24,16 +24,16 @@ def test_every_preset_trains(preset: str, tmp_path: Path):
     task, demos = make_task("lifting"), tmp_path / "lifting.hdf5"
     write_demonstrations(demos, task, demonstrate(task, 2, torch.Generator().manual_seed(1)))
     config = PRESETS[preset]
-    assert config.worlds >= config.ppo.minibatches
+    assert config.num_envs >= config.ppo.num_minibatches
     small = replace(
         config,
         demos=demos,
         num_envs=WORLDS,
         total_steps=WORLDS * STEPS,
-        ppo=replace(config.ppo, rollout=STEPS),
-        auxiliary=replace(config.auxiliary, lessons=min(config.auxiliary.lessons, 1)),
+        ppo=replace(config.ppo, num_steps=STEPS),
+        auxiliary=replace(config.auxiliary, pretraining_updates=min(config.auxiliary.pretraining_updates, 1)),
     )
-    algorithm = PpoGail(make_task("lifting"), small, 0)
+    algorithm = PpoGail(task, small, 0)
     before = [parameter.detach().clone() for parameter in algorithm.recurrent_policy.parameters()]
     row = list(algorithm.steps())[-1]
     assert row["control_steps"] == WORLDS * STEPS

@@ -5,15 +5,15 @@ import dataclasses
 
 import pytest
 import torch
-from bead_task import Bead, push
+from bead_task import Bead, noise, push
 from two_processes import in_two_processes
-from visuomotor.algorithms.ppo_gail.auxiliary import AuxiliaryTask, object_position_loss
-from visuomotor.algorithms.ppo_gail.imitation import GailReward
 
 from visuomotor.algorithms.ppo_gail.adaptive_kl import AdaptiveKl
+from visuomotor.algorithms.ppo_gail.auxiliary_task import AuxiliaryTask, object_position_loss
 from visuomotor.algorithms.ppo_gail.config import AuxiliaryConfig, CriticConfig, ImitationConfig, PpoConfig
 from visuomotor.algorithms.ppo_gail.critic import Critic
 from visuomotor.algorithms.ppo_gail.episode_statistics import EpisodeStatistics
+from visuomotor.algorithms.ppo_gail.gail_reward import GailReward
 from visuomotor.algorithms.ppo_gail.ppo import update_critic, update_policy
 from visuomotor.algorithms.ppo_gail.returns import compute_returns
 from visuomotor.algorithms.ppo_gail.rollout import Collector, Rollout
@@ -22,7 +22,11 @@ from visuomotor.runs.distributed import Distributed
 from visuomotor.tasks import VecEnv
 
 WORLDS, STEPS = 8, 14
-BY_WORLD = ("first_state", "bootstrap_privileged")  # all else but log_std has steps before worlds
+BY_WORLD = (
+    "initial_hidden_state",
+    "bootstrap_privileged",
+    "bootstrap_carried",
+)  # all else but std has steps before worlds
 
 
 def share(rollout: Rollout, distributed: Distributed) -> Rollout:
@@ -33,19 +37,19 @@ def share(rollout: Rollout, distributed: Distributed) -> Rollout:
     rows = {
         name: value[worlds] if name in BY_WORLD else value[:, worlds]
         for name, value in vars(rollout).items()
-        if isinstance(value, torch.Tensor) and name != "log_std"
+        if isinstance(value, torch.Tensor) and name != "std"
     }
     return dataclasses.replace(rollout, **rows)
 
 
 @pytest.fixture(scope="module")
 def rollout() -> Rollout:
-    """The worlds of the first process are farther to the right; one of them blew up, in a place of its own."""
+    """The worlds of the first process are farther to the right; one of them diverged, in a place of its own."""
     generator = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
-    episodes = VecEnv(Bead(), WORLDS, generator, image_size=20, stagger=True)
-    policy = RecurrentPolicy(1, 1, 1, image_size=20, initial_log_std=0.0)
-    found, _ = Collector(episodes, policy, STEPS, generator).collect()
+    env = VecEnv(Bead(), WORLDS, generator, image_size=20, init_at_random_ep_len=True)
+    policy = RecurrentPolicy(1, 1, 1, image_size=20)
+    found, _ = Collector(env, policy, noise(), STEPS, generator).collect()
     found.object_features[:, :3] += 1
     found.privileged[:, :3] += 1
     found.task_reward[:, :3] += 0.5
@@ -53,16 +57,16 @@ def rollout() -> Rollout:
     return found
 
 
-def test_advantages_and_normalisers_are_those_of_all_worlds(rollout: Rollout):
+def test_advantages_and_normalizers_are_those_of_all_worlds(rollout: Rollout):
     torch.manual_seed(0)
     untrained = Critic(1, (16,))
 
-    def discriminator_stats(distributed: Distributed) -> tuple[torch.Tensor, Critic]:
+    def computed(distributed: Distributed) -> tuple[torch.Tensor, Critic]:
         critic, mine = copy.deepcopy(untrained), share(rollout, distributed)
         return compute_returns(critic, mine, mine.task_reward, PpoConfig(), distributed)[0], critic
 
-    advantages, critic = discriminator_stats(Distributed())
-    (first, _), (second, _) = both = in_two_processes(discriminator_stats)
+    advantages, critic = computed(Distributed())
+    (first, _), (second, _) = both = in_two_processes(computed)
     torch.testing.assert_close(torch.cat([first, second], 1), advantages)
     for _, other in both:
         for name, value in critic.state_dict().items():
@@ -70,27 +74,26 @@ def test_advantages_and_normalisers_are_those_of_all_worlds(rollout: Rollout):
 
 
 def test_the_policy_becomes_the_same(rollout: Rollout):
-    """With as many minibatches of as many worlds: here all of them. One process has no sound step."""
+    """With as many minibatches of as many worlds: here all of them. One process has no step that did not diverge."""
     torch.manual_seed(1)
-    untrained = RecurrentPolicy(1, 1, 1, image_size=20, initial_log_std=-0.3)
+    untrained = RecurrentPolicy(1, 1, 1, image_size=20)
+    untrained_noise = noise(-0.3, correlation=0.5)
     advantages = torch.randn(STEPS, WORLDS, generator=torch.Generator().manual_seed(1))
     spoilt = dataclasses.replace(rollout, diverged=rollout.diverged.clone())
     spoilt.diverged[:, :3] = True
     for each in (rollout, spoilt):
 
         def updated(distributed: Distributed, each: Rollout = each) -> tuple[torch.Tensor, dict[str, float]]:
-            policy = copy.deepcopy(untrained)
-            optimizer = torch.optim.SGD(policy.parameters(), 0.01)
-            mine = (
-                advantages
-                if distributed.world_size == 1
-                else advantages[:, :3]
-                if distributed.is_main
-                else advantages[:, 3:]
-            )
+            policy, own_noise = copy.deepcopy(untrained), copy.deepcopy(untrained_noise)
+            networks = torch.nn.ModuleList([policy, own_noise])
+            optimizer = torch.optim.SGD(networks.parameters(), 0.01)
+            mine = advantages
+            if distributed.world_size > 1:
+                mine = advantages[:, :3] if distributed.is_main else advantages[:, 3:]
             config = PpoConfig(num_minibatches=1, num_epochs=2, entropy_coef=0.1)
             told = update_policy(
                 policy,
+                own_noise,
                 optimizer,
                 share(each, distributed),
                 mine,
@@ -99,7 +102,7 @@ def test_the_policy_becomes_the_same(rollout: Rollout):
                 distributed,
                 torch.Generator(),
             )
-            return torch.nn.utils.parameters_to_vector(policy.parameters()).detach(), vars(told)
+            return torch.nn.utils.parameters_to_vector(networks.parameters()).detach(), vars(told)
 
         weights, told = updated(Distributed())
         for found, other in in_two_processes(updated):
@@ -112,11 +115,11 @@ def test_the_imitation_reward_is_centred_over_all_worlds(rollout: Rollout):
     untrained = GailReward(Bead(), shown, config, Distributed()).state_dict()
 
     def rewarded(distributed: Distributed) -> tuple[torch.Tensor, GailReward, dict[str, float]]:
-        teacher = GailReward(Bead(), shown, config, distributed)
-        teacher.load_state_dict(untrained)
+        gail = GailReward(Bead(), shown, config, distributed)
+        gail.load_state_dict(untrained)
         mine = share(rollout, distributed)
-        reward, _, told = teacher.reward(mine, torch.Generator().manual_seed(distributed.rank))
-        return reward[~mine.diverged], teacher, told
+        reward, _, told = gail.reward(mine, torch.Generator().manual_seed(distributed.rank))
+        return reward[~mine.diverged], gail, told
 
     (first, one, told), (second, other, others) = in_two_processes(rewarded)
     assert told == others
@@ -125,8 +128,8 @@ def test_the_imitation_reward_is_centred_over_all_worlds(rollout: Rollout):
     for name, value in one.discriminator.state_dict().items():
         assert torch.equal(other.discriminator.state_dict()[name], value)
     _, alone, _ = rewarded(Distributed())
-    for name in ("mean", "squares", "count"):
-        merged, whole = (getattr(each.discriminator.normaliser, name) for each in (one, alone))
+    for name in ("mean", "m2", "count"):
+        merged, whole = (getattr(each.discriminator.normalizer, name) for each in (one, alone))
         torch.testing.assert_close(merged, whole)
 
 
@@ -176,10 +179,10 @@ def test_the_vision_layers_gradient_is_the_mean_of_both(rollout: Rollout):
     assert one == other == pytest.approx(sum(halves) / 2)
 
 
-def test_what_is_told_of_episodes_is_of_all_worlds(rollout: Rollout):
+def test_statistics_of_episodes_are_of_all_worlds(rollout: Rollout):
     def told(distributed: Distributed) -> dict[str, float]:
         mine = share(rollout, distributed)
-        return EpisodeStatistics(Bead(), torch.ones(mine.dones.shape[1], dtype=torch.bool), distributed).take(
+        return EpisodeStatistics(Bead(), torch.ones(mine.dones.shape[1], dtype=torch.bool), distributed).update(
             mine, None
         )
 
