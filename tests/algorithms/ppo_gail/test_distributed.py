@@ -141,10 +141,9 @@ def test_two_processes_learn_the_same(of_two):
 
 
 def test_a_job_goes_on_after_one_of_its_processes_was_killed(tmp_path: Path):
-    words = (
-        "train ppo-gail lifting --name two --num-envs 4 --ppo.num-steps 5 --ppo.num-minibatches 2 --imitation.weight 0"
-    )
-    words += " --curriculum.random-start-fraction 1 --auxiliary.pretraining-updates 0 --save-interval 1 --total-steps 2400"  # 60 it.
+    words = "train ppo-gail lifting --name two --num-envs 4 --ppo.num-steps 5 --ppo.num-minibatches 2"
+    words += " --imitation.weight 0 --curriculum.random-start-fraction 1 --auxiliary.pretraining-updates 0"
+    words += " --save-interval 1 --total-steps 2400"  # 60 iterations
     job = torchrun("-m", "visuomotor", *words.split(), "--root", str(tmp_path), restarts=1, stdout=subprocess.DEVNULL)
     run_path = tmp_path / "two"
     deadline = time.monotonic() + 200

@@ -7,7 +7,6 @@ from typing import ClassVar
 import pytest
 import torch
 
-import visuomotor.tasks
 from visuomotor.algorithms.ppo_gail import PpoGail
 from visuomotor.algorithms.ppo_gail.config import (
     CurriculumConfig,
@@ -28,10 +27,10 @@ MOST_CONTROL_STEPS = 200_000  # it takes about 90,000
 
 
 class Reaching(Lifting):
-    """Bring the gripper to check_range 9 cm of the block, and stay there."""
+    """Bring the gripper to within 9 cm of the block, and stay there."""
 
     name: ClassVar[str] = "reaching"
-    steps: ClassVar[int] = 60
+    max_episode_steps: ClassVar[int] = 60
     stages: ClassVar[tuple[str, ...]] = ("start", "reached")
     stage_rewards: ClassVar[tuple[float, ...]] = (0.0, 1.0)
 
@@ -40,17 +39,16 @@ class Reaching(Lifting):
 
 
 @pytest.fixture
-def demos(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The first seconds of people who lift."""
-    monkeypatch.setitem(visuomotor.tasks._TASKS, "reaching", Reaching)
-    task = make_task("reaching")
+def demos(tmp_path: Path) -> Path:
+    """The first seconds of lifting."""
+    task = Reaching()
     shown = demonstrate(make_task("lifting"), 8, torch.Generator().manual_seed(1))
     replay, cut = StateReplay(task), []
     for episode in shown:
         short = dataclasses.replace(episode, states=episode.states[:71], actions=episode.actions[:70])
-        stages = replay.readings(dataclasses.replace(short, stages=episode.stages[:71])).stage
-        reward = task.reward(stages[1:])
-        cut.append(dataclasses.replace(short, stages=stages, rewards=reward, success=bool(stages[-1] == 1)))
+        observations = replay.observations(dataclasses.replace(short, stages=episode.stages[:71]), ("stage", "reward"))
+        stages, rewards = observations["stage"], observations["reward"][1:]
+        cut.append(dataclasses.replace(short, stages=stages, rewards=rewards, success=bool(stages[-1] == 1)))
     path = tmp_path / "reaching.hdf5"
     write_demonstrations(path, task, cut)
     return path
@@ -67,7 +65,7 @@ def test_it_learns_to_reach_from_pixels(demos: Path):
         imitation=ImitationConfig(learning_rate=1e-3, num_updates=5, batch_size=256, gradient_penalty=0.2),
         curriculum=CurriculumConfig(random_start_fraction=0.5, max_episode_steps=25),
     )
-    algorithm = PpoGail(make_task("reaching"), config, 0)
+    algorithm = PpoGail(Reaching(), config, 0)
     successes = []
     for row in algorithm.steps():
         if len(algorithm.episode_statistics.recent) >= MANY:

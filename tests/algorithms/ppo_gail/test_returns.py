@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visuomotor.algorithms.ppo_gail.returns import gae
@@ -118,6 +118,7 @@ def test_one_step_of_gae_is_the_temporal_difference():
     torch.testing.assert_close(returns, expected + values)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.floats(0, 1), st.floats(0, 1))
 def test_the_same_as_a_slow_loop(seed, gamma, gae_lambda):
     rollout = draw(seed)
@@ -127,6 +128,7 @@ def test_the_same_as_a_slow_loop(seed, gamma, gae_lambda):
     torch.testing.assert_close(returns, expected + rollout[1], rtol=1e-4, atol=1e-4)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.floats(0, 1))
 def test_gae_with_lambda_one_is_the_k_step_advantage(seed, gamma):
     rollout = draw(seed)

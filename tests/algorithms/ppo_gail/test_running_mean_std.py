@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visuomotor.algorithms.ppo_gail.running_mean_std import RunningMeanStd, moments
@@ -22,6 +22,7 @@ def check(normalizer, rows):
     assert normalizer.count == len(rows)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.lists(st.integers(0, 30), min_size=1, max_size=6))
 def test_piece_by_piece_is_all_at_once(seed, lengths):
     data = pieces(seed, [2, *lengths])
