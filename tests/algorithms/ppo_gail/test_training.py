@@ -420,6 +420,13 @@ def test_learning_rates_fall_to_what_is_left(demos: Path):
     assert len(rates) == 4
 
 
+def test_a_scheduled_deviation_follows_the_control_steps(demos: Path):
+    exploration = ExplorationConfig(std_schedule="geometric", initial_log_std=-1.0, final_log_std=-2.0)
+    rows = list(make(small(demos, exploration=exploration)).steps())
+    found = [row["noise_std"] for row in rows]
+    assert found == pytest.approx([math.exp(-1 - number / 4) for number in range(4)])
+
+
 def test_what_a_user_can_get_wrong(demos: Path, demonstrations: list[Episode], tmp_path: Path):
     with pytest.raises(VisuomotorError, match="between 0"):
         ImitationConfig(weight=1.5)

@@ -18,7 +18,7 @@ class _Thread(Distributed):
         self.world_size, self.rank, self._barrier, self._board = 2, number, barrier, board
 
     def all_gather(self, content: Any) -> list[Any]:
-        self._board[self.number] = content
+        self._board[self.rank] = content
         self._barrier.wait()
         found = list(self._board)
         self._barrier.wait()
