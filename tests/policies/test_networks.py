@@ -108,7 +108,9 @@ def test_readings_and_actions_are_scaled():
     policy.proprioception_scale.copy_(torch.tensor([2.0, 0.5, 4.0]))
     policy.action_scale.copy_(torch.tensor([10.0, 0.1]))
     moved = readings * policy.proprioception_scale + policy.proprioception_mean
-    torch.testing.assert_close(policy.act_from_feature_points(points, moved), plain * policy.action_scale, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        policy.act_from_feature_points(points, moved), plain * policy.action_scale, rtol=1e-4, atol=1e-5
+    )
     state_policy = StatePolicy(3, 2)
     plain = state_policy(readings)
     state_policy.state_mean.copy_(policy.proprioception_mean)

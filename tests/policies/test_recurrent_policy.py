@@ -47,10 +47,8 @@ def test_parameters_are_those_of_the_layers_in_the_docs():
         "proprio_proj": 25 * 64,
         "lstm": 4 * 100 * (128 + 64 + 100 + 2),
         "action_mean": 101 * 9,
-        "auxiliary": 129 * 6,
+        "keypoint_head": 129 * 6,
     }
-    hidden = RecurrentPolicy(READINGS, ACTIONS, OBJECTS, auxiliary_hidden=(200, 100)).auxiliary
-    assert [layer.out_features for layer in hidden if isinstance(layer, nn.Linear)] == [200, 100, 6]
 
 
 @pytest.mark.parametrize("recurrent", [True, False])
@@ -75,7 +73,7 @@ def test_features_and_objects_are_those_of_plain_convolutions():
     policy = make()
     images, _, _ = rollout(50, 4)  # more images than go through the convolutions at a time
     objects = policy.predict_keypoints(policy.encode_images(images))
-    head = policy.auxiliary[0]
+    head = policy.keypoint_head[0]
     expected = image_features(policy, images.flatten(0, 1)) @ head.weight.double().T + head.bias.double()
     torch.testing.assert_close(objects.double(), expected.view(50, 4, OBJECTS, 3), rtol=1e-4, atol=1e-5)
 
@@ -86,7 +84,7 @@ def test_gradients_of_the_vision_layers_are_those_of_plain_convolutions():
     layers = [policy.conv1.weight, policy.conv1.bias, policy.conv2.weight, policy.image_proj[0].weight]
     policy.predict_keypoints(policy.encode_images(images)).square().sum().backward()
     gradients = [parameter.grad.double() for parameter in layers]
-    head = policy.auxiliary[0]
+    head = policy.keypoint_head[0]
     plain = image_features(policy, images.flatten(0, 1)) @ head.weight.double().T + head.bias.double()
     for gradient, expected in zip(gradients, torch.autograd.grad(plain.square().sum(), layers), strict=True):
         torch.testing.assert_close(gradient, expected.double(), rtol=1e-3, atol=1e-4 * expected.abs().max().item())
@@ -109,7 +107,11 @@ def test_a_start_also_forgets_what_is_not_a_number():
     policy = make()
     images, readings, starts = rollout(2, 1)
     starts[0] = True
-    assert policy.forward_sequence(policy.encode_images(images), readings, policy.initial_hidden_state(1) / 0, starts).mean.isfinite().all()
+    assert (
+        policy.forward_sequence(policy.encode_images(images), readings, policy.initial_hidden_state(1) / 0, starts)
+        .mean.isfinite()
+        .all()
+    )
 
 
 def test_gradients_reach_every_parameter():
@@ -134,7 +136,10 @@ def test_first_actions_are_small():
 def test_other_image_sizes(side):
     images, readings, _ = rollout(1, 2, side)
     policy = make(image_size=side)
-    assert policy.step(policy.encode_images(images[0]), readings[0], policy.initial_hidden_state(2))[0].shape == (2, ACTIONS)
+    assert policy.step(policy.encode_images(images[0]), readings[0], policy.initial_hidden_state(2))[0].shape == (
+        2,
+        ACTIONS,
+    )
 
 
 @pytest.mark.parametrize("side", [16, 66])
@@ -158,7 +163,7 @@ def test_bad_observations_are_refused():
             policy.forward_sequence(policy.encode_images(images), readings, state, starts)
 
 
-def test_a_perceptron_starts_orthogonal():
+def test_an_mlp_starts_orthogonal():
     layers = mlp((6, 20, 4), output_gain=0.5)
     assert [type(layer) for layer in layers] == [nn.Linear, nn.Tanh, nn.Linear]
     torch.testing.assert_close(layers[0].weight.T @ layers[0].weight, 2 * torch.eye(6), rtol=0, atol=1e-5)

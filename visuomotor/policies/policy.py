@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, one_line
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.policies.visuomotor_policy import VisuomotorPolicy
 
@@ -140,4 +140,6 @@ def load_policy(path: Path | str) -> TrainedPolicy:
     except VisuomotorError:
         raise
     except Exception as error:  # safetensors, json and torch raise many types for a file that is not ours
-        raise VisuomotorError(f"{file} is no policy file of visuomotor, or damaged ({error}); train again") from error
+        raise VisuomotorError(
+            f"{file} is no policy file of visuomotor, or damaged ({one_line(error)}); train again"
+        ) from error

@@ -164,8 +164,9 @@ class BoundRobot:
         site = model.site(robot.end_effector)
         self.end_effector_id = int(site.id)
         self._hinges = torch.tensor([int(joint.type[0]) == _HINGE for joint in joints])
-        self._range = torch.from_numpy(model.actuator_ctrlrange[self.actuator_ids].copy())
-        self._limited = torch.from_numpy(model.actuator_ctrllimited[self.actuator_ids].astype(bool))
+        ids = self.actuator_ids.numpy()  # numpy takes a tensor of one number for that number
+        self._range = torch.from_numpy(model.actuator_ctrlrange[ids])
+        self._limited = torch.from_numpy(model.actuator_ctrllimited[ids].astype(bool))
 
     def apply(self, engine: Engine, actions: Tensor, control_dt: float) -> None:
         """Set the controls for one control period.

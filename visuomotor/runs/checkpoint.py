@@ -14,7 +14,7 @@ from visuomotor.errors import VisuomotorError
 from visuomotor.runs.atomic import write_atomically
 
 _MARKER = "visuomotor checkpoint"
-_VERSION = 1
+_VERSION = 2
 _SCALARS = (str, int, float, bool, type(None))
 
 

@@ -16,22 +16,22 @@ def made_up_rollout(worlds: torch.Tensor) -> tuple[Rollout, torch.Tensor]:
 
     values = {
         "images": torch.randint(256, (STEPS, WORLDS, 20, 20, 3), generator=generator, dtype=torch.uint8),
-        "seen": normal(128),
+        "image_features": normal(128),
         "proprioception": normal(READINGS),
-        "objects": normal(1, 3),
+        "keypoints": normal(1, 3),
         "actions": normal(ACTIONS),
         "carried": normal(ACTIONS) / 20,
         "means": normal(ACTIONS) / 10,
-        "starts": normal() > 1,
+        "episode_starts": normal() > 1,
         "diverged": normal() > 1.2,
     }
-    unread = ("privileged", "features", "stage", "task_reward", "next_privileged", "next_stage", "ended")
+    unread = ("privileged", "object_features", "stage", "task_reward", "next_privileged", "next_stage", "dones")
     unused = dict.fromkeys((*unread, "random_starts", "noise"), normal())
     rows = {name: value[:, worlds] for name, value in (values | unused).items()}
     advantages = normal()[:, worlds]
     rest = {
         "std": torch.full((ACTIONS,), 0.4),
-        "first_state": torch.zeros(len(worlds), 200),
+        "initial_hidden_state": torch.randn(WORLDS, 200, generator=generator)[worlds],
         "bootstrap_privileged": torch.zeros(1),
         "bootstrap_carried": torch.zeros(1),
         "rerandomized_images": None,

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from visuomotor.errors import VisuomotorError
 from visuomotor.algorithms.ppo_gail.adaptive_kl import AdaptiveKl
+from visuomotor.errors import VisuomotorError
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from visuomotor.ppo_gail.config import CriticConfig
-from visuomotor.ppo_gail.critic import Critic
-from visuomotor.ppo_gail.normaliser import moments
-from visuomotor.ppo_gail.ppo import update_critic
-from visuomotor.runs.ranks import Ranks
+from visuomotor.algorithms.ppo_gail.config import CriticConfig
+from visuomotor.algorithms.ppo_gail.critic import Critic
+from visuomotor.algorithms.ppo_gail.ppo import update_critic
+from visuomotor.algorithms.ppo_gail.running_mean_std import moments
+from visuomotor.runs.distributed import Distributed
 
 # Returns far from 0 and from unit size, a smooth function of states in other units.
 STATES = 5 + 3 * torch.randn(400, 2, generator=torch.Generator().manual_seed(0))
@@ -34,14 +34,14 @@ def test_values_are_in_units_of_reward_and_losses_in_those_of_the_returns_varian
 
 def test_it_learns_the_returns():
     one = critic()
-    optimiser = torch.optim.Adam(one.parameters(), 1e-2)
+    optimizer = torch.optim.Adam(one.parameters(), 1e-2)
     loss = update_critic(
         one,
-        optimiser,
+        optimizer,
         STATES,
         RETURNS,
-        CriticConfig(epochs=60, minibatches=8),
-        Ranks(),
+        CriticConfig(num_epochs=60, num_minibatches=8),
+        Distributed(),
         torch.Generator().manual_seed(0),
     )
     assert loss < 0.01
@@ -50,8 +50,8 @@ def test_it_learns_the_returns():
 
 def test_an_update_tells_the_mean_loss_of_its_last_epoch():
     one = critic()
-    optimiser = torch.optim.SGD(one.parameters(), 0.0)
+    optimizer = torch.optim.SGD(one.parameters(), 0.0)
     loss = update_critic(
-        one, optimiser, STATES, RETURNS, CriticConfig(epochs=3, minibatches=8), Ranks(), torch.Generator()
+        one, optimizer, STATES, RETURNS, CriticConfig(num_epochs=3, num_minibatches=8), Distributed(), torch.Generator()
     )
     assert loss == pytest.approx(one.loss(STATES, RETURNS).mean().item(), rel=1e-4)

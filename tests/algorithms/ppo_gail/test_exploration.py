@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
-from visuomotor.errors import VisuomotorError
-from visuomotor.policies.recurrent_policy import SequenceOutput
 from visuomotor.algorithms.ppo_gail.adaptive_kl import AdaptiveKl
 from visuomotor.algorithms.ppo_gail.config import ExplorationConfig, PpoConfig
 from visuomotor.algorithms.ppo_gail.exploration import WhiteNoise, exploration_noise, gaussian_kl, gaussian_log_prob
 from visuomotor.algorithms.ppo_gail.ppo import policy_loss
 from visuomotor.algorithms.ppo_gail.rollout import Rollout
+from visuomotor.errors import VisuomotorError
+from visuomotor.policies.recurrent_policy import SequenceOutput
 from visuomotor.runs.distributed import Distributed
 
 FORMS = ("white", "marginal", "exact")
@@ -97,9 +97,9 @@ def test_the_loss_has_the_policy_gradient(form: str, bias: float):
         "noise": sampled,
         "carried": torch.stack([empty[0], sampled[0]]),
         "std": noise.std.detach(),
-        "starts": starts,
+        "episode_starts": starts,
         "diverged": torch.zeros(2, worlds, dtype=torch.bool),
-        "first_state": empty[0],
+        "initial_hidden_state": empty[0],
     }
     advantages = sampled[1, :, 0].expand(2, worlds)
     everywhere, kl = torch.arange(worlds), AdaptiveKl(1.0)
@@ -109,10 +109,10 @@ def test_the_loss_has_the_policy_gradient(form: str, bias: float):
         Rollout(**rows),
         advantages,
         everywhere,
-        PpoConfig(clip=None),
+        PpoConfig(clip_range=None),
         kl,
         Distributed(),
-        sees=False,
+        train_vision=False,
     )
     gradient = -2 * torch.autograd.grad(loss, policy.means)[0][:, 0]  # the loss is a mean over two steps
     assert sums[2] == 0

@@ -6,12 +6,12 @@ import pytest
 import torch
 from bead_task import Bead, moved, position_in, push
 
+from visuomotor.algorithms.ppo_gail.behavior_cloning import BehaviorCloning
+from visuomotor.algorithms.ppo_gail.config import BehaviorCloningConfig
 from visuomotor.demos import Episode
-from visuomotor.demos.replay import Replay
+from visuomotor.demos.replay import StateReplay
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
-from visuomotor.ppo_gail.cloning import Cloning
-from visuomotor.ppo_gail.config import CloningConfig
-from visuomotor.runs.ranks import Ranks
+from visuomotor.runs.distributed import Distributed
 
 # No action is like its neighbours, and no two states of an episode are near each other.
 ACTIONS = {-1.0: [0.9, 0.4, 1.0, -0.6, 0.7, 0.3, 0.8], 1.2: [-0.5, -1.0, 0.35, -0.8]}
@@ -33,19 +33,19 @@ def positions(start: float) -> torch.Tensor:
 class Watched(RecurrentPolicy):
     """Keeps what it was given and what it made of it."""
 
-    def see(self, images):
+    def encode_images(self, images):
         self.images = images
-        return super().see(images)
+        return super().encode_images(images)
 
-    def unroll(self, features, proprioception, state, starts):
-        unrolled = super().unroll(features, proprioception, state, starts)
-        self.readings, self.state, self.starts, self.mean = proprioception, state, starts, unrolled.mean
-        return unrolled
+    def forward_sequence(self, features, proprioception, hidden_state, starts):
+        sequence = super().forward_sequence(features, proprioception, hidden_state, starts)
+        self.readings, self.hidden_state, self.starts, self.mean = proprioception, hidden_state, starts, sequence.mean
+        return sequence
 
 
-def cloning(episodes: Sequence[Episode], vary: bool = False, **settings: float) -> Cloning:
-    config = CloningConfig(**settings)  # pyright: ignore[reportArgumentType]
-    return Cloning(Bead(), episodes, config, 32, 3, vary, torch.Generator().manual_seed(0))
+def cloning(episodes: Sequence[Episode], randomize: bool = False, **settings: float) -> BehaviorCloning:
+    config = BehaviorCloningConfig(**settings)  # pyright: ignore[reportArgumentType]
+    return BehaviorCloning(Bead(), episodes, config, 32, 3, randomize, torch.Generator().manual_seed(0))
 
 
 def watched(learning_rate: float) -> tuple[Watched, torch.optim.Optimizer]:
@@ -55,11 +55,11 @@ def watched(learning_rate: float) -> tuple[Watched, torch.optim.Optimizer]:
 
 
 def test_images_readings_and_actions_are_of_the_same_step(episodes: list[Episode]):
-    policy, optimiser = watched(0.0)
-    teacher = cloning(episodes, batch=6, renderings=1)
-    error = teacher.update(policy, optimiser, torch.Generator().manual_seed(0), Ranks())
+    policy, optimizer = watched(0.0)
+    trained = cloning(episodes, batch_size=6, renders_per_demo=1)
+    error = trained.update(policy, optimizer, torch.Generator().manual_seed(0), Distributed())
     assert not policy.starts.any()
-    assert not policy.state.any()
+    assert not policy.hidden_state.any()
     errors, begun = [], []
     for column in range(6):
         start = min(ACTIONS, key=lambda place: abs(place + 1 - policy.readings[0, column, 0].item()))
@@ -74,31 +74,31 @@ def test_images_readings_and_actions_are_of_the_same_step(episodes: list[Episode
 
 
 def test_two_episodes_are_fitted(episodes: list[Episode]):
-    policy, optimiser = watched(2e-3)
-    teacher = cloning(episodes, batch=4, renderings=1, auxiliary_weight=1.0)
+    policy, optimizer = watched(2e-3)
+    trained = cloning(episodes, batch_size=4, renders_per_demo=1, auxiliary_weight=1.0)
     generator = torch.Generator().manual_seed(0)
     for _ in range(250):
-        last = teacher.update(policy, optimiser, generator, Ranks())
+        last = trained.update(policy, optimizer, generator, Distributed())
     assert last < 0.01
     for episode, (start, actions) in zip(episodes, ACTIONS.items(), strict=True):
-        images = Replay(Bead(), 32, 3).images(episode)[: len(actions)]
+        images = StateReplay(Bead(), 32, 3).images(episode)[: len(actions)]
         with torch.no_grad():
-            features = policy.see(images)
-            mean = policy.unroll(
+            features = policy.encode_images(images)
+            mean = policy.forward_sequence(
                 features[:, None],
                 positions(start)[:, None, None] + 1,
-                policy.initial_state(1),
+                policy.initial_hidden_state(1),
                 torch.zeros(len(actions), 1, dtype=torch.bool),
             ).mean
         torch.testing.assert_close(mean[:, 0, 0], torch.tensor(actions), atol=0.2, rtol=0)
-        torch.testing.assert_close(policy.locate(features)[:, 0, 0], positions(start), atol=0.1, rtol=0)
+        torch.testing.assert_close(policy.predict_keypoints(features)[:, 0, 0], positions(start), atol=0.1, rtol=0)
 
 
-@pytest.mark.parametrize("vary", [True, False])
-def test_every_rendering_has_looks_of_its_own(episodes: list[Episode], vary: bool):
-    policy, optimiser = watched(0.0)
-    teacher = cloning(episodes, vary=vary, batch=40, renderings=3)
-    teacher.update(policy, optimiser, torch.Generator().manual_seed(0), Ranks())
+@pytest.mark.parametrize("randomize", [True, False])
+def test_every_rendering_has_an_appearance_of_its_own(episodes: list[Episode], randomize: bool):
+    policy, optimizer = watched(0.0)
+    trained = cloning(episodes, randomize=randomize, batch_size=40, renders_per_demo=3)
+    trained.update(policy, optimizer, torch.Generator().manual_seed(0), Distributed())
     colors = policy.images[:4].amax((2, 3))
     assert (colors == colors[:1]).all()  # the same all along an episode
-    assert len(colors[0].unique(dim=0)) == (3 * len(episodes) if vary else 1)
+    assert len(colors[0].unique(dim=0)) == (3 * len(episodes) if randomize else 1)

@@ -1,0 +1,197 @@
+"""Policies as files, and how those who run them call them."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.policies import PolicySpec, TrainedPolicy, VisuomotorPolicy, load_policy
+from visuomotor.policies.policy import FILE_NAME
+from visuomotor.policies.recurrent_policy import RecurrentPolicy
+
+READINGS, ACTIONS, SIDE = 5, 2, 24
+LIMITS = (2.0, 0.5)
+SPEC = PolicySpec(
+    algorithm="ppo-gail",
+    task="/home/a/tasks.py:Lift",
+    task_name="lift",
+    camera={"position": [0.1, 0.2, 0.3], "size": SIDE, "supersampling": 2},
+    proprioception_size=READINGS,
+    action_limits=LIMITS,
+    action_unit="rad/s",
+    control_dt=0.05,
+    training={"control_steps": 3, "notes": ["stopped after 3 control steps"]},
+)
+
+
+def make(kind: str) -> TrainedPolicy:
+    """Random weights; the recurrent one's last layer is as large as the others, so that its memory shows."""
+    torch.manual_seed(0)
+    if kind == "visuomotor":
+        network = VisuomotorPolicy(READINGS, ACTIONS)
+        network.proprioception_mean.normal_()
+        network.action_scale.fill_(0.3)
+    else:
+        network = RecurrentPolicy(READINGS, ACTIONS, 1, image_size=SIDE, recurrent=kind == "recurrent")
+        torch.nn.init.orthogonal_(network.action_mean[0].weight)
+    return TrainedPolicy(network, SPEC)
+
+
+KINDS = pytest.mark.parametrize("kind", ["visuomotor", "recurrent", "feedforward"])
+
+
+def observations(seed: int, worlds: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randint(256, (worlds, SIDE, SIDE, 3), generator=generator, dtype=torch.uint8)
+    return images, torch.randn(worlds, READINGS, generator=generator)
+
+
+def episode(policy: TrainedPolicy, steps: int = 3, worlds: int = 2) -> torch.Tensor:
+    policy.reset(worlds)
+    return torch.stack([policy.act(*observations(step, worlds)) for step in range(steps)])
+
+
+@KINDS
+def test_a_file_holds_the_whole_policy(tmp_path: Path, kind: str):
+    policy = make(kind)
+    policy.save(tmp_path / FILE_NAME)
+    for path in (tmp_path, tmp_path / FILE_NAME):  # a run's folder, or the file
+        loaded = load_policy(path)
+        assert loaded.spec == SPEC
+        assert (loaded.spec.image_size, loaded.spec.supersampling) == (SIDE, 2)
+        assert type(loaded.network) is type(policy.network)
+        assert torch.equal(episode(loaded), episode(policy))
+
+
+@KINDS
+def test_actions_are_the_networks_means_in_si_units(kind: str):
+    policy = make(kind)
+    images, readings = observations(0, 4)
+    policy.reset(4)
+    actions = policy.act(images, readings)
+    with torch.no_grad():
+        means, _ = policy.network.act(images, readings, policy.network.initial_hidden_state(4))
+    torch.testing.assert_close(actions, means.double() * torch.tensor(LIMITS, dtype=torch.float64))
+    assert actions.dtype == torch.float64
+
+
+def test_actions_stay_within_their_limits():
+    policy = make("feedforward")
+    assert isinstance(policy.network, RecurrentPolicy)
+    with torch.no_grad():
+        policy.network.action_mean[0].bias.copy_(torch.tensor([50.0, -50.0]))
+    assert episode(policy)[0].tolist() == [[2.0, -0.5]] * 2
+
+
+def test_numpy_is_taken_too():
+    policy = make("recurrent")
+    expected = episode(policy, steps=1)[0]
+    policy.reset(2)
+    images, readings = observations(0, 2)
+    assert torch.equal(policy.act(images.numpy(), readings.double().numpy()), expected)  # pyright: ignore[reportArgumentType]
+
+
+def test_memory_lasts_for_an_episode_and_reset_clears_it():
+    policy = make("recurrent")
+    images, readings = observations(0, 2)
+    policy.reset(2)
+    first, second = policy.act(images, readings), policy.act(images, readings)
+    assert not torch.allclose(first, second)  # the same is seen, but not for the first time
+    policy.reset(2)
+    assert torch.equal(policy.act(images, readings), first)
+    assert torch.equal(policy.act(images, readings), second)
+    # It is the memory that the network has when it trains, over the whole sequence.
+    assert isinstance(policy.network, RecurrentPolicy)
+    with torch.no_grad():
+        features = policy.network.encode_images(torch.stack([images, images]))
+        sequence = policy.network.forward_sequence(
+            features,
+            torch.stack([readings, readings]),
+            policy.network.initial_hidden_state(2),
+            torch.zeros(2, 2, dtype=torch.bool),
+        )
+    expected = sequence.mean.double().clamp(-1, 1) * torch.tensor(LIMITS, dtype=torch.float64)
+    torch.testing.assert_close(torch.stack([first, second]), expected, rtol=1e-4, atol=1e-5)
+
+
+@KINDS
+def test_worlds_do_not_depend_on_each_other(kind: str):
+    policy = make(kind)
+    together = episode(policy, worlds=2)
+    policy.reset(1)
+    alone = torch.stack([policy.act(*(part[:1] for part in observations(step, 2))) for step in range(3)])
+    torch.testing.assert_close(together[:, :1], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_acting_without_a_reset_for_as_many_worlds_is_refused():
+    policy = make("recurrent")
+    images, readings = observations(0, 2)
+    with pytest.raises(VisuomotorError, match=r"call policy\.reset\(2\)"):
+        policy.act(images, readings)
+    policy.reset(3)
+    with pytest.raises(VisuomotorError, match=r"call policy\.reset\(2\)"):
+        policy.act(images, readings)
+    policy.reset(2)
+    with pytest.raises(VisuomotorError, match="of 2 worlds"):
+        policy.act(images, readings[:1])
+    policy.act(images, readings)  # what was refused did no harm
+
+
+def test_a_missing_file_is_named(tmp_path: Path):
+    for path in (tmp_path, tmp_path / "other.safetensors"):
+        with pytest.raises(VisuomotorError, match=r"there is no policy file .*safetensors"):
+            load_policy(path)
+
+
+def test_every_truncation_is_noticed(tmp_path: Path):
+    path = tmp_path / FILE_NAME
+    make("recurrent").save(path)
+    whole = path.read_bytes()
+    for length in (0, 4, 8, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(VisuomotorError, match="no policy file of visuomotor, or damaged"):
+            load_policy(path)
+
+
+def rewrite(path: Path, **changes: object) -> None:
+    """Change what a policy file says of itself."""
+    make("recurrent").save(path)
+    header = path.read_bytes()
+    size = int.from_bytes(header[:8], "little")
+    told = json.loads(json.loads(header[8 : 8 + size])["__metadata__"]["visuomotor"])
+    save_file(load_file(path), path, metadata={"visuomotor": json.dumps(told | changes)})
+
+
+def test_files_that_are_not_ours_are_refused(tmp_path: Path):
+    path = tmp_path / FILE_NAME
+    rewrite(path)
+    load_policy(path)
+    rewrite(path, format=2)
+    with pytest.raises(VisuomotorError, match="has policy format 2, expected 1; train again"):
+        load_policy(path)
+    rewrite(path, network="Linear")
+    with pytest.raises(VisuomotorError, match="no policy file of visuomotor"):
+        load_policy(path)
+    rewrite(path, settings={**make("recurrent").network.settings, "keypoints": 7})
+    with pytest.raises(VisuomotorError, match=r"no policy file of visuomotor.*keypoint_head") as told:
+        load_policy(path)
+    assert "\n" not in str(told.value)
+    save_file({"weight": torch.zeros(2)}, path)
+    with pytest.raises(VisuomotorError, match="no policy file of visuomotor"):
+        load_policy(path)
+    torch.save({"state_dict": {}}, path)
+    with pytest.raises(VisuomotorError, match="no policy file of visuomotor"):
+        load_policy(path)
+
+
+def test_a_new_file_takes_the_place_of_the_old_one(tmp_path: Path):
+    policy = make("visuomotor")
+    policy.save(tmp_path / FILE_NAME)
+    later = TrainedPolicy(policy.network, replace(SPEC, training={"iterations": 9, "notes": []}))
+    later.save(tmp_path / FILE_NAME)
+    assert load_policy(tmp_path).spec.training["iterations"] == 9
+    assert [file.name for file in tmp_path.iterdir()] == [FILE_NAME]
