@@ -78,7 +78,7 @@ def load(kind: Kind, name: str, base: type) -> type[Any]:
 
 
 def absolute_name(kind: Kind, name: str, folder: Path = Path()) -> str:
-    """`name` as it can be loaded from any folder: the path of a file, which is relative to `folder`, becomes absolute."""
+    """`name` as it can be loaded from any folder: the path of a file, relative to `folder`, becomes absolute."""
     path, class_name = _split(kind, name)
     return f"{(folder / path).resolve()}:{class_name}" if path else name
 

@@ -31,7 +31,7 @@ LIFT_HEIGHT = 0.05  # m, of the block's lowest corner above the table
 JAW = 0.015  # m, from the end effector to the face of the jaw that stands still
 JAW_GAP = 0.006  # m, between that jaw and the block before the gripper closes
 
-# What differs from episode to episode. The block must fit into your gripper; the factors on the drives are the defaults.
+# What differs from episode to episode; what is not given here has its default. The block must fit into the gripper.
 RANDOMIZATION = DomainRandomization(block_half=(0.012, 0.018), block_mass=(0.02, 0.06))
 
 
@@ -45,7 +45,7 @@ def grasp_and_lift(expert: ScriptedExpert) -> MotionPlan:
         noise, tremor=noise.tremor / 2, grasp_miss=noise.grasp_miss / 2, via_point=noise.via_point / 2
     )
     yield from expert.wait(expert.uniform(noise.reaction))
-    # Only one jaw of this gripper moves. The other one goes down beside the block, so the end effector is off its centre.
+    # Only one jaw of this gripper moves. The other one goes down beside the block, 6 mm from its face.
     yield from grasp(expert, 0, height=0.08, clearance=0.045, aside=JAW - expert.half_size(0) - JAW_GAP)
     yield from expert.wait(1.0)
 

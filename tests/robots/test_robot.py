@@ -217,7 +217,7 @@ def test_position_targets_move_at_the_speed_that_actions_say_and_stay_in_range()
 
 
 def test_position_targets_do_not_run_away_from_joints_that_are_blocked():
-    """Nothing moves here, as the physics stands still: a target stops 0.2 rad from its joint, and comes back at once."""
+    """The physics stands still, so no joint moves: a target stops 0.2 rad from its joint, and comes back at once."""
     engine, robot = engine_of("position")
     robot.set_joints(engine, torch.arange(2), torch.tensor([[0.5, 0.1, 0.3]] * 2, dtype=torch.float64))
     action = torch.tensor([[1.0, 0.5, 0.0], [-1.0, -0.5, 0.0]])
