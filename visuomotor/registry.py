@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import importlib.util
+import os
 import sys
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -76,12 +77,24 @@ def load(kind: Kind, name: str, base: type) -> type[Any]:
     return found
 
 
-def absolute_name(kind: Kind, name: str) -> str:
-    """`name` as it can be loaded from any folder: the path of a file becomes absolute."""
+def absolute_name(kind: Kind, name: str, folder: Path = Path()) -> str:
+    """`name` as it can be loaded from any folder: the path of a file, relative to `folder`, becomes absolute."""
+    path, class_name = _split(kind, name)
+    return f"{(folder / path).resolve()}:{class_name}" if path else name
+
+
+def relative_name(kind: Kind, name: str, folder: Path) -> str:
+    """`name` with the path of a file relative to `folder`: it still holds where both have moved together."""
+    path, class_name = _split(kind, name)
+    return f"{Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()}:{class_name}" if path else name
+
+
+def _split(kind: Kind, name: str) -> tuple[Path | None, str]:
+    """File and class of a name of the form path/to/file.py:Class; no file for other names."""
     path, colon, class_name = name.rpartition(":")
     if name in names(kind) or not (colon and path.endswith(".py")):
-        return name
-    return f"{Path(path).resolve()}:{class_name}"
+        return None, name
+    return Path(path), class_name
 
 
 def _installed(kind: Kind) -> dict[str, EntryPoint]:

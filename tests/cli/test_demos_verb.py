@@ -64,7 +64,8 @@ def test_observations_and_actions_are_optional(tmp_path, capsys):
 
 
 def test_a_task_in_a_file_of_the_users(tmp_path, capsys, monkeypatch):
-    """The file of demonstrations remembers where the task is, from any folder; if it has moved, --task says where."""
+    """The file of demonstrations remembers where the task is, from any folder, and when both move together; if the task
+    alone has moved, --task says where."""
     (tmp_path / "mine.py").write_text(OWN_TASK)
     monkeypatch.chdir(tmp_path)
     assert main(["demos", "generate", "mine.py:Careful", "--episodes", "1"]) == 0
@@ -73,7 +74,12 @@ def test_a_task_in_a_file_of_the_users(tmp_path, capsys, monkeypatch):
     path = tmp_path / "demos" / "careful.hdf5"
     assert main(["demos", "verify", str(path)]) == 0
     assert "demo_0: passed" in capsys.readouterr().out
-    (tmp_path / "mine.py").rename(tmp_path / "elsewhere" / "moved.py")
+    together = tmp_path.rename(tmp_path.with_name("together"))
+    path = together / "demos" / "careful.hdf5"
+    monkeypatch.chdir(together / "elsewhere")
+    assert main(["demos", "verify", str(path)]) == 0
+    assert str(tmp_path).encode() not in path.read_bytes()
+    (together / "mine.py").rename("moved.py")
     assert main(["demos", "verify", str(path)]) == 2
     assert "give --task" in capsys.readouterr().err
     assert main(["demos", "verify", str(path), "--task", "moved.py:Careful"]) == 0

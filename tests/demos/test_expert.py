@@ -10,6 +10,7 @@ import torch
 
 from visuomotor.demos.expert import CLOSE, OPEN, ScriptedExpert, downwards
 from visuomotor.demos.generate import demonstrate
+from visuomotor.demos.grasp import grasp
 from visuomotor.demos.noise import ExpertNoise, Tremor
 from visuomotor.errors import VisuomotorError
 from visuomotor.robots.jaco import BASE_POS, HOME_QPOS, add_jaco
@@ -147,6 +148,32 @@ def test_it_keeps_still_while_a_joint_is_out_of_its_range(lifting):
     expert = at_start(lifting)
     expert._engine.field("qpos")[0, lifting.robot.qpos[1]] = 0.5  # the range begins at 0.82 rad
     assert not expert.action()[:6].any()
+
+
+def test_a_gripper_with_position_actuators_opens_as_wide_as_at_home():
+    task = OtherLifting(with_positions)
+    expert, fingers = at_start(task), task.robot.actuator_ids[6:]
+    opened = task.robot.home[6:] + 0.3  # closed by 0.3 rad; at 1 rad/s and 20 Hz that is 6 steps
+    expert._engine.field("ctrl")[0, fingers] = opened
+    expert.grip = OPEN
+    assert expert.action()[6:].tolist() == [-1.0] * 3
+    expert._engine.field("ctrl")[0, fingers] = task.robot.home[6:] + 0.02
+    np.testing.assert_allclose(expert.action()[6:], -0.02 / 0.05, rtol=1e-5)
+    expert._engine.field("ctrl")[0, fingers] = task.robot.home[6:]
+    np.testing.assert_allclose(expert.action()[6:], 0.0, atol=1e-6)
+
+
+def test_a_gripper_of_which_one_jaw_stands_still_goes_down_beside_the_objects_centre(lifting):
+    """4 mm along its own x axis from the centre, at the height of the centre."""
+    expert = at_start(lifting, ExpertNoise(tremor=0, grasp_miss=0, grasp_turn=0, first_miss_chance=0, pause_chance=0))
+    block = expert.object(0)
+    for _ in grasp(expert, 0, 0.1, clearance=0.05, aside=0.004):
+        if expert.grip == CLOSE:
+            break
+        lifting.step(expert._engine, torch.from_numpy(expert.action())[None])
+    x_axis = expert._rotation.as_matrix()[:, 0]
+    np.testing.assert_allclose(expert._position, block + 0.004 * x_axis, atol=1e-4)
+    assert abs(x_axis[2]) < 1e-9
 
 
 @pytest.mark.parametrize("yaw", [0.0, 0.4, -0.7, 1.2])

@@ -1,5 +1,6 @@
 """A robot read from a model file, and what its actions and readings are in an engine."""
 
+from dataclasses import replace
 from math import cos, pi, sin
 from pathlib import Path
 
@@ -202,6 +203,7 @@ def test_actions_are_fractions_of_the_limits(kind):
 
 def test_position_targets_move_at_the_speed_that_actions_say_and_stay_in_range():
     engine, robot = engine_of("position", max_speed=[2.0, 1.0, 0.5])
+    robot = replace(robot.robot, max_lead=10.0).bind(engine.model)
     action = torch.tensor([[1.0, 0.5, -1.0], [-1.0, -5.0, 0.2]])
     dt, speed = 0.05, torch.tensor([[2.0, 0.5, -0.5], [-2.0, -1.0, 0.1]], dtype=torch.float64)
     for step in (1, 2):
@@ -212,6 +214,20 @@ def test_position_targets_move_at_the_speed_that_actions_say_and_stay_in_range()
     found = engine.field("ctrl")
     assert found[:, 0].tolist() == [1.0, -1.0]  # the first has a ctrlrange
     torch.testing.assert_close(found[:, 1:], 22 * dt * speed[:, 1:], atol=1e-6, rtol=0)
+
+
+def test_position_targets_do_not_run_away_from_joints_that_are_blocked():
+    """The physics stands still, so no joint moves: a target stops 0.2 rad from its joint, and comes back at once."""
+    engine, robot = engine_of("position")
+    robot.set_joints(engine, torch.arange(2), torch.tensor([[0.5, 0.1, 0.3]] * 2, dtype=torch.float64))
+    action = torch.tensor([[1.0, 0.5, 0.0], [-1.0, -0.5, 0.0]])
+    for _ in range(10):
+        robot.apply(engine, action, 0.05)
+    lead = torch.tensor([[0.2, 0.2, 0.0], [-0.2, -0.2, 0.0]], dtype=torch.float64)
+    torch.testing.assert_close(engine.field("ctrl"), robot.joint_positions(engine) + lead)
+    robot.apply(engine, -action, 0.05)
+    back = torch.tensor([[0.1, 0.15, 0.0], [-0.1, -0.15, 0.0]], dtype=torch.float64)
+    torch.testing.assert_close(engine.field("ctrl"), robot.joint_positions(engine) + back)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -127,7 +127,7 @@ def generate(arguments: list[str]) -> int:
         episodes = [dataclasses.replace(episode, actions=None) for episode in episodes]
     metadata = {
         "demonstrator": "scripted",
-        "task": registry.absolute_name("task", options.task),
+        "task": registry.relative_name("task", options.task, path.parent),
         "seed": options.seed,
         "success_rate": rate,
         "command": shlex.join(["visuomotor", "demos", "generate", *arguments]),

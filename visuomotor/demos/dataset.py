@@ -31,6 +31,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from visuomotor import registry
 from visuomotor.demos import format1
 from visuomotor.demos.episode import Demonstrations, Episode
 from visuomotor.demos.metadata import FORMAT, check_episode, check_task, describe, generate_command
@@ -184,6 +185,8 @@ def _read_metadata(path: Path, file: Any) -> tuple[str, dict[str, Any]]:
             f"{path} has format {metadata['format']}, written by visuomotor {metadata['visuomotor']}; this version "
             f"reads formats 1 and {FORMAT}: install that one or generate it again: {generate_command(name, path)}"
         )
+    if "task" in metadata:  # it is relative to the file
+        metadata["task"] = registry.absolute_name("task", metadata["task"], path.parent)
     return name, format1.translate_metadata(metadata) if metadata["format"] == 1 else metadata
 
 

@@ -200,6 +200,10 @@ class ScriptedExpert:
         tremor = self._tremor.sample(self.noise, self.generator)
         arm = self._tracker.action(self._position, self._rotation, tremor, self.gain)
         fingers = np.full(self._task.action_size - robot.arm_size, self.grip * math.copysign(1.0, robot.gripper_travel))
+        if self.grip == OPEN and robot.robot.control == "position":  # no wider than at home
+            of_gripper = slice(robot.arm_size, None)
+            way = robot.home[of_gripper].numpy() - self._tracker.field("ctrl")[robot.actuator_ids[of_gripper]]
+            fingers = way / (robot.action_limits[of_gripper].numpy() * self._dt)
         return np.clip(np.concatenate([arm, fingers]), -1, 1).astype(np.float32)
 
 

@@ -6,20 +6,29 @@ from visuomotor.demos.expert import CLOSE, OPEN, MotionPlan, ScriptedExpert, dow
 
 CLEARANCE = 0.09  # m, of the end effector above the object's centre before it goes down
 _ATTEMPTS = 4
-_MISS_HEIGHT = 0.06  # m, above the object's centre: too high to grasp it
+_MISS_HEIGHT = 2 / 3  # of the clearance: too high to grasp it
 
 
-def grasp(expert: ScriptedExpert, index: int, height: float) -> MotionPlan:
-    """Grasp an object and raise it by `height` (m). If it is not in the gripper then, try again, as people do."""
+def grasp(
+    expert: ScriptedExpert, index: int, height: float, clearance: float = CLEARANCE, aside: float = 0.0
+) -> MotionPlan:
+    """Grasp an object and raise it by `height` (m). If it is not in the gripper then, try again, as people do.
+
+    Args:
+        clearance: m, of the end effector above the object's centre before it goes down.
+        aside: m, of the end effector from the object's centre along its own x axis, for a gripper that does not close
+            about its end effector: one of whose jaws stands still.
+    """
     noise = expert.noise
     misses = expert.happens(noise.first_miss_chance)
     for attempt in range(_ATTEMPTS):
         expert.grip = OPEN
         off = expert.normal(noise.grasp_miss) * (1, 1, 0)
         rotation = downwards(expert.yaw_to_grasp(index) + float(expert.normal(noise.grasp_turn, 1)[0]))
-        yield from expert.move(expert.object(index) + off + (0, 0, CLEARANCE), rotation)
+        off += aside * rotation.as_matrix()[:, 0]
+        yield from expert.move(expert.object(index) + off + (0, 0, clearance), rotation)
         yield from expert.pause()
-        depth = (0, 0, _MISS_HEIGHT if misses and attempt == 0 else 0)
+        depth = (0, 0, _MISS_HEIGHT * clearance if misses and attempt == 0 else 0)
         yield from expert.move(expert.object(index) + off + depth, rotation, via_point=False, speed_scale=0.7)
         yield from expert.pause()
         expert.grip = CLOSE

@@ -39,7 +39,7 @@ class Robot:
     """One for each action: those of `joints`, then those of `gripper`."""
     control: Control
     """What an action is. torque: N m. velocity: rad/s, obeyed by velocity actuators. position: rad/s too, by which the
-    targets of position actuators move."""
+    targets of position actuators move; see `max_lead`."""
     action_limits: tuple[float, ...]
     """The largest magnitude of each action, in its unit: actions in [-1, 1] are multiplied by it."""
     end_effector: str
@@ -51,6 +51,10 @@ class Robot:
     gripper by actions of this sign."""
     geoms: tuple[str, ...] = ()
     """All that is seen of the robot; domain randomization varies their shade."""
+    max_lead: float = 0.2
+    """How far the targets of position actuators may be from their joints (rad, or m for slides). Without a bound the
+    target of a blocked joint goes on, and has to come all the way back before the joint turns (wind-up). A joint can
+    carry no more than its actuator's stiffness times this."""
     hold_gains: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     """Proportional (N m/rad) and derivative gains (N m s/rad) of the joints that hold a pose by torques. None for
     robots that hold still by themselves."""
@@ -178,7 +182,9 @@ class BoundRobot:
         commands = actions.double().clamp(-1, 1) * self.action_limits
         controls = engine.field("ctrl")
         if self.robot.control == "position":
+            joints, lead = self.joint_positions(engine), self.robot.max_lead
             commands = controls[:, self.actuator_ids] + control_dt * commands
+            commands = commands.clamp(joints - lead, joints + lead)
             clipped = commands.clamp(self._range[:, 0], self._range[:, 1])
             commands = torch.where(self._limited, clipped, commands)
         controls[:, self.actuator_ids] = commands

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.engine import Engine
-from visuomotor.props.blocks import FRICTION, HALF, MASS, Block, block_fields, block_rows
+from visuomotor.props.blocks import Block, block_fields, block_rows
 from visuomotor.props.table import Table
 from visuomotor.robots.robot import BoundRobot
 from visuomotor.tasks.quaternions import from_rotation_vector, multiply, rotate
@@ -87,6 +87,12 @@ class SceneRandomizer:
         self._camera = model.camera(table.camera).id
         names = ["dof_frictionloss", "dof_armature", "dof_damping", "actuator_gainprm", "actuator_biasprm"]
         names += ["geom_rgba", "light_diffuse", "light_dir", "cam_pos", "cam_quat", "cam_fovy"]
+        geoms, bodies = ([rows[field] for rows in self._blocks] for field in ("geom_size", "body_mass"))
+        self._own_blocks = {
+            "block_half": torch.from_numpy(model.geom_size[geoms, 0]),
+            "block_mass": torch.from_numpy(model.body_mass[bodies]),
+            "block_friction": torch.from_numpy(model.geom_friction[geoms, 0]),
+        }
         self._own = {name: torch.from_numpy(np.array(getattr(model, name))) for name in names}
 
     def sample(self, count: int, generator: torch.Generator) -> ResetParams:
@@ -124,8 +130,7 @@ class SceneRandomizer:
         )
 
     def nominal(self, count: int) -> ResetParams:
-        """Worlds in which nothing is random: the middle of sizes, the model's own drives, light and camera, plain
-        colours."""
+        """Worlds in which nothing is random: the model's own blocks, drives, light and camera, plain colours."""
         blocks, lights = len(self._blocks), self._lights
 
         def same(value: float, *shape: int) -> Tensor:
@@ -133,9 +138,7 @@ class SceneRandomizer:
 
         return ResetParams(
             dynamics={
-                "block_half": same(HALF, blocks),
-                "block_mass": same(MASS, blocks),
-                "block_friction": same(FRICTION, blocks),
+                **{name: own.expand(count, -1).clone() for name, own in self._own_blocks.items()},
                 "joint_friction": same(1.0, self._joints),
                 "joint_armature": same(1.0, self._joints),
                 "joint_damping": same(1.0, self._joints),
