@@ -1,7 +1,7 @@
-"""Demonstrations in format 1, which the first version wrote: one episode each of files that it shipped.
+"""Shipped demonstrations, and old ones in format 1, which the first version wrote.
 
-Their states and stages still hold. Their actions do not lead from state to state any more: the constants that follow from
-a world's own masses and armatures (`Engine.set_const`) were not brought up to date then.
+The states and stages of old ones still hold. Their actions do not lead from state to state any more: the constants that
+follow from a world's own masses and armatures (`Engine.set_const`) were not brought up to date then.
 """
 
 from pathlib import Path

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 
 from visuomotor.algorithms.algorithm import Algorithm
-from visuomotor.algorithms.gps.badmm import BadmmState, initial_state, iterate, assess_last_update
+from visuomotor.algorithms.gps.badmm import BadmmState, assess_last_update, initial_state, iterate
 from visuomotor.algorithms.gps.checkpointing import from_plain, to_plain
 from visuomotor.algorithms.gps.config import PRESETS, GpsConfig
 from visuomotor.algorithms.gps.exploration import init_pd_controller, noisy_controller, smooth_noise
