@@ -34,7 +34,7 @@ class Made:
 def made(tmp_path, monkeypatch, spec) -> Made:
     """A run on lifting whose policy has learned nothing; episodes are short."""
     monkeypatch.setattr(Lifting, "max_episode_steps", 8)
-    config = replace(PRESETS["laptop"], image=replace(PRESETS["laptop"].image, size=24))
+    config = replace(PRESETS["laptop"], image=replace(PRESETS["laptop"].image, size=32))
     run = Run.create(tmp_path, algorithm="gps", task="lifting", preset="laptop", seed=3, config=config, name="mine")
     task = Lifting()
     torch.manual_seed(0)
@@ -59,7 +59,7 @@ def test_what_the_run_changed_in_its_preset_is_told(made):
     for demos, told in (("here/lifting.hdf5", ""), ("here/five.hdf5", ", demos five.hdf5")):
         made.run.metadata["config"] |= {"demos": demos, "save_interval": 3}  # how often does not change what is learned
         settings = evaluate(made.run, "random", trials=1).settings
-        assert settings == f"image.size 24{told}, stopped after 7 control steps"
+        assert settings == f"image.size 32{told}, stopped after 7 control steps"
 
 
 def test_the_seed_makes_the_trials(made, monkeypatch):
@@ -88,7 +88,7 @@ def test_from_run_folder_to_table_and_video(made, capsys):
     assert re.search(r"\| lifting \| gps \| laptop \| random \| 1 \| \d / 3 \|", printed)
     assert "stage reached" in printed
     assert re.search(r"^random: \d of 3 trials failed", printed, re.MULTILINE)
-    assert "| image.size 24, stopped after 7 control steps |" in printed
+    assert "| image.size 32, stopped after 7 control steps |" in printed
     assert (made.run.figures / "feature_points_random.png").is_file()
 
 

@@ -140,7 +140,6 @@ def iterate(
             kl_weight = next_kl_weight(kl_weight, policy_kl.mean(0))
         callback(
             {
-                "inner_iteration": inner,
                 "kl": update.kl.mean().item(),
                 "kl_bound": bound.item(),
                 "policy_kl": policy_kl.mean().item(),

@@ -121,7 +121,7 @@ class GpsConfig:
 
     def __post_init__(self) -> None:
         check_range("num_conditions", self.num_conditions, 2, 10_000)
-        check_range("image.size", self.image.size, 24, 1024)
+        check_range("image.size", self.image.size, 32, 1024)  # a smaller one leaves the last map one pixel
         check_range("image.num_shapes", self.image.num_shapes, 0, 100)
         check_range("image.supersampling", self.image.supersampling, 1, 8)
         check_range("pose.images", self.pose.images, 10, 1_000_000)
