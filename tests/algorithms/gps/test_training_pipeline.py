@@ -174,7 +174,7 @@ def test_it_learns_to_hang_hangers_from_pixels(tmp_path):
         badmm=replace(_LAPTOP.badmm, inner_iterations=2),
         state_policy=FitConfig(steps=300),
         end_to_end=replace(
-            _LAPTOP.end_to_end, iterations=1, head_fit=FitConfig(steps=2000), finetune_fit=FitConfig(steps=40, batch=50)
+            _LAPTOP.end_to_end, iterations=2, head_fit=FitConfig(steps=1500), finetune_fit=FitConfig(steps=40, batch=50)
         ),
     )
     run = _run(tmp_path, "small", config)
