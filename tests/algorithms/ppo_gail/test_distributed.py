@@ -32,17 +32,17 @@ from visuomotor.runs import Run, load_checkpoint
 from visuomotor.runs.distributed import Distributed
 from visuomotor.tasks import make_task
 
-SOUND = (WORLDS, 3, 0)
+FINITE = (WORLDS, 3, 0)
 """How many worlds do not diverge: all, those of the first process, none."""
 
 
-def gradient(worlds: torch.Tensor, distributed: Distributed, sound: int = WORLDS) -> torch.Tensor:
-    """Of the policy's loss; worlds from number `sound` on blow up in every step."""
+def gradient(worlds: torch.Tensor, distributed: Distributed, finite: int = WORLDS) -> torch.Tensor:
+    """Of the policy's loss; worlds from number `finite` on diverge in every step."""
     torch.manual_seed(0)
     policy = RecurrentPolicy(READINGS, ACTIONS, 1, image_size=20)
     noise = exploration_noise(ACTIONS, ExplorationConfig(noise="exact"))
     rollout, advantages = made_up_rollout(worlds)
-    rollout.diverged[:, worlds >= sound] = True
+    rollout.diverged[:, worlds >= finite] = True
     kl = AdaptiveKl(1e-4)  # small: the penalty's hinge is at work
     loss, _ = policy_loss(
         policy,
@@ -62,7 +62,7 @@ def gradient(worlds: torch.Tensor, distributed: Distributed, sound: int = WORLDS
 
 def learned(distributed: Distributed, demos: Path) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
     """All that three iterations of training taught this process, and what they told. In the second process a world
-    blows up in the first one."""
+    diverges in the first one."""
     config = PpoGailConfig(
         demos=demos,
         num_envs=4,
@@ -75,12 +75,12 @@ def learned(distributed: Distributed, demos: Path) -> tuple[dict[str, torch.Tens
     algorithm = PpoGail(make_task("lifting"), config, 0, distributed)
     step = algorithm.task.step
 
-    def blow_up(engine, actions):
+    def diverge(engine, actions):
         if not distributed.is_main and algorithm.iteration == 0:
             engine.field("qvel")[1] = 1e12
         step(engine, actions)
 
-    algorithm.task.step = blow_up
+    algorithm.task.step = diverge
     rows = [row for row in algorithm.steps() if row["phase"] == "ppo"]
     networks = {
         "policy": algorithm.recurrent_policy,
@@ -96,7 +96,7 @@ def in_one_of_two_processes(out: Path, demos: Path) -> None:
     distributed = Distributed()
     assert distributed.world_size == 2
     share = torch.arange(WORLDS)[distributed.rank * 3 : 3 + distributed.rank * 5]  # shares need not be equal
-    found = [gradient(share, distributed, sound) for sound in SOUND]
+    found = [gradient(share, distributed, finite) for finite in FINITE]
     torch.save((found, *learned(distributed, demos)), out / f"{distributed.rank}.pt")
 
 
@@ -122,12 +122,12 @@ def of_two(
 
 
 def test_two_processes_have_the_gradient_of_one_with_the_same_worlds(of_two):
-    """Also where all worlds of one of them blow up, or all worlds of both."""
-    for number, sound in enumerate(SOUND):
-        alone = gradient(torch.arange(WORLDS), Distributed(), sound)
+    """Also where all worlds of one of them diverge, or all worlds of both."""
+    for number, finite in enumerate(FINITE):
+        alone = gradient(torch.arange(WORLDS), Distributed(), finite)
         for found, _, _ in of_two:
             torch.testing.assert_close(found[number], alone, rtol=1e-4, atol=1e-6)
-        assert (alone.norm() > 1e-3) == (sound > 0)
+        assert (alone.norm() > 1e-3) == (finite > 0)
 
 
 def test_two_processes_learn_the_same(of_two):

@@ -36,7 +36,7 @@ def task() -> Task:
 
 
 def test_only_complete_episodes_from_random_starts_count(task: Task):
-    """Worlds: an episode that was under way, one from a demonstrated start, one that blew up, two that count."""
+    """Worlds: an episode that was under way, one from a demonstrated start, one that diverged, two that count."""
     statistics = EpisodeStatistics(task, torch.tensor([False, True, True, True, True]), Distributed())
     rows = torch.ones(2, 5)
     rollout = FakeRollout(

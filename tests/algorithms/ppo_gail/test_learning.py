@@ -1,4 +1,4 @@
-"""A small true run: the whole method learns something from pixels check_range minutes."""
+"""A small true run: the whole method learns something from pixels within minutes."""
 
 import dataclasses
 from pathlib import Path

@@ -75,7 +75,7 @@ def test_a_time_limit_is_worth_the_value_of_the_state_it_cuts_at():
 
 @pytest.mark.parametrize("ends_too", [True, False])
 def test_a_diverged_step_teaches_nothing(ends_too):
-    """The third of four steps blows up. It has no advantage; the two before it see the value of the state in which it
+    """The third of four steps diverges. It has no advantage; the two before it see the value of the state in which it
     began, 30, and nothing of what came of it; the step after it is the first of a new episode."""
     rewards, values = column(1.0, 2.0, torch.nan, 4.0), column(10.0, 20.0, 30.0, 40.0)
     final, diverged = column(*4 * [torch.nan]), column(False, False, True, False)
@@ -92,7 +92,7 @@ def test_a_diverged_step_teaches_nothing(ends_too):
 
 
 def test_a_step_that_diverges_first_in_its_episode_leaves_the_last_episode_alone():
-    """The first of two steps is cut by a time limit in a state worth 7; the second blows up."""
+    """The first of two steps is cut by a time limit in a state worth 7; the second diverges."""
     rewards, values, final = column(1.0, torch.nan), column(10.0, 20.0), column(7.0, torch.nan)
     ends, diverged, last = column(True, True), column(False, True), torch.tensor([50.0])
     expected = column(1 + 0.9 * 7 - 10, 0.0)
@@ -101,7 +101,7 @@ def test_a_step_that_diverges_first_in_its_episode_leaves_the_last_episode_alone
 
 
 @pytest.mark.parametrize("value", [5.0, -5.0])
-def test_a_blow_up_is_neither_a_loss_nor_a_gain(value):
+def test_a_divergence_is_neither_a_loss_nor_a_gain(value):
     """Where the value of every state is the same and there is no reward, going on is worth (gamma - 1) V a step."""
     none, diverged = column(False, False, False), column(False, True, False)
     rewards, values, last = torch.zeros(3, 1), torch.full((3, 1), value), torch.tensor([value])

@@ -91,7 +91,7 @@ def test_rows_of_rollouts_follow_each_other(rollouts: list[Rollout]):
 
 
 class Fragile(Bead):
-    """World 2 blows up in the fifth step."""
+    """World 2 diverges in the fifth step."""
 
     taken = 0
 
@@ -103,15 +103,15 @@ class Fragile(Bead):
         return velocity
 
 
-def test_a_blow_up_ends_an_episode_and_is_told_apart():
+def test_a_divergence_ends_an_episode():
     rollout, _ = collector(Fragile()).collect()
-    blown_up = torch.zeros(STEPS, WORLDS, dtype=torch.bool)
-    blown_up[4, 2] = True
-    assert torch.equal(rollout.diverged, blown_up)
+    expected = torch.zeros(STEPS, WORLDS, dtype=torch.bool)
+    expected[4, 2] = True
+    assert torch.equal(rollout.diverged, expected)
     assert rollout.dones[4, 2]
     assert rollout.episode_starts[5, 2]
     assert rollout.task_reward[4, 2] == 0
-    assert rollout.privileged[4, 2] == rollout.next_privileged[3, 2]  # the state that it began in is sound
+    assert rollout.privileged[4, 2] == rollout.next_privileged[3, 2]  # the state that it began in is finite
 
 
 def test_random_starts_are_told_from_demonstrated_ones():

@@ -180,9 +180,11 @@ def test_a_rollout_is_replayed_with_the_same_probabilities(demos: Path, form: st
     before, _ = algorithm.collector.collect()
     last = before.noise[-1].clone()
     algorithm.env.episode_length[:4] = algorithm.task.max_episode_steps - 3
+    algorithm.env.episode_length[4] = algorithm.task.max_episode_steps - 6  # ends with the last step
     rollout, _ = algorithm.collector.collect()
     assert rollout.episode_starts[1:].any()
     assert (~rollout.episode_starts).any()
+    assert algorithm.collector.episode_starts[4]
     part = torch.tensor([6, 1, 3])
     sequence = algorithm.recurrent_policy.forward_sequence(
         algorithm.recurrent_policy.encode_images(rollout.images[:, part]),

@@ -78,7 +78,7 @@ def running_sums(rewards: Tensor, ends: Tensor, before: Tensor) -> tuple[Tensor,
     """The sum of rewards since each episode's start, each step's own included.
 
     Args:
-        rewards: `(T, W)`. ends: `(T, W)` bool, the episode dones with that step. before: `(W,)`, the sum so far.
+        rewards: `(T, W)`. ends: `(T, W)` bool, the episode is done with that step. before: `(W,)`, the sum so far.
 
     Returns:
         `(T, W)`, and `(W,)` for the next rollout.

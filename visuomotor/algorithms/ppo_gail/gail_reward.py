@@ -26,7 +26,7 @@ class GailReward:
     """
 
     def __init__(self, task: Task, demos: Sequence[Episode], config: ImitationConfig, distributed: Distributed):
-        self.config, self._ranks = config, distributed
+        self.config, self._distributed = config, distributed
         self._sees_all = config.features == "privileged"
         self.discriminator = Discriminator(
             task.size("privileged" if self._sees_all else "object_features"), task.action_size if config.actions else 0
@@ -42,7 +42,7 @@ class GailReward:
         """Train the discriminator a little, and let it reward the rollout.
 
         Returns:
-            The hybrid reward `(K, W)`; the imitation reward, before it is centred or ground truth put in its place,
+            The hybrid reward `(K, W)`; the imitation reward, before it is centred or the task reward takes its place,
             None where there is none; the discriminator's statistics.
         """
         settings = self.config
@@ -61,7 +61,7 @@ class GailReward:
             generator=generator,
             batch=settings.batch_size,
             steps=settings.num_updates,
-            distributed=self._ranks,
+            distributed=self._distributed,
         )
         with torch.no_grad():
             reward = imitation_reward(self.discriminator(features, actions), settings.reward_type, settings.clip)
@@ -85,7 +85,7 @@ class GailReward:
 
     def _mean(self, values: Tensor) -> float:
         """Over all processes."""
-        total, count = self._ranks.sum(torch.tensor([float(values.sum()), float(len(values))]).double()).tolist()
+        total, count = self._distributed.sum(torch.tensor([float(values.sum()), float(len(values))]).double()).tolist()
         return total / count
 
     def state_dict(self) -> dict[str, Any]:
