@@ -1,0 +1,94 @@
+"""Every command and option that the documents name is one that the command line takes."""
+
+import itertools
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import tyro
+
+from visuomotor import registry
+from visuomotor.cli import main, train
+from visuomotor.tasks import Task
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = "\n".join(
+    (ROOT / name).read_text() for name in ("README.md", "docs/your_own_task.md", "examples/own_robot/README.md")
+)
+SPANS = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", DOCUMENTS)]
+"""Code within the text; it may be broken over lines."""
+
+
+def commands() -> list[str]:
+    """Everything that calls `visuomotor`: whole lines of code, and code within the text."""
+    lines = re.findall(r"^    (visuomotor .*)$", DOCUMENTS, re.MULTILINE)
+    spans = [span[span.index("visuomotor ") :] for span in SPANS if re.search(r"(^|-m )visuomotor ", span)]
+    return sorted({choice for found in lines + spans for choice in choices(found)})
+
+
+def choices(line: str) -> list[str]:
+    """The commands that a line stands for: `a|b` are two, options in brackets are given, `...` is any word."""
+    line = re.sub(r"\s#.*", "", line)
+    line = re.sub(r"\[(--[^]]*)\]", r"\1", line)
+    line = re.sub(r"\[.*?\]", "", line).replace("...", "lifting").replace("TASK", "lifting").replace("seed N", "seed 1")
+    return [" ".join(each) for each in itertools.product(*(word.split("|") for word in shlex.split(line)))]
+
+
+def test_commands_are_found():
+    assert {command.split()[1] for command in commands()} >= {"tasks", "demos", "train", "evaluate", "report", "bench"}
+    assert "visuomotor train ppo-gail stacking --demos demos/stacking.hdf5 --total-steps 24000000" in commands()
+    assert choices("v a|b ... c|d [--seed N] [likewise]   # as it is") == [
+        "v a lifting c --seed 1",
+        "v a lifting d --seed 1",
+        "v b lifting c --seed 1",
+        "v b lifting d --seed 1",
+    ]
+
+
+class Parsed(Exception):
+    """The words were taken; nothing shall be done."""
+
+
+def only_parse(*arguments, parse=tyro.cli, **options):
+    parsed = parse(*arguments, **options)
+    for name in [getattr(parsed, "task", None), *getattr(parsed, "tasks", ())]:
+        if name is not None:
+            registry.load("task", name, Task)
+    raise Parsed
+
+
+def only_resume(algorithm, presets, early, rest):
+    del algorithm, presets
+    assert early.resume is not None and not rest
+    raise Parsed
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_is_taken(monkeypatch, command):
+    """A command that parses ends in `Parsed`; one that does not would end in SystemExit 2 or in an error's code."""
+    monkeypatch.setattr(tyro, "cli", only_parse)
+    monkeypatch.setattr(train, "_resumed", only_resume)
+    monkeypatch.chdir(ROOT)
+    words = shlex.split(command)[1:]
+    if words[0] == "demos" and len(words) == 2:
+        words += ["--help"]  # it is only mentioned, without a file
+    if words[-1] == "--help":
+        with pytest.raises(SystemExit) as stop:
+            raise SystemExit(main(words))
+        assert stop.value.code == 0
+    else:
+        with pytest.raises(Parsed):
+            main(words)
+
+
+def test_every_option_is_one_of_a_command(capsys):
+    """Those that the text names without a command around them."""
+    named = {word for span in SPANS if span.startswith("--") for word in span.split() if word.startswith("--")}
+    assert "--imitation.gradient-penalty" in named
+    known: set[str] = set()
+    for words in (["train", "ppo-gail"], ["train", "gps"], ["evaluate"], ["demos", "generate"]):
+        with pytest.raises(SystemExit):
+            main([*words, "--help"])
+        known |= set(re.findall(r"--[a-z][a-z.-]*", capsys.readouterr().out))
+    assert named <= known
