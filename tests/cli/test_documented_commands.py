@@ -60,7 +60,8 @@ def only_parse(*arguments, parse=tyro.cli, **options):
 
 def only_resume(algorithm, presets, early, rest):
     del algorithm, presets
-    assert early.resume is not None and not rest
+    assert early.resume is not None
+    assert not rest
     raise Parsed
 
 
