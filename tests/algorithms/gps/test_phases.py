@@ -33,7 +33,7 @@ def pipeline():
     """Training after two iterations with the state policy and two with the other, their mathematics replaced."""
     config = replace(
         LAPTOP,
-        image=replace(LAPTOP.image, size=24, supersampling=1),
+        image=replace(LAPTOP.image, size=32, supersampling=1),
         pose=replace(LAPTOP.pose, epochs=0),
         trajectory=replace(LAPTOP.trajectory, iterations=2),
         end_to_end=replace(LAPTOP.end_to_end, iterations=2),

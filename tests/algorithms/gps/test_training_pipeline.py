@@ -22,7 +22,7 @@ from visuomotor.tasks import make_task
 _LAPTOP = PRESETS["laptop"]
 _TINY = replace(
     _LAPTOP,
-    image=replace(_LAPTOP.image, size=24),
+    image=replace(_LAPTOP.image, size=32),
     pose=replace(_LAPTOP.pose, images=50, epochs=2),
     trajectory=replace(_LAPTOP.trajectory, iterations=2),
     badmm=replace(_LAPTOP.badmm, inner_iterations=2),
@@ -127,8 +127,8 @@ def test_a_policy_that_was_never_trained_cannot_be_evaluated(tmp_path):
 def test_images_of_another_size_are_refused(tmp_path):
     run = _run(tmp_path, "size")
     _train_until(run, 2)
-    larger = replace(_TINY, image=replace(_TINY.image, size=32))
-    with pytest.raises(VisuomotorError, match="size 24, now 32"):
+    larger = replace(_TINY, image=replace(_TINY.image, size=40))
+    with pytest.raises(VisuomotorError, match="size 32, now 40"):
         train(_gps(larger), run, resume=True)
 
 
@@ -170,11 +170,11 @@ def test_it_learns_to_hang_hangers_from_pixels(tmp_path):
         _LAPTOP,
         image=replace(_LAPTOP.image, size=48, num_shapes=0),
         pose=replace(_LAPTOP.pose, images=600, epochs=20),
-        trajectory=replace(_LAPTOP.trajectory, iterations=8),
+        trajectory=replace(_LAPTOP.trajectory, iterations=9),
         badmm=replace(_LAPTOP.badmm, inner_iterations=2),
         state_policy=FitConfig(steps=300),
         end_to_end=replace(
-            _LAPTOP.end_to_end, iterations=1, head_fit=FitConfig(steps=2000), finetune_fit=FitConfig(steps=40, batch=50)
+            _LAPTOP.end_to_end, iterations=2, head_fit=FitConfig(steps=1500), finetune_fit=FitConfig(steps=40, batch=50)
         ),
     )
     run = _run(tmp_path, "small", config)
