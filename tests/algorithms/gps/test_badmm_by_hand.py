@@ -289,16 +289,20 @@ def test_the_prior_remembers_recent_iterations_and_no_others():
     config = replace(config, dynamics=replace(config.dynamics, prior_strength=1e4, prior_iterations=2))
     state = initial_state(first_controller(), config)
     other = TRANSITION * torch.tensor([1.0, 1.0, -2.0, 3.0], dtype=torch.float64)
+    drawn = []
     for seed, (transition, noise) in enumerate([(other, 1.0), (TRANSITION, 1.0), (TRANSITION, 0.0)]):
         gain, offset = state.controller.gain, state.controller.offset
         still = replace(state.controller, gain=torch.zeros_like(gain), offset=torch.full_like(offset, 0.3))
         state = replace(state, controller=still, last_update=None)
-        samples = draw(still, starts(2), seed, noise, transition)
-        state, _ = run(state, samples, config)
+        drawn.append(draw(still, starts(2), seed, noise, transition))
+        state, _ = run(state, drawn[-1], config)
     exact = compute_marginals(still, true_dynamics(starts(2)))
     fitted = state.sample_history[-1].marginals
     torch.testing.assert_close(fitted.state_mean, exact.state_mean, rtol=0, atol=2e-2)
     torch.testing.assert_close(fitted.state_covariance, exact.state_covariance, rtol=0, atol=2e-2)
+    assert len(state.transition_history) == 2
+    for kept, samples in zip(state.transition_history, drawn[1:], strict=True):
+        assert torch.equal(kept[:, :, STATES : STATES + ACTIONS], samples.actions[:, :-1])
 
 
 class ConstantPolicy:

@@ -182,7 +182,7 @@ def test_it_learns_to_hang_hangers_from_pixels(tmp_path):
     result = evaluate(run, "training", trials=18, video=True)
     assert result.successes >= 16
     clip = read_video(run.videos / "training.mp4")
-    assert len(clip) == 130  # five seconds, and one and a half after the hand has let go
+    assert len(clip) == 131  # the start, five seconds, and one and a half after the hand has let go
     assert clip[0].std() > 10  # something is to be seen
     drawn = {path.name for path in draw_feature_point_figures(run)}
     points = {f"feature_points_{name}.png" for name in ("training", "visual", "background")}
