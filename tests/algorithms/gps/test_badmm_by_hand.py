@@ -230,6 +230,24 @@ def test_a_condition_whose_physics_blew_up_takes_its_update_back():
     assert second.last_update.predicted.abs() < 10
 
 
+def test_when_the_physics_of_all_conditions_blew_up_training_goes_on_with_smaller_steps():
+    config = settings(kl_step=0.05)
+    controller, start = first_controller(), starts(2)
+    drawn = draw(controller, start, seed=3)
+    first, before = run(initial_state(controller, config), drawn, config)
+    again = draw(first.controller, start, seed=4)
+    broken = torch.ones(CONDITIONS, dtype=torch.bool)
+    states = torch.full_like(again.states, torch.nan)
+    second, rows = run(first, replace(again, states=states, proprioception=states, diverged=broken), config)
+    assert torch.equal(second.last_update.controller.gain, controller.gain)
+    assert torch.equal(second.last_update.samples.states, drawn.states)
+    assert second.kl_step_mult == 0.1 * first.kl_step_mult
+    assert len(second.transition_history) == 1  # the prior remembers no empty iteration
+    assert "actual_improvement" not in rows[-1]
+    assert rows[-1]["cost"] == before[-1]["cost"] == QUADRATIC(drawn.states, drawn.actions).sum(-1).mean().item()
+    assert second.controller.offset.isfinite().all()
+
+
 def test_remembered_samples_are_fitted_in_order_with_their_importance():
     """Labels of the current controllers for all samples; older ones count min(1, p_now(x) / p_then(x))."""
     std_floor = 0.1

@@ -113,6 +113,7 @@ def iterate(
     state, numbers = assess_last_update(state, samples, cost, config)
     assert state.last_update is not None
     drawn_with, samples = state.controller, state.last_update.samples
+    numbers["cost"] = cost(samples.states, samples.actions).sum(-1).mean().item()
     expansion = cost.expand(samples.states, samples.actions)
     quadratic = QuadraticCost(expansion.hessian, expansion.gradient, expansion.constant)
     dynamics, marginals = fit_stable_dynamics(samples, drawn_with, state.transition_history, config.dynamics, generator)
@@ -174,12 +175,13 @@ def assess_last_update(
     Returns:
         The state, whose `last_update` holds the samples to go on from, and metrics.
     """
-    history = (*state.transition_history, transitions(samples.states, samples.actions)[~samples.diverged])
-    state = replace(state, transition_history=history[-config.dynamics.prior_iterations :])
+    kept, trajectory = ~samples.diverged, config.trajectory
+    if kept.any():
+        history = (*state.transition_history, transitions(samples.states, samples.actions)[kept])
+        state = replace(state, transition_history=history[-config.dynamics.prior_iterations :])
     last = state.last_update
     if last is None:
         return replace(state, last_update=Update(state.controller, samples, torch.zeros(()))), {}
-    kept, trajectory = ~samples.diverged, config.trajectory
     saved = cost(last.samples.states, last.samples.actions) - cost(samples.states, samples.actions)
     actual = saved.sum(-1)[kept].mean()
     kl_step_mult = next_step_size(
@@ -191,6 +193,8 @@ def assess_last_update(
         kl_step_mult=kl_step_mult,
         last_update=replace(last, samples=Samples.where(kept, samples, last.samples)),
     )
+    if not kept.any():
+        return state, {}
     return state, {"predicted_improvement": last.predicted.item(), "actual_improvement": actual.item()}
 
 

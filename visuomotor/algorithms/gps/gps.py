@@ -161,7 +161,6 @@ class Gps(Algorithm):
             callback=numbers.update,
         )
         return numbers | {
-            "cost": self.task.cost(samples.states, samples.actions).sum(-1).mean().item(),
             "success": outcome.success.double().mean().item(),
             "success_by_condition": outcome.success.tolist(),
             "final_distance_m": outcome.distance.mean().item(),
