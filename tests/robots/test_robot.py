@@ -270,5 +270,17 @@ def test_proprioception_is_sines_and_cosines_of_hinges_slides_and_the_arms_veloc
     assert robot.joint_velocities(engine)[0].tolist() == [1.0, -2.0, 3.0]
 
 
+def test_the_lead_of_position_actuators_is_known_and_no_other():
+    engine, robot = engine_of("position")
+    robot.apply(engine, torch.tensor([[0.5, -0.5, 1.0], [0.0, 0.25, 0.0]]), 0.05)
+    lead = engine.field("ctrl") - engine.field("qpos")[:, :3]
+    assert lead[0, 0] > 0 > lead[0, 1]
+    assert torch.equal(robot.lead(engine), lead)
+    torch.testing.assert_close(robot.proprioception(engine)[:, -3:], lead.float())
+    for kind in ("torque", "velocity"):
+        engine, robot = engine_of(kind)
+        assert robot.lead(engine).shape == (2, 0)
+
+
 def test_a_file_is_read_with_a_dense_jacobian():
     assert load_mjcf(ARM).compile().opt.jacobian == mujoco.mjtJacobian.mjJAC_DENSE

@@ -69,7 +69,9 @@ def test_default_groups_by_hand(task):
     block = engine.field("xpos")[:, task.model.body("block").id]
     qpos, qvel = engine.field("qpos"), engine.field("qvel")
     joints = qpos[:, :6]
-    readings = torch.cat([joints.sin(), joints.cos(), qvel[:, :5]], 1)
+    lead = engine.field("ctrl")[:, :6] - joints
+    assert lead.abs().max() > 0.01
+    readings = torch.cat([joints.sin(), joints.cos(), qvel[:, :5], lead], 1)
     data = mujoco.MjData(task.model)
     velocity = np.empty((3, 6))
     for world in range(3):
@@ -80,7 +82,7 @@ def test_default_groups_by_hand(task):
     stage = torch.nn.functional.one_hot(((tip - block).norm(dim=1) < 0.05).long(), 2)
     expected = {
         "proprioception": readings,
-        "state": torch.cat([joints, qvel[:, :6], tip - block, torch.from_numpy(velocity[:, 3:])], 1),
+        "state": torch.cat([joints, qvel[:, :6], tip - block, torch.from_numpy(velocity[:, 3:]), lead], 1),
         "privileged": torch.cat([readings, qpos, qvel, tip, block, block - tip, stage], 1),
         "object_features": torch.cat([block - tip, block], 1),
     }
@@ -94,8 +96,8 @@ def test_default_groups_by_hand(task):
 
 def test_the_default_cost_is_on_errors_and_the_end_effectors_velocity(task):
     """At the last step 10 (d^2 / 2 + log(d^2 + 1e-5) / 2) + 5 v^2 / 2 + 0.01 u^2 / 2."""
-    state = torch.full((1, 1, 18), 7.0, dtype=torch.float64)
-    state[..., 12:] = torch.tensor([0.1, 0.0, -0.2, 0.0, 0.3, 0.4])
+    state = torch.full((1, 1, 24), 7.0, dtype=torch.float64)
+    state[..., 12:18] = torch.tensor([0.1, 0.0, -0.2, 0.0, 0.3, 0.4])
     action = torch.full((1, 1, 6), 0.5, dtype=torch.float64)
     expected = 5 * (0.05 + np.log(0.05 + 1e-5)) + 2.5 * 0.25 + 0.005 * 6 * 0.25
     assert task.cost(state, action).item() == pytest.approx(expected)

@@ -182,9 +182,9 @@ class BoundRobot:
         commands = actions.double().clamp(-1, 1) * self.action_limits
         controls = engine.field("ctrl")
         if self.robot.control == "position":
-            joints, lead = self.joint_positions(engine), self.robot.max_lead
+            joints, max_lead = self.joint_positions(engine), self.robot.max_lead
             commands = controls[:, self.actuator_ids] + control_dt * commands
-            commands = commands.clamp(joints - lead, joints + lead)
+            commands = commands.clamp(joints - max_lead, joints + max_lead)
             clipped = commands.clamp(self._range[:, 0], self._range[:, 1])
             commands = torch.where(self._limited, clipped, commands)
         controls[:, self.actuator_ids] = commands
@@ -205,14 +205,23 @@ class BoundRobot:
         """`(n, joints + gripper)` rad/s or m/s, float64."""
         return engine.field("qvel")[:, self.dofs]
 
+    def lead(self, engine: Engine) -> Tensor:
+        """`(n, joints + gripper)` rad or m, float64: targets of position actuators less the joints' positions; of other
+        actuators `(n, 0)`."""
+        if self.robot.control != "position":
+            return engine.field("ctrl")[:, :0]
+        return engine.field("ctrl")[:, self.actuator_ids] - self.joint_positions(engine)
+
     def proprioception(self, engine: Engine) -> Tensor:
-        """`(n, P)` float32: sine and cosine of hinges and the positions of slides, then the arm's velocities.
+        """`(n, P)` float32: sine and cosine of hinges and the positions of slides, then the arm's velocities, then
+        `lead`: how far an action moves a joint depends on where its target is, and the gripper's lead tells its force.
 
         Velocities of the gripper are left out: most real grippers do not report them.
         """
         positions = self.joint_positions(engine)
         parts = [positions[:, self._hinges].sin(), positions[:, self._hinges].cos(), positions[:, ~self._hinges]]
-        return torch.cat([*parts, self.joint_velocities(engine)[:, : self.arm_size]], 1).float()
+        parts += [self.joint_velocities(engine)[:, : self.arm_size], self.lead(engine)]
+        return torch.cat(parts, 1).float()
 
     def end_effector_position(self, engine: Engine) -> Tensor:
         """`(n, 3)` m float64, world."""

@@ -177,12 +177,13 @@ class Task(ABC):
 
     def state(self, engine: Engine) -> Tensor:
         """`(n, X)` float64: the full state that guided policy search optimises trajectories on. By default joint
-        positions and velocities, `errors`, and the end effector's velocity."""
+        positions and velocities, `errors`, the end effector's velocity, and the `lead` of position actuators."""
         parts = [
             self.robot.joint_positions(engine),
             self.robot.joint_velocities(engine),
             self.errors(engine).flatten(1),
             site_velocity(engine, [self.robot.end_effector_id]).flatten(1),
+            self.robot.lead(engine),
         ]
         return torch.cat([part.double() for part in parts], 1)
 
