@@ -1,4 +1,4 @@
-"""Painting of surfaces onto one world's image, whatever primitive they belong to.
+"""Painting of surfaces onto the image of one world, for every primitive.
 
 Everything is in the camera's frame. The ray through a pixel is `d = (X, Y, -1)`, so the ray's parameter `t` is the
 depth along the view axis. The buffer holds the inverse depth `w = 1 / t`, for two reasons: on a plane `n.p = D` it is

@@ -1,4 +1,4 @@
-"""What every engine offers, whatever it computes on."""
+"""What every engine offers, on any device."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""The success rate of a run's policy on a split, whatever algorithm trained it."""
+"""The success rate of a run's policy on a split, for any algorithm."""
 
 import time
 from pathlib import Path

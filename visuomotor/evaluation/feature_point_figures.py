@@ -1,4 +1,4 @@
-"""What a policy looks at: its feature points over the images of an episode."""
+"""Where a policy attends: its feature points over the images of an episode."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the tasks with blocks on a table share, whatever robot stands there."""
+"""What the tasks with blocks on a table share, with any robot."""
 
 from collections.abc import Callable
 from math import pi

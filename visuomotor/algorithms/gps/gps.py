@@ -139,9 +139,9 @@ class Gps(Algorithm):
         """Another policy comes in: the terms that tied the trajectories to the old one go. The last controllers are
         tried first, so that the new policy begins with controllers that hold."""
         samples, _ = self._sample(badmm, render=False)
-        judged, _ = assess_last_update(badmm, samples, self.task.cost, self.config)
-        fresh = initial_state(judged.controller, self.config)
-        self.badmm = replace(fresh, eta=judged.eta, transition_history=judged.transition_history)
+        assessed, _ = assess_last_update(badmm, samples, self.task.cost, self.config)
+        fresh = initial_state(assessed.controller, self.config)
+        self.badmm = replace(fresh, eta=assessed.eta, transition_history=assessed.transition_history)
 
     def _iterate(self, optimizer: StatePolicyOptimizer | VisuomotorPolicyOptimizer, render: bool) -> dict[str, Any]:
         if self.badmm is None:
@@ -171,7 +171,7 @@ class Gps(Algorithm):
         """One episode a condition. Conditions whose physics blew up are sampled again, with other noise.
 
         Raises:
-            VisuomotorError: the first controllers blow up whatever the noise.
+            VisuomotorError: the first controllers blow up with any noise.
         """
         samples, outcome = self._sample_once(badmm, render)
         for _ in range(_TRIES):

@@ -92,7 +92,7 @@ class ExplorationConfig:
     initial_log_std: float = -1.0
     """Logarithm of the first standard deviation of every action, in parts of its limit."""
     std_schedule: Literal["learned", "geometric", "linear"] = "learned"
-    """Whether the standard deviation is learned, or goes from the initial to the final one whatever happens."""
+    """Whether the standard deviation is learned, or goes from the initial to the final one on a schedule."""
     final_log_std: float = -2.0
     """Logarithm of the last standard deviation of a schedule."""
     log_std_learning_rate: float = 7e-4

@@ -1,4 +1,4 @@
-"""Running statistics: inputs of about unit size whatever their units are."""
+"""Running statistics: inputs in any units come out at about unit size."""
 
 import torch
 from torch import Tensor, nn
