@@ -105,13 +105,6 @@ class Lift(Task):
         engine.field("qpos")[env_ids[:, None], self.block_qpos + torch.arange(7)] = pose
         engine.forward(env_ids)
 
-    def apply_randomization(self, engine: Engine, env_ids: Tensor, params: ResetParams) -> None:
-        self.apply_appearance(engine, env_ids, params.appearance)
-        self.randomizer.apply_dynamics(engine, env_ids, params.dynamics)
-
-    def apply_appearance(self, engine: Engine, env_ids: Tensor, appearance: dict[str, Tensor]) -> None:
-        self.randomizer.apply_appearance(engine, env_ids, appearance)
-
     # -- what is observed, and how far the task has come
 
     def keypoints(self, engine: Engine) -> Tensor:

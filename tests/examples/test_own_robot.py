@@ -120,6 +120,7 @@ def test_gps_starts_on_it(tmp_path):
         ("REACH_RADIUS).long()", "REACH_RADIUS)", "stage(engine) gives torch.bool; expected torch.int64"),
         ("[:, [self.block]]", "[:, self.block]", "keypoints(engine) gives (2, 3) torch.float32 for 2 worlds; expected"),
         ("        engine.forward(env_ids)\n", "", "reset leaves old positions; end it with engine.forward(env_ids)"),
+        ("self.randomizer", "self.variation", "sample_reset gives dynamics that nothing applies"),
         ("        engine.reset(env_ids)\n", "", "reset gives two states for the same params"),
         ("[self.block]].float()", "[self.block]]", "keypoints(engine) gives torch.float64; expected torch.float32"),
         ('named("block")', 'named("brick")', "cannot be made: KeyError"),

@@ -99,6 +99,13 @@ def _check_params(task: Task, params: Any) -> None:
         for name, value in rows.items():
             if not isinstance(value, Tensor) or value.ndim == 0 or len(value) != 2:
                 raise _wrong(task, "sample_reset", f"gives {_kind_of(value)} as {group}[{name!r}] of 2 worlds")
+    for group, member in (("dynamics", "apply_randomization"), ("appearance", "apply_appearance")):
+        applied = hasattr(task, "randomizer") or getattr(type(task), member) != getattr(Task, member)
+        if getattr(params, group) and not applied:
+            raise VisuomotorError(
+                f"task {task.name!r}: sample_reset gives {group} that nothing applies; set self.randomizer in "
+                f"__init__, or define {member}"
+            )
 
 
 def _check_reset(task: Task, engine: Engine, params: ResetParams) -> None:

@@ -108,13 +108,6 @@ class TableTask(Task):
             engine.field("qpos")[env_ids[:, None], address + torch.arange(7)] = poses[:, block]
         engine.forward(env_ids)
 
-    def apply_randomization(self, engine: Engine, env_ids: Tensor, params: ResetParams) -> None:
-        self.apply_appearance(engine, env_ids, params.appearance)
-        self.randomizer.apply_dynamics(engine, env_ids, params.dynamics)
-
-    def apply_appearance(self, engine: Engine, env_ids: Tensor, appearance: dict[str, Tensor]) -> None:
-        self.randomizer.apply_appearance(engine, env_ids, appearance)
-
     def keypoints(self, engine: Engine) -> Tensor:
         """The blocks' centres."""
         return self._clamped_positions(engine)[0]

@@ -17,6 +17,7 @@ from visuomotor.robots.mjcf import compile_scene, named
 from visuomotor.robots.robot import BoundRobot, Robot
 from visuomotor.tasks.cost import Cost
 from visuomotor.tasks.keypoint_cost import keypoint_cost
+from visuomotor.tasks.randomization import SceneRandomizer
 from visuomotor.tasks.reset_params import ResetParams
 
 OBSERVATIONS: Final = ("proprioception", "state", "privileged", "object_features", "keypoints", "stage")
@@ -68,6 +69,9 @@ class Task(ABC):
     expert: ClassVar[Any] = None
     """A scripted expert that demonstrates the task: a function of `visuomotor.demos.ScriptedExpert`, or its
     `module:function`."""
+    randomizer: SceneRandomizer
+    """Draws dynamics and appearance, and writes them into an engine. A task that varies nothing has none; one that
+    varies other things overrides `apply_randomization` and `apply_appearance`."""
 
     def __init__(self, spec: mujoco.MjSpec, robot: Robot, camera: str):
         self.model = compile_scene(spec, f"the scene of task {self.name!r}")
@@ -98,10 +102,13 @@ class Task(ABC):
         """Give worlds `env_ids` the dynamics and appearance of the n rows of `params`. The engine's model itself stays
         as it is. Cameras and lights move with the engine's next `forward`."""
         self.apply_appearance(engine, env_ids, params.appearance)
+        if params.dynamics:
+            self.randomizer.apply_dynamics(engine, env_ids, params.dynamics)
 
     def apply_appearance(self, engine: Engine, env_ids: Tensor, appearance: dict[str, Tensor]) -> None:
-        """The part of `apply_randomization` that changes nothing but pixels; by default nothing."""
-        del engine, env_ids, appearance
+        """The part of `apply_randomization` that changes nothing but pixels."""
+        if appearance:
+            self.randomizer.apply_appearance(engine, env_ids, appearance)
 
     def reset_for_pose_data(self, engine: Engine, generator: torch.Generator) -> None:
         """Put every world somewhere an episode may come to: images for pose regression are taken there."""
