@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.policies import PoseNetwork, StatePolicy, VisionEncoder, VisuomotorPolicy, spatial_softmax
+from visuomotor.policies import (
+    PoseNetwork,
+    StatePolicy,
+    VisionEncoder,
+    VisuomotorPolicy,
+    spatial_softmax,
+    vision_encoder,
+)
 
 
 def count(module):
@@ -72,6 +79,21 @@ def test_spatial_softmax_as_a_loop():
     assert spatial_softmax(responses + 1e4).isfinite().all()
 
 
+def test_bfloat16_is_for_training_only_and_about_the_same(monkeypatch):
+    vision, images = VisionEncoder().eval(), pictures(4, 2, 40, 40)
+    exact = vision.responses(images)
+    for native in (False, True):
+        monkeypatch.setattr(vision_encoder, "multiplies_bfloat16", lambda native=native: native)
+        assert torch.equal(vision.eval().responses(images), exact)
+        trained = vision.train().responses(images)
+        assert trained.dtype == torch.float32
+        assert torch.equal(trained, exact) != native
+        torch.testing.assert_close(trained, exact, rtol=0.02, atol=0.02 * exact.max().item())
+    gradients = torch.autograd.grad(trained.square().sum(), vision.conv1.weight)[0]
+    expected = torch.autograd.grad(exact.square().sum(), vision.conv1.weight)[0]
+    assert (gradients - expected).norm() < 0.1 * expected.norm()
+
+
 def test_feature_points_are_in_the_order_that_the_docs_say():
     vision = VisionEncoder()
     images = pictures(2, 1, 40, 40)
@@ -83,7 +105,7 @@ def test_feature_points_are_in_the_order_that_the_docs_say():
 
 
 def test_responses_are_three_rectified_convolutions_of_scaled_pixels():
-    vision = VisionEncoder()
+    vision = VisionEncoder().eval()
     vision.pixel_mean.copy_(torch.tensor([0.1, 0.5, 0.9]))
     image = pictures(3, 1, 33, 30)
     x = (image[0].double() / 255 - torch.tensor([0.1, 0.5, 0.9]).double()).permute(2, 0, 1)[None]

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.policies.spatial_softmax import spatial_softmax
+from visuomotor.runs.devices import multiplies_bfloat16
 
 FEATURE_POINTS = 32
 _SMALLEST_SIDE = 24
@@ -18,6 +19,9 @@ class VisionEncoder(nn.Module):
     64 filters of 7x7 at stride 2, 32 of 5x5, 32 of 5x5, no padding, no pooling (Levine et al. 2015, figure 2): a
     240x240 image gives response maps of 109x109. Pixels are scaled to [0, 1] and centred on `pixel_mean`, which is no
     parameter.
+
+    In training mode (`module.train()`) convolutions run in bfloat16 where the processor multiplies it natively, and are
+    then three times as fast. In evaluation mode (`module.eval()`) they run in float32.
     """
 
     pixel_mean: Tensor
@@ -48,7 +52,10 @@ class VisionEncoder(nn.Module):
                 f"use at least {_SMALLEST_SIDE}x{_SMALLEST_SIDE}"
             )
         pixels = (images.float() / 255 - self.pixel_mean).permute(0, 3, 1, 2)  # channels last, as convolutions like it
-        return self.conv3(self.conv2(self.conv1(pixels).relu_()).relu_()).relu_()  # in place: fresh memory is slow
+        fast = self.training and images.device.type == "cpu" and multiplies_bfloat16()
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+            maps = self.conv3(self.conv2(self.conv1(pixels).relu_()).relu_()).relu_()  # in place: fresh memory is slow
+        return maps.float()
 
     def load_first_layer(self, path: Path | str) -> None:
         """Take the first layer's filters from a file, for instance those of an ImageNet classifier.

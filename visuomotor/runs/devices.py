@@ -1,5 +1,6 @@
-"""Where networks live."""
+"""Where networks live, and what the processor can do."""
 
+import functools
 import os
 
 import torch
@@ -19,3 +20,10 @@ def choose_device(name: str) -> torch.device:
     if name == "cpu" or not there:
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
+
+
+@functools.cache
+def multiplies_bfloat16() -> bool:
+    """Whether this processor has instructions for bfloat16 (AVX512_BF16, AMX). Elsewhere it is slower than float32."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)  # newer than the oldest torch that we allow
+    return bool(capabilities().get("avx512_bf16"))

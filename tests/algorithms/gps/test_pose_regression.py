@@ -28,7 +28,7 @@ def test_the_network_learns_to_see_held_out_images():
     spread = (data.points - data.points.mean(0)).unflatten(-1, (3, 3)).norm(dim=-1).mean().item()
     assert rows[0]["pose_error_m"] > 0.5 * spread
     assert rows[-1]["pose_error_m"] < 0.1 * spread
-    assert rows[-1]["pose_loss"] < 0.02  # of a variance of one
+    assert rows[-1]["pose_loss"] < 0.15  # in deviations of a coordinate
 
 
 def test_held_out_images_are_not_learnt():
@@ -67,3 +67,11 @@ def test_recorded_points_are_those_of_the_image():
     predicted = kernel[70:] @ torch.linalg.solve(kernel[:70] + torch.eye(70), places[:70])
     unexplained = (predicted - places[70:]).square().sum(0) / places[70:].square().sum(0)
     assert (unexplained < 0.5).all()
+
+
+def test_the_learning_rate_rises_and_falls_along_a_cosine():
+    training = PoseTraining(
+        PoseNetwork(9), squares(12, torch.Generator()), PoseConfig(epochs=2, learning_rate=1.0), num_shapes=0
+    )
+    fractions, rates = (0.0, 0.025, 0.05, 0.5, 1.0), (0.0, 0.5, 1.0, 0.5, 0.02)
+    assert [training._learning_rate(f) for f in fractions] == pytest.approx(rates, abs=0.01)

@@ -52,7 +52,7 @@ class Gps(Algorithm):
             torch.manual_seed(seed)
             self.pose_network = PoseNetwork(3 * keypoints).to(self.device)
             self.state_policy = StatePolicy(task.size("state"), task.action_size)
-            self.visuomotor_policy = VisuomotorPolicy(proprioception, task.action_size).to(self.device)
+            self.visuomotor_policy = VisuomotorPolicy(proprioception, task.action_size).to(self.device).eval()
         if config.image.first_layer is not None:
             self.pose_network.vision.load_first_layer(config.image.first_layer)
         split = "training" if "training" in task.splits else "random"

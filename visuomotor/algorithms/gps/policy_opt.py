@@ -40,17 +40,18 @@ class VisuomotorPolicyOptimizer:
     def fit(self, samples: list[Samples], targets: PolicyTargets, covariance: Tensor) -> float:
         policy = self.policy
         device = policy.action_scale.device
-        images = torch.cat([_images(s) for s in samples]).to(device)
+        images = torch.cat([_images(s) for s in samples])
         readings = torch.cat([s.proprioception.flatten(0, 1) for s in samples]).float().to(device)
         _scale_once(
             policy.proprioception_mean, policy.proprioception_scale, policy.action_scale, readings, targets.target
         )
         policy.covariance.copy_(covariance)
         # feature points of each image as it is and, since they will shift a little among clutter, with shapes on it
+        policy.train()
         with torch.no_grad():
-            points = [policy.vision(chunk) for chunk in images.split(_CHUNK)]
+            points = [policy.vision(chunk.to(device)) for chunk in images.split(_CHUNK)]
             if self._num_shapes:
-                points += [policy.vision(self._augment(chunk)) for chunk in images.split(_CHUNK)]
+                points += [policy.vision(self._augment(chunk).to(device)) for chunk in images.split(_CHUNK)]
         copies = 2 if self._num_shapes else 1
         repeated = PolicyTargets(targets.target.repeat(copies, 1), targets.precision.repeat(copies, 1, 1))
         inputs = [torch.cat(points), readings.repeat(copies, 1)]
@@ -58,10 +59,12 @@ class VisuomotorPolicyOptimizer:
         loss = fit(policy.act_from_feature_points, motor, inputs, repeated, self._config.head_fit, self._generator)
 
         def augmented(images: Tensor, readings: Tensor) -> Tensor:
-            return policy(self._augment(images), readings)
+            return policy(self._augment(images).to(device), readings)
 
         whole = list(policy.parameters())
-        return fit(augmented, whole, [images, readings], targets, self._config.finetune_fit, self._generator) or loss
+        loss = fit(augmented, whole, [images, readings], targets, self._config.finetune_fit, self._generator) or loss
+        policy.eval()
+        return loss
 
     def _augment(self, images: Tensor) -> Tensor:
         return random_shapes(images, self._num_shapes, self._generator)

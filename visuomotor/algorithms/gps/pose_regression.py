@@ -13,7 +13,9 @@ from visuomotor.policies import PoseNetwork, random_shapes
 from visuomotor.tasks import Task
 
 _WORLDS = 50
-_LAST_RATE = 0.02  # the learning rate's floor, as a fraction of its start
+_WARM_UP = 0.05  # of training, over which the learning rate rises from 0
+_LAST_RATE = 0.02  # the learning rate's floor, as a fraction of its largest
+_SMOOTHING = 0.01  # deviations of the targets: distances below it count as their square
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,10 @@ def collect_pose_dataset(task: Task, count: int, image: ImageConfig, generator: 
 
 
 class PoseTraining:
-    """Adam on the mean squared distance, an epoch at a time; its state can be saved between epochs."""
+    """Adam on the mean distance, an epoch at a time; its state can be saved between epochs.
+
+    Distances, not their squares (Levine et al. 2015, V-B): those would be ruled by images whose target is hidden.
+    """
 
     def __init__(self, network: PoseNetwork, data: PoseData, config: PoseConfig, num_shapes: int):
         self.network, self._data, self._config, self._num_shapes = network, data, config, num_shapes
@@ -56,23 +61,31 @@ class PoseTraining:
         data, config, network = self._data, self._config, self.network
         device = next(network.parameters()).device
         train = len(data.images) - data.held_out
-        cosine = 0.5 * (1 + math.cos(math.pi * self.epoch / config.epochs))
-        for group in self.optimizer.param_groups:
-            group["lr"] = config.learning_rate * max(_LAST_RATE, cosine)
+        batches = torch.randperm(train, generator=generator).split(config.batch)
         total = 0.0
-        for rows in torch.randperm(train, generator=generator).split(config.batch):
+        network.train()
+        for number, rows in enumerate(batches):
+            for group in self.optimizer.param_groups:
+                group["lr"] = self._learning_rate((self.epoch + number / len(batches)) / config.epochs)
             images = random_shapes(data.images[rows], self._num_shapes, generator)
             predicted = network(images.to(device))
             gap = (predicted - data.points[rows].to(device)) / network.scale
-            loss = gap.square().mean()
+            distance = (gap.unflatten(-1, (-1, 3)).square().sum(-1) + _SMOOTHING**2).sqrt()
+            loss = distance.mean()
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
             total += loss.item() * len(rows)
+        network.eval()
         self.epoch += 1
         if not total < float("inf"):
             raise VisuomotorError("the pose network's loss is no longer finite; lower pose.learning-rate")
         return {"pose_loss": total / train, "pose_error_m": self.error(train, len(data.images))}
+
+    def _learning_rate(self, fraction: float) -> float:
+        """After `fraction` of training."""
+        cosine = 0.5 * (1 + math.cos(math.pi * fraction))
+        return self._config.learning_rate * min(1, fraction / _WARM_UP) * max(_LAST_RATE, cosine)
 
     @torch.inference_mode()
     def error(self, first: int, last: int) -> float:
