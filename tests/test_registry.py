@@ -284,6 +284,12 @@ FAULTS = {
         "0.1 * torch.rand(1) * params",
         "two states for the same params; .*draw in sample_reset only",
     ),
+    "old constants": (
+        "        engine.reset(env_ids)\n",
+        '        engine.model_field("body_mass")[env_ids, self.model.body("block").id] = 2.0\n'
+        "        engine.reset(env_ids)\n",
+        r"leaves an old body_subtreemass; call engine.set_const\(env_ids\)",
+    ),
     "old positions": ("        engine.forward(env_ids)\n", "", r"old positions; end it with engine.forward\(env_ids\)"),
     "keypoint type": (
         'block").id]].float()',

@@ -5,10 +5,15 @@ when they are first used.
 """
 
 import importlib
+import importlib.util
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
     from visuomotor.algorithms.training import train
     from visuomotor.evaluation.evaluate import evaluate
     from visuomotor.policies import load_policy
@@ -42,3 +47,38 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+class _GymnasiumFinder:
+    """Waits for the import of gymnasium, and registers the tasks there.
+
+    Gymnasium knows the environments of the packages that are imported. To import it here would take every command a
+    tenth of a second.
+    """
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> "ModuleSpec | None":
+        if name != "gymnasium":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def execute_and_register(module: "ModuleType") -> None:
+                execute(module)
+                _register_tasks()
+
+            spec.loader.exec_module = execute_and_register
+        return spec
+
+
+def _register_tasks() -> None:
+    from visuomotor.adapters.registration import register_tasks
+
+    register_tasks()
+
+
+if "gymnasium" in sys.modules:
+    _register_tasks()
+else:
+    sys.meta_path.insert(0, _GymnasiumFinder())

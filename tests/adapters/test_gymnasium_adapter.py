@@ -1,13 +1,14 @@
 import sys
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
 from gymnasium.utils import env_checker
-from gymnasium.vector import AutoresetMode
-from gymnasium.wrappers.vector import RecordEpisodeStatistics
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers import vector as wrappers
 
-from visuomotor.adapters.gymnasium import VisuomotorVectorEnv
+from visuomotor.adapters.gymnasium import VisuomotorEnv, VisuomotorVectorEnv
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks.jaco.lifting import Lifting
 from visuomotor.tasks.pr2.hanger import Hanger
@@ -48,10 +49,133 @@ def test_observations_lie_in_their_spaces(observations):
     assert rewards.shape == terminations.shape == truncations.shape == (WORLDS,)
 
 
-def test_gymnasiums_own_checks_of_reset(env):
-    """Its other checks want the scalars of a single environment."""
-    env_checker.check_reset_return_type(env)
-    env_checker.check_reset_seed_determinism(env)
+class Short(Lifting):
+    """A task of a user's own."""
+
+    name = "short"
+    max_episode_steps = 3
+
+
+@pytest.fixture(scope="module")
+def short() -> Short:
+    return Short()
+
+
+@pytest.mark.parametrize("mode", AutoresetMode)
+def test_many_worlds_are_as_gymnasiums_own_vector_of_single_ones(short, mode):
+    """Observations, rewards, ends and infos, bit for bit: in each mode, with resets of some worlds, and all seeds."""
+    options = {"image_size": 32, "observations": ("image", "privileged")}
+    ours = VisuomotorVectorEnv(short, WORLDS, autoreset_mode=mode, **options)
+    theirs = SyncVectorEnv([lambda: VisuomotorEnv(short, **options)] * WORLDS, autoreset_mode=mode)
+    assert ours.single_observation_space == theirs.single_observation_space
+    assert ours.observation_space == theirs.observation_space
+    assert ours.action_space == theirs.action_space
+    assert ours.metadata == theirs.metadata
+    ours.action_space.seed(0)
+    ended = np.zeros(WORLDS, dtype=np.bool_)
+    masks = {2: [True, False, True], 4: [False, True, True]}
+    seeds = {0: 5, 8: [7, 3, 7]}
+    for step in range(16):
+        if step in seeds:
+            results = [each.reset(seed=seeds[step]) for each in (ours, theirs)]
+        elif step in masks:
+            results = [each.reset(options={"reset_mask": np.array(masks[step])}) for each in (ours, theirs)]
+        elif mode is AutoresetMode.DISABLED and ended.any():
+            results = [each.reset(options={"reset_mask": ended.copy()}) for each in (ours, theirs)]
+            ended[:] = False
+        else:
+            actions = ours.action_space.sample()
+            results = [each.step(actions) for each in (ours, theirs)]
+            ended = results[0][2] | results[0][3]
+        assert env_checker.data_equivalence(*results, exact=True), step
+
+
+def test_gymnasiums_own_checks():
+    """Its warnings are about vectors without bounds, which its own robots have too."""
+    env = gymnasium.make("visuomotor/lifting-v0", image_size=24, observations="image").unwrapped
+    env_checker.check_env(env)
+    env_checker.check_reset_return_type(vector := make())
+    env_checker.check_reset_seed_determinism(vector)
+    env_checker.check_reset_options(vector)
+
+
+def test_a_single_world(short):
+    env = VisuomotorEnv(short, image_size=24)
+    seen, info = env.reset(seed=1)
+    assert info == {"stage": 0, "is_success": False}
+    assert np.array_equal(env.render(), seen["image"])
+    for step in range(3):
+        seen, reward, terminated, truncated, info = env.step(np.zeros(9))
+        assert seen in env.observation_space
+        assert (type(reward), terminated, truncated) == (float, False, step == 2)
+    with pytest.raises(VisuomotorError, match=r"worlds \[0\] are over; reset"):
+        env.step(np.zeros(9))
+    env.reset()
+    env._env.vec_env.engine.field("qvel")[0, int(short.model.joint("block").dofadr[0])] = 1e12
+    assert env.step(np.zeros(9))[1:4] == (0.0, True, False)
+
+
+def test_worlds_without_a_seed_differ(short):
+    """Also single ones, of which gymnasium makes a vector."""
+    images = [VisuomotorEnv(short, image_size=24).reset()[0]["image"] for _ in range(2)]
+    assert not np.array_equal(*images)
+    first, second = make().reset()[0]["image"], make().reset()[0]["image"]
+    assert not np.array_equal(first[0], first[1])
+    assert not np.array_equal(first, second)
+
+
+def test_a_list_of_seeds_is_of_worlds_one_by_one(env):
+    images = env.reset(seed=[4, 2, 4])[0]["image"]
+    assert np.array_equal(images[0], images[2])
+    assert not np.array_equal(images[0], images[1])
+    assert np.array_equal(env.reset(seed=np.int64(2))[0]["image"][0], images[1])  # world i has seed + i
+    assert np.array_equal(env.reset(seed=2)[0]["image"][2], images[0])
+    expected = env.reset()[0]["image"]
+    env.reset(seed=2)
+    assert np.array_equal(env.reset(seed=[None, 9, None])[0]["image"][[0, 2]], expected[[0, 2]])
+    env.reset(seed=2)
+    env.reset(seed=[7, 9, 8], options={"reset_mask": np.array([False, True, False])})  # seeds of that world only
+    assert np.array_equal(env.reset()[0]["image"][[0, 2]], expected[[0, 2]])
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, "Disabled"])
+@pytest.mark.parametrize(
+    ("wrap", "observations"),
+    [
+        (lambda env: wrappers.FilterObservation(env, ["proprioception"]), ("image", "proprioception")),
+        (wrappers.FlattenObservation, ("image", "proprioception")),
+        (wrappers.GrayscaleObservation, "image"),
+        (lambda env: wrappers.ReshapeObservation(env, (24 * 24, 3)), "image"),
+        (lambda env: wrappers.RescaleObservation(env, 0, 1), "image"),
+        (lambda env: wrappers.DtypeObservation(env, np.float64), "privileged"),
+        (wrappers.NormalizeObservation, "privileged"),
+        (lambda env: wrappers.TransformObservation(env, lambda seen: seen), ("image", "privileged")),
+        (wrappers.RecordEpisodeStatistics, ("image", "proprioception")),
+        (wrappers.NormalizeReward, "image"),
+        (wrappers.DictInfoToList, "image"),
+    ],
+)
+def test_gymnasiums_wrappers_run(short, wrap, observations, mode):
+    if wrap is wrappers.NormalizeObservation and mode == "Disabled":
+        pytest.skip("takes only NextStep")
+    env = wrap(VisuomotorVectorEnv(short, 2, image_size=24, observations=observations, autoreset_mode=mode))
+    seen, _ = env.reset(seed=0)
+    for _ in range(4):
+        seen, _, _, truncations, _ = env.step(env.action_space.sample())
+        if mode == "Disabled" and truncations.any():
+            env.reset(options={"reset_mask": np.asarray(truncations)})
+    assert seen in env.observation_space
+
+
+def test_a_name_alone_gives_its_array_alone():
+    env, other = make(observations="privileged"), make(observations=["privileged"])
+    seen = env.reset(seed=0)[0]
+    assert seen in env.observation_space
+    assert np.array_equal(seen, other.reset(seed=0)[0]["privileged"])
+    env.vec_env.episode_length[1] = 99
+    final = env.step(still())[-1]["final_obs"]
+    assert final[1] in env.single_observation_space
+    assert final[0] is None
 
 
 def test_the_same_seed_and_actions_give_the_same_episodes(env):
@@ -97,7 +221,7 @@ def test_the_time_limit_truncates_and_tells_the_end_within_the_step(env):
             assert np.array_equal(infos["final_obs"][world][name], expected[0][name][world])
             assert not np.array_equal(seen[name][world], expected[0][name][world])
         assert np.array_equal(seen[name][2], expected[0][name][2])
-    assert set(infos["final_info"]) == {"stage", "_stage", "success", "_success"}
+    assert set(infos["final_info"]) == {"stage", "_stage", "is_success", "_is_success"}
     assert env.vec_env.episode_length.tolist() == [0, 0, 99]
 
 
@@ -108,9 +232,9 @@ def test_stage_and_success_are_of_the_final_state(env, monkeypatch):
     _, rewards, _, _, infos = env.step(still())
     assert rewards.tolist() == [1.0, 0.125, 1.0]
     assert infos["final_info"]["stage"].tolist() == [2, 1, 0]
-    assert infos["final_info"]["success"].tolist() == [True, False, False]
+    assert infos["final_info"]["is_success"].tolist() == [True, False, False]
     assert infos["stage"].tolist() == [0, 0, 2]
-    assert infos["success"].tolist() == [False, False, True]
+    assert infos["is_success"].tolist() == [False, False, True]
 
 
 def test_a_world_that_blows_up_is_terminated(env):
@@ -125,7 +249,7 @@ def test_a_world_that_blows_up_is_terminated(env):
 
 
 def test_gymnasiums_wrappers_see_whole_episodes(env):
-    wrapped = RecordEpisodeStatistics(env)
+    wrapped = wrappers.RecordEpisodeStatistics(env)
     wrapped.reset(seed=0)
     lengths = []
     for _ in range(env.task.max_episode_steps):
@@ -138,6 +262,21 @@ def test_gymnasiums_wrappers_see_whole_episodes(env):
 def test_every_world_is_rendered(env):
     seen, _ = env.reset(seed=0)
     assert np.array_equal(np.stack(env.render()), seen["image"])
+    assert np.array_equal(np.stack(env.call("render")), seen["image"])
+    assert env.metadata["render_fps"] == 20
+    silent = make(render_mode=None)
+    assert silent.render() is None
+    assert silent.call("render") == (None,) * WORLDS
+
+
+def test_worlds_share_what_the_environment_has(env):
+    assert env.get_attr("render_mode") == env.call("render_mode") == ("rgb_array",) * WORLDS
+    with pytest.raises(AttributeError):
+        env.get_attr("speed")
+    with pytest.raises(VisuomotorError, match="no method 'reset'"):
+        env.call("reset")
+    with pytest.raises(VisuomotorError, match="no attribute 'speed'"):
+        env.set_attr("speed", 1)
 
 
 def test_mistakes_are_told(env):
@@ -147,16 +286,38 @@ def test_mistakes_are_told(env):
         VisuomotorVectorEnv("hangar", 2)
     with pytest.raises(VisuomotorError, match=r"shape \(3, 9\), not \(9,\)"):
         env.step(np.zeros(9, dtype=np.float32))
+    for bad, told in (
+        ({"observations": ()}, "nothing is observed"),
+        ({"autoreset_mode": "SameWeek"}, "no autoreset mode 'SameWeek'; choose one of: Disabled, NextStep, SameStep"),
+        ({"render_mode": "human"}, "no render mode 'human'"),
+        ({"seed": -1}, "at least 0, not -1"),
+    ):
+        with pytest.raises(VisuomotorError, match=told):
+            make(**bad)
 
 
-class Mine(Lifting):
-    """A task of a user's own."""
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"seed": [1, 2]}, "2 seeds for 3 worlds"),
+        ({"seed": [1, 2.5, 3]}, "not 2.5"),
+        ({"seed": [1, -2, 3]}, "not -2"),
+        ({"options": {"mask": None}}, "no option of reset 'mask'; choose one of: reset_mask"),
+        ({"options": {"reset_mask": np.array([True, False])}}, r"\(3,\) bool .* not \(2,\) bool"),
+        ({"options": {"reset_mask": np.array([1, 0, 0])}}, r"not \(3,\) int64"),
+        ({"options": {"reset_mask": np.zeros(3, dtype=np.bool_)}}, "without any"),
+    ],
+)
+def test_a_reset_that_cannot_be_leaves_all_as_it_was(env, arguments, told):
+    before = env.vec_env.engine.state()
+    drawn = [generator.get_state() for generator in env._starts._generators]
+    with pytest.raises(VisuomotorError, match=told):
+        env.reset(**arguments)
+    assert torch.equal(env.vec_env.engine.state(), before)
+    assert all(map(torch.equal, drawn, [generator.get_state() for generator in env._starts._generators]))
 
-    name = "mine"
-    max_episode_steps = 2
 
-
-@pytest.mark.parametrize("task", ["hanger", Hanger(), Mine()], ids=["name", "object", "own"])
+@pytest.mark.parametrize("task", ["hanger", Hanger(), Short()], ids=["name", "object", "own"])
 def test_any_task_by_name_or_object(task):
     env = VisuomotorVectorEnv(task, 2, image_size=32, observations=("image", "privileged"))
     seen, infos = env.reset(seed=0)
@@ -165,9 +326,8 @@ def test_any_task_by_name_or_object(task):
     seen, rewards, _, _, _ = env.step(np.zeros(env.action_space.shape, dtype=np.float32))
     assert seen in env.observation_space
     assert rewards.tolist() == [0.0, 0.0]
-    if isinstance(task, Mine):
+    if isinstance(task, Short):
         assert env.task is task
-        assert env.step(np.zeros((2, 9), dtype=np.float32))[3].tolist() == [True, True]
 
 
 def test_without_randomization_worlds_look_alike():
@@ -182,6 +342,6 @@ def test_without_randomization_worlds_look_alike():
 
 def test_a_missing_gymnasium_is_named_with_the_extra(monkeypatch):
     monkeypatch.delitem(sys.modules, "visuomotor.adapters.gymnasium")
-    monkeypatch.setitem(sys.modules, "gymnasium.spaces", None)
+    monkeypatch.setitem(sys.modules, "gymnasium", None)
     with pytest.raises(VisuomotorError, match=r"pip install 'visuomotor\[gym\]'"):
         import visuomotor.adapters.gymnasium  # noqa: F401

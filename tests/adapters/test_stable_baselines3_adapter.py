@@ -13,7 +13,7 @@ WORLDS = 2
 
 @pytest.fixture
 def env() -> StableBaselines3VecEnv:
-    return StableBaselines3VecEnv(VisuomotorVectorEnv("lifting", WORLDS, image_size=36))
+    return StableBaselines3VecEnv(VisuomotorVectorEnv("lifting", WORLDS, image_size=36, autoreset_mode="NextStep"))
 
 
 def test_its_ppo_trains_on_it(env):
@@ -26,6 +26,7 @@ def test_its_ppo_trains_on_it(env):
     assert after.isfinite().all()
     assert not torch.equal(before, after)
     assert [episode["l"] for episode in model.ep_info_buffer] == [100, 100]
+    assert list(model.ep_success_buffer) == [False, False]
 
 
 def test_the_end_of_an_episode_as_it_wants_to_be_told(env):
@@ -44,6 +45,25 @@ def test_the_end_of_an_episode_as_it_wants_to_be_told(env):
     assert infos[0]["TimeLimit.truncated"] is False
 
 
+def test_success_is_that_of_the_state_an_episode_ended_in(env, monkeypatch):
+    env.reset()
+    env.env.vec_env.episode_length[1] = 99
+    monkeypatch.setattr(
+        env.env.task, "success", lambda stage: torch.tensor([env.env.vec_env.episode_length[1] > 0] * 2)
+    )
+    infos = env.step(np.zeros((WORLDS, 9), dtype=np.float32))[-1]
+    assert infos[1]["is_success"] is True
+
+
+def test_a_recorded_second_lasts_a_second(env):
+    """Its video recorder reads the rate from the metadata."""
+    assert env.metadata["render_fps"] == 20
+    assert env.render_mode == "rgb_array"
+    env.reset()
+    assert np.array_equal(env.get_images(), env.env.render())
+    assert np.array_equal(env.env_method("render", indices=1)[0], env.env.render()[1])
+
+
 def test_seeds_repeat(env):
     images = []
     for seed in (3, 3, 4):
@@ -56,7 +76,9 @@ def test_seeds_repeat(env):
 def test_single_worlds_cannot_be_changed(env):
     with pytest.raises(VisuomotorError, match="'speed'"):
         env.set_attr("speed", 2)
-    with pytest.raises(VisuomotorError, match="'jump'"):
-        env.env_method("jump")
+    with pytest.raises(VisuomotorError, match="no method 'reset'"):
+        env.env_method("reset")
     assert env.get_attr("num_envs") == [WORLDS] * WORLDS
+    assert env.get_attr("num_envs", indices=[1]) == [WORLDS]
+    assert not env.has_attr("speed")
     assert env.env_is_wrapped(object) == [False] * WORLDS

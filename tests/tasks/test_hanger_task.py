@@ -408,3 +408,16 @@ def test_states_for_pose_data_lie_between_the_start_and_the_target(task, monkeyp
     task.reset_for_pose_data(again, seeded(0))
     strayed = task.robot.joint_positions(engine) - task.robot.joint_positions(again)
     assert strayed.std().item() == pytest.approx(0.1, rel=0.15)
+
+
+def test_all_that_follows_from_what_is_drawn_follows(task):
+    """Every number of a world's model is as MuJoCo computes it from the fields that were written: grasps are data of a
+    constraint, which MuJoCo may compute itself."""
+    engine = started(task, some(starts(task, "visual", randomize=True), 0, 9))
+    for world in range(2):
+        model, expected = engine._batch.get_model(world), engine._batch.get_model(world)
+        mujoco.mj_setConst(expected, mujoco.MjData(expected))
+        for name in dir(expected):
+            value = getattr(expected, name)
+            if isinstance(value, np.ndarray):
+                np.testing.assert_array_equal(getattr(model, name), value, err_msg=name)

@@ -145,9 +145,29 @@ def test_all_that_follows_from_what_is_drawn_follows(task):
             np.testing.assert_allclose(model.geom(name).size, half)
             np.testing.assert_allclose(model.geom(name).rbound, 3**0.5 * half)
             np.testing.assert_allclose(model.body(name).mass, mass)
-    assert all(
-        int(mode) == mujoco.mjtCamLight.mjCAMLIGHT_FIXED for mode in (*task.model.cam_mode, *task.model.light_mode)
-    )
+    assert not task.model.cam_mode.any()
+    assert not task.model.light_mode.any()
+
+
+@pytest.mark.parametrize("light", [False, True])
+def test_cameras_and_lights_that_track_a_body_are_where_they_were_put(light):
+    class Tracking(Lifting):
+        def add_sensors(self, spec):
+            (spec.light("window") if light else spec.camera("front")).mode = mujoco.mjtCamLight.mjCAMLIGHT_TRACK
+
+    task = Tracking()
+    engine, _ = started_engine(task, 2, randomize=False)
+    task.apply_appearance(engine, torch.arange(2), task.sample_reset(2, seeded()).appearance)
+    engine.forward()
+    front, window = task.model.camera("front").id, task.model.light("window").id
+    torch.testing.assert_close(engine.field("cam_xpos")[:, front], engine.model_field("cam_pos")[:, front])
+    direction = torch.nn.functional.normalize(engine.model_field("light_dir")[:, window].double(), dim=-1)
+    torch.testing.assert_close(engine.field("light_xdir")[:, window].double(), direction, atol=1e-6, rtol=0)
+    for world in range(2):
+        model, expected = engine._batch.get_model(world), engine._batch.get_model(world)
+        mujoco.mj_setConst(expected, mujoco.MjData(expected))
+        for name in TRACKING:
+            np.testing.assert_array_equal(getattr(model, name), getattr(expected, name), err_msg=name)
 
 
 def test_a_stiffer_drive_is_felt_by_contacts_of_the_arm(lifting):

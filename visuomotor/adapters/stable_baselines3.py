@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from visuomotor.adapters.gymnasium import Observation, VisuomotorVectorEnv
@@ -22,20 +23,23 @@ Indices = None | int | Iterable[int]
 class StableBaselines3VecEnv(VecEnv):
     """The worlds of a `VisuomotorVectorEnv` for stable-baselines3, say for its PPO with a MultiInputPolicy.
 
-    `infos` of each world have `stage`, `success` and `TimeLimit.truncated` of the state that the step led to, and
-    `terminal_observation` where an episode ended. Wrap it in `VecMonitor` for the returns of episodes.
+    They are reset within the step that ends their episode, whatever `env.autoreset_mode` was. `infos` of each world
+    have `stage`, `is_success` and `TimeLimit.truncated` of the state that the step led to, and `terminal_observation`
+    where an episode ended. Wrap it in `VecMonitor` for the returns of episodes.
     """
 
     def __init__(self, env: VisuomotorVectorEnv):
         self.env = env
+        env.autoreset_mode = AutoresetMode.SAME_STEP
         self._actions: NDArray[np.float32] | None = None
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
+        self.metadata = env.metadata
 
     def reset(self) -> Observation:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Reset all worlds; the seed of `seed()`, if any, is used once."""
-        observation, infos = self.env.reset(seed=self._seeds[0])
+        """Reset all worlds; the seeds of `seed()`, if any, are used once."""
+        observation, infos = self.env.reset(seed=self._seeds)
         self._reset_seeds()
-        self.reset_infos = [self._told(infos, world) for world in range(self.num_envs)]
+        self.reset_infos = [self._info(infos, world) for world in range(self.num_envs)]
         return observation
 
     def step_async(self, actions: NDArray[np.float32]) -> None:
@@ -45,7 +49,7 @@ class StableBaselines3VecEnv(VecEnv):
         assert self._actions is not None
         observation, rewards, terminations, truncations, infos = self.env.step(self._actions)
         dones = terminations | truncations
-        told = [self._told(infos["final_info"] if dones[world] else infos, world) for world in range(self.num_envs)]
+        told = [self._info(infos["final_info"] if dones[world] else infos, world) for world in range(self.num_envs)]
         for world in dones.nonzero()[0]:
             told[world]["terminal_observation"] = infos["final_obs"][world]
         for world, each in enumerate(told):
@@ -55,21 +59,23 @@ class StableBaselines3VecEnv(VecEnv):
     def close(self) -> None:
         self.env.close()
 
-    def get_images(self) -> Sequence[NDArray[np.uint8]]:
-        return self.env.render()
+    def get_images(self) -> Sequence[NDArray[np.uint8] | None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self.env.call("render")
 
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
-        return [getattr(self.env, attr_name)] * len(list(self._get_indices(indices)))
+        values = self.env.get_attr(attr_name)
+        return [values[world] for world in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:
-        raise VisuomotorError(f"worlds have no attributes of their own to set, such as {attr_name!r}")
+        self.env.set_attr(attr_name, value)
 
     def env_method(self, method_name: str, *method_args: Any, indices: Indices = None, **method_kwargs: Any) -> Any:
-        raise VisuomotorError(f"worlds have no methods of their own to call, such as {method_name!r}")
+        values = self.env.call(method_name, *method_args, **method_kwargs)
+        return [values[world] for world in self._get_indices(indices)]
 
     def env_is_wrapped(self, wrapper_class: type[Any], indices: Indices = None) -> list[bool]:
         return [False] * len(list(self._get_indices(indices)))
 
     @staticmethod
-    def _told(infos: dict[str, Any], world: int) -> dict[str, Any]:
-        return {"stage": int(infos["stage"][world]), "success": bool(infos["success"][world])}
+    def _info(infos: dict[str, Any], world: int) -> dict[str, Any]:
+        return {"stage": int(infos["stage"][world]), "is_success": bool(infos["is_success"][world])}

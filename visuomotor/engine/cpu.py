@@ -5,10 +5,10 @@ import warnings
 import mujoco
 import numpy as np
 import torch
-from mujoco.batch import Batch
+from mujoco.batch import Batch, SimulationError
 from torch import Tensor
 
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, one_line
 
 _VELOCITY_STAGE = int(mujoco.mjtStage.mjSTAGE_VEL)
 _INSTABILITIES = [
@@ -79,7 +79,12 @@ class CpuEngine:
         return self._batch.expanded(name) is not None
 
     def set_const(self, worlds: Tensor | None = None) -> None:
-        self._batch.set_const(ids=None if worlds is None else worlds.numpy())
+        try:
+            self._batch.set_const(ids=None if worlds is None else worlds.numpy())
+        except SimulationError as error:
+            raise VisuomotorError(
+                f"the model fields of worlds {error.ids.tolist()[:8]} hold values that cannot be: {one_line(error)}"
+            ) from error
 
     def step(self, frame_skip: int = 1) -> None:
         self._batch.step(nstep=frame_skip, stage=_VELOCITY_STAGE)

@@ -48,7 +48,11 @@ class Engine(Protocol):
     def set_const(self, worlds: Tensor | None = None) -> None:
         """Bring the constants of `worlds` up to date with what was written into their model fields, as `mj_setConst`
         does: weights that contacts and friction are regularized by (`body_invweight0`, `dof_invweight0`) follow from
-        masses and armatures, bounds from sizes. The state stays as it is."""
+        masses and armatures, bounds from sizes. The state stays as it is.
+
+        Raises:
+            VisuomotorError: MuJoCo cannot compute them from what was written.
+        """
         ...
 
     def step(self, frame_skip: int = 1) -> None:

@@ -36,6 +36,12 @@ _GROUPS: Final[dict[str, tuple[tuple[int, ...], torch.dtype | None]]] = {
 }
 """Shapes, less the first axis, and types of what members give; those that others are made of come first."""
 
+_CONSTANTS: Final = (
+    *("body_subtreemass", "body_invweight0", "dof_invweight0", "dof_M0", "dof_length", "geom_rbound"),
+    *("actuator_acc0", "actuator_length0", "tendon_length0", "tendon_invweight0"),
+)
+"""Fields of a model that MuJoCo computes from others, and physics reads."""
+
 
 def missing_members(kind: type[Task]) -> list[str]:
     """What a task class must have and this one has not, each with what is expected."""
@@ -116,6 +122,14 @@ def _check_reset(task: Task, engine: Engine, params: ResetParams) -> None:
     engine.forward()
     if not torch.equal(positions, found):
         raise VisuomotorError(f"task {task.name!r}: reset leaves old positions; end it with engine.forward(env_ids)")
+    constants = _read_constants(engine)
+    engine.set_const()
+    for name, value in _read_constants(engine).items():
+        if name not in constants or not torch.equal(value, constants[name]):
+            raise VisuomotorError(
+                f"task {task.name!r}: reset leaves an old {name}; call engine.set_const(env_ids) after what you write "
+                "into model fields"
+            )
     _called(task, "step", engine, torch.ones(2, task.action_size))
     moved = engine.state()
     second = torch.tensor([1])
@@ -127,6 +141,11 @@ def _check_reset(task: Task, engine: Engine, params: ResetParams) -> None:
             f"task {task.name!r}: reset gives two states for the same params; begin it with engine.reset(env_ids), and "
             "draw in sample_reset only"
         )
+
+
+def _read_constants(engine: Engine) -> dict[str, Tensor]:
+    """Those in which worlds differ."""
+    return {name: engine.model_field(name).clone() for name in _CONSTANTS if engine.is_per_world(name)}
 
 
 def _check_groups(task: Task, engine: Engine, when: str) -> None:

@@ -85,6 +85,7 @@ class SceneRandomizer:
         self._table = model.geom(table.top).id
         self._background = torch.tensor([model.geom(name).id for name in table.background], dtype=torch.int64)
         self._camera = model.camera(table.camera).id
+        self._tracks = bool(model.cam_mode.any() or model.light_mode.any())  # 0 is fixed
         names = ["dof_frictionloss", "dof_armature", "dof_damping", "actuator_gainprm", "actuator_biasprm"]
         names += ["geom_rgba", "light_diffuse", "light_dir", "cam_pos", "cam_quat", "cam_fovy"]
         geoms, bodies = ([rows[field] for rows in self._blocks] for field in ("geom_size", "body_mass"))
@@ -178,11 +179,12 @@ class SceneRandomizer:
         engine.set_const(env_ids)
 
     def apply_appearance(self, engine: Engine, env_ids: Tensor, appearance: Rows) -> None:
-        """Colours, light and camera of worlds `(n,)` int. Nothing that is used follows from them: constants such as
-        `cam_pos0` matter to cameras that track a body only."""
+        """Colours, light and camera of worlds `(n,)` int, and the constants that cameras and lights track bodies by."""
         self._set_colors(engine, env_ids, appearance)
         self._set_lights(engine, env_ids, appearance)
         self._set_camera(engine, env_ids, appearance)
+        if self._tracks:  # else nobody reads these constants, and images are rendered much more often than worlds reset
+            engine.set_const(env_ids)
 
     def _set_block(self, engine: Engine, env_ids: Tensor, index: int, dynamics: Rows) -> None:
         rows = self._blocks[index]

@@ -1,6 +1,6 @@
 """What is drawn when an episode starts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -46,6 +46,15 @@ class ResetParams:
         ):
             for name, value in theirs.items():
                 mine[name][env_ids] = value
+
+    @staticmethod
+    def cat(parts: Sequence["ResetParams"]) -> "ResetParams":
+        """The rows of all parts, one after another."""
+        groups = [
+            {name: torch.cat([rows[name] for rows in group]) for name in group[0]}
+            for group in zip(*(vars(part).values() for part in parts), strict=True)
+        ]
+        return ResetParams(*groups)
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> "ResetParams":
         return ResetParams(*({name: change(value) for name, value in rows.items()} for rows in vars(self).values()))

@@ -1,0 +1,71 @@
+"""A single world of a task as an environment of gymnasium."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from gymnasium import Env
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+from visuomotor.adapters.gymnasium.vector_env import Infos, Observation, VisuomotorVectorEnv, take
+from visuomotor.tasks import Task
+
+
+class VisuomotorEnv(Env[Observation, NDArray[np.float32]]):
+    """A single world of a task, as `VisuomotorVectorEnv` has many: `infos` has `stage` and `is_success` of the state.
+
+    Args:
+        task: a task, or the name of one, see `make_task`.
+        options: those of `VisuomotorVectorEnv`, but for `num_envs` and `autoreset_mode`.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012 - as gymnasium has it
+
+    def __init__(self, task: Task | str = "lifting", **options: Any):
+        self._env = VisuomotorVectorEnv(task, 1, autoreset_mode=AutoresetMode.DISABLED, **options)
+        self.metadata = {name: self._env.metadata[name] for name in ("render_modes", "render_fps")}
+        self.render_mode = self._env.render_mode
+        self._spec: EnvSpec | None = None
+        self.observation_space, self.action_space = self._env.single_observation_space, self._env.single_action_space
+
+    @property
+    def spec(self) -> EnvSpec | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """By what name and options gymnasium made it; it has the time limit, which some wrappers want to know."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        limit = self._env.task.max_episode_steps
+        self._spec = None if spec is None else dataclasses.replace(spec, max_episode_steps=limit)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Infos]:
+        """Begin an episode; a seed makes everything that follows repeatable. There are no options."""
+        super().reset(seed=seed)
+        observation, infos = self._env.reset(seed=seed, options=options)
+        return take(observation, 0), self._info(infos)
+
+    def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, Infos]:
+        """One control period.
+
+        Args:
+            action: `(action,)` in [-1, 1]; clipped to it.
+
+        Returns:
+            observation, reward, terminated, truncated, infos.
+
+        Raises:
+            VisuomotorError: the action has another shape, or is not finite; the episode is over.
+        """
+        observation, rewards, terminations, truncations, infos = self._env.step(np.asarray(action)[None])
+        ended = bool(terminations[0]), bool(truncations[0])
+        return take(observation, 0), float(rewards[0]), *ended, self._info(infos)
+
+    def render(self) -> NDArray[np.uint8] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The image `(size, size, rgb)` uint8; None without a render mode."""
+        return self._env.call("render")[0]
+
+    @staticmethod
+    def _info(infos: Infos) -> Infos:
+        return {"stage": int(infos["stage"][0]), "is_success": bool(infos["is_success"][0])}

@@ -1,0 +1,48 @@
+"""Where episodes start, drawn for each world from a generator of its own."""
+
+from collections.abc import Sequence
+from numbers import Integral
+
+import torch
+from torch import Tensor
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.tasks import ResetParams, Task
+
+Seeds = int | Sequence[int | None]
+"""`seed`: world i gets `seed + i`; or one for each world, None for a world that goes on with its own."""
+
+
+class WorldStarts:
+    """The starts of `num_envs` worlds, so that what a world draws depends on its own seed and on no other world.
+
+    Args:
+        task: whose starts. randomize: whether worlds differ in dynamics and appearance.
+    """
+
+    def __init__(self, task: Task, num_envs: int, randomize: bool):
+        self._task, self._randomize = task, randomize
+        self._generators = [torch.Generator() for _ in range(num_envs)]
+
+    def seed(self, seed: Seeds, chosen: Tensor) -> None:
+        """Seed the generators of the worlds `chosen` `(num_envs,)` bool.
+
+        Raises:
+            VisuomotorError: a seed is negative or no int, or there is not one for each world.
+        """
+        worlds = len(self._generators)
+        seeds = [seed + world for world in range(worlds)] if isinstance(seed, Integral | int) else list(seed)
+        if len(seeds) != worlds:
+            raise VisuomotorError(f"{len(seeds)} seeds for {worlds} worlds; give one for each, or a single int")
+        for each in seeds:
+            if each is not None and not (isinstance(each, Integral) and int(each) >= 0):
+                raise VisuomotorError(f"a seed must be an int of at least 0, not {each!r}")
+        for generator, each, wanted in zip(self._generators, seeds, chosen.tolist(), strict=True):
+            if wanted and each is not None:
+                generator.manual_seed(int(each) % 2**64)
+
+    def draw(self, env_ids: Tensor) -> ResetParams:
+        """The next starts of worlds `env_ids` `(n,)` int, one row each."""
+        return ResetParams.cat(
+            [self._task.sample_reset(1, self._generators[world], randomize=self._randomize) for world in env_ids]
+        )
