@@ -1,6 +1,7 @@
 """Networks that turn images and joint readings into actions."""
 
 from visuomotor.policies.augmentation import random_shapes
+from visuomotor.policies.keypoint_regression import keypoint_loss, learning_rate_factor
 from visuomotor.policies.policy import Policy, PolicySpec, TrainedPolicy, load_policy
 from visuomotor.policies.pose_network import PoseNetwork
 from visuomotor.policies.spatial_softmax import spatial_softmax
@@ -16,6 +17,8 @@ __all__ = [
     "TrainedPolicy",
     "VisionEncoder",
     "VisuomotorPolicy",
+    "keypoint_loss",
+    "learning_rate_factor",
     "load_policy",
     "random_shapes",
     "spatial_softmax",

@@ -102,12 +102,12 @@ class Task(ABC):
         """Give worlds `env_ids` the dynamics and appearance of the n rows of `params`. The engine's model itself stays
         as it is. Cameras and lights move with the engine's next `forward`."""
         self.apply_appearance(engine, env_ids, params.appearance)
-        if params.dynamics:
+        if hasattr(self, "randomizer"):
             self.randomizer.apply_dynamics(engine, env_ids, params.dynamics)
 
     def apply_appearance(self, engine: Engine, env_ids: Tensor, appearance: dict[str, Tensor]) -> None:
         """The part of `apply_randomization` that changes nothing but pixels."""
-        if appearance:
+        if hasattr(self, "randomizer"):
             self.randomizer.apply_appearance(engine, env_ids, appearance)
 
     def reset_for_pose_data(self, engine: Engine, generator: torch.Generator) -> None:

@@ -1,6 +1,5 @@
 """Pose regression: the vision layers learn to see the target from images of known poses."""
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -9,13 +8,11 @@ from torch import Tensor
 from visuomotor.algorithms.gps.config import ImageConfig, PoseConfig
 from visuomotor.camera import Camera
 from visuomotor.errors import VisuomotorError
-from visuomotor.policies import PoseNetwork, random_shapes
+from visuomotor.policies import PoseNetwork, keypoint_loss, learning_rate_factor, random_shapes
 from visuomotor.tasks import Task
 
 _WORLDS = 50
-_WARM_UP = 0.05  # of training, over which the learning rate rises from 0
-_LAST_RATE = 0.02  # the learning rate's floor, as a fraction of its largest
-_SMOOTHING = 0.01  # deviations of the targets: distances below it count as their square
+_SMOOTHING = 0.01  # of the loss, in deviations of the targets
 
 
 @dataclass(frozen=True)
@@ -42,10 +39,8 @@ def collect_pose_dataset(task: Task, count: int, image: ImageConfig, generator: 
 
 
 class PoseTraining:
-    """Adam on the mean distance, an epoch at a time; its state can be saved between epochs.
-
-    Distances, not their squares (Levine et al. 2015, V-B): those would be ruled by images whose target is hidden.
-    """
+    """Adam on `keypoint_loss`, an epoch at a time; its state can be saved between epochs. (The paper's loss is the
+    squared distance; Levine et al. 2015, V-B.)"""
 
     def __init__(self, network: PoseNetwork, data: PoseData, config: PoseConfig, num_shapes: int):
         self.network, self._data, self._config, self._num_shapes = network, data, config, num_shapes
@@ -66,12 +61,12 @@ class PoseTraining:
         network.train()
         for number, rows in enumerate(batches):
             for group in self.optimizer.param_groups:
-                group["lr"] = self._learning_rate((self.epoch + number / len(batches)) / config.epochs)
+                fraction = (self.epoch + number / len(batches)) / config.epochs
+                group["lr"] = config.learning_rate * learning_rate_factor(fraction)
             images = random_shapes(data.images[rows], self._num_shapes, generator)
             predicted = network(images.to(device))
             gap = (predicted - data.points[rows].to(device)) / network.scale
-            distance = (gap.unflatten(-1, (-1, 3)).square().sum(-1) + _SMOOTHING**2).sqrt()
-            loss = distance.mean()
+            loss = keypoint_loss(gap.unflatten(-1, (-1, 3)), _SMOOTHING)
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
@@ -81,11 +76,6 @@ class PoseTraining:
         if not total < float("inf"):
             raise VisuomotorError("the pose network's loss is no longer finite; lower pose.learning-rate")
         return {"pose_loss": total / train, "pose_error_m": self.error(train, len(data.images))}
-
-    def _learning_rate(self, fraction: float) -> float:
-        """After `fraction` of training."""
-        cosine = 0.5 * (1 + math.cos(math.pi * fraction))
-        return self._config.learning_rate * min(1, fraction / _WARM_UP) * max(_LAST_RATE, cosine)
 
     @torch.inference_mode()
     def error(self, first: int, last: int) -> float:

@@ -5,18 +5,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import huber_loss
 
 from visuomotor.algorithms.ppo_gail.config import AuxiliaryConfig
 from visuomotor.algorithms.ppo_gail.curriculum import Curriculum
 from visuomotor.algorithms.ppo_gail.rollout import Rollout
 from visuomotor.demos import Episode
+from visuomotor.policies import keypoint_loss, learning_rate_factor
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.runs.distributed import Distributed
 from visuomotor.tasks import Task, VecEnv
 
 _UNIT = 0.1  # m, the unit of the error: about as far as blocks lie apart
-_LINEAR_BEYOND = 0.5  # in that unit: beyond it the loss grows linearly
+_SMOOTHING = 0.03  # of the loss, in that unit
 
 
 class PretrainingBatches:
@@ -70,16 +70,13 @@ class PretrainingBatches:
 
 
 def object_position_loss(policy: RecurrentPolicy, image_features: Tensor, keypoints: Tensor) -> tuple[Tensor, Tensor]:
-    """Huber's loss of positions, in units of 0.1 m, and the median distance (m).
-
-    A squared loss would be ruled by the few objects that have fallen off the table, far away.
+    """`keypoint_loss` in units of 0.1 m, and the median distance (m).
 
     Args:
         image_features: `(..., 128)` of `encode_images`. keypoints: `(..., K, 3)` m.
     """
     error = policy.predict_keypoints(image_features) - keypoints
-    loss = huber_loss(error / _UNIT, torch.zeros_like(error), delta=_LINEAR_BEYOND)
-    return loss, error.detach().norm(dim=-1).median()
+    return keypoint_loss(error / _UNIT, _SMOOTHING), error.detach().norm(dim=-1).median()
 
 
 class AuxiliaryTask:
@@ -104,7 +101,8 @@ class AuxiliaryTask:
         """The next `count` updates, or all that are left; returns the mean of their median distances (m)."""
         distances: list[float] = []
         while len(distances) < count and not self.pretrained:
-            rate = self._config.learning_rate * (1 - self.num_updates / self._config.pretraining_updates)
+            fraction = self.num_updates / self._config.pretraining_updates
+            rate = self._config.learning_rate * learning_rate_factor(fraction)
             distances.append(self.update(*batches.draw(self.num_updates), rate))
             self.num_updates += 1
         return sum(distances) / len(distances)

@@ -216,8 +216,8 @@ class AuxiliaryConfig:
     """Images in such an update. Many small updates teach more than few large ones in the same time."""
     random_start_fraction: float = 0.4
     """Fraction of random starts in it."""
-    learning_rate: float = 1e-3
-    """Adam's, in pretraining; it falls to 0."""
+    learning_rate: float = 3e-3
+    """Adam's at its largest, in pretraining; it rises in a twentieth of the updates and falls along a cosine."""
     updates_per_iteration: int = 50
     """Updates in each iteration of reinforcement, each on a part of the rollout's states with a new appearance; 0 for
     none."""
@@ -244,7 +244,7 @@ class BehaviorCloningConfig:
     learning_rate: float = 3e-4
     """Adam's."""
     auxiliary_weight: float = 0.5
-    """Weight of the error of predicted keypoints (Huber's loss, in units of 0.1 m)."""
+    """Weight of the error of predicted keypoints (their distance, in units of 0.1 m)."""
     renders_per_demo: int = 8
     """How often each demonstration is rendered, each time with another appearance."""
 
