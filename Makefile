@@ -21,12 +21,14 @@ SETTINGS_imitation := --total-steps $(STEPS) --imitation.weight 1
 SETTINGS_no-demonstrations := --total-steps $(STEPS) --imitation.weight 0 --curriculum.random-start-fraction 1
 SETTINGS_cloning := --total-steps 0 --behavior-cloning.num-updates 40000 --behavior-cloning.renders-per-demo 32
 
-.PHONY: help install train test mutations baselines
+.PHONY: help install train test mutations fuzz kills baselines
 
 help:
 	@echo 'make train [TASK=$(TASK)] [PRESET=$(PRESET)] [SEED=$(SEED)]   install, train, evaluate, report'
 	@echo 'make test                                            install, run the tests'
 	@echo "make mutations [MUTATIONS='badmm-*']                 apply known faults to a copy: the tests must fail"
+	@echo 'make fuzz                                            ten times as many damaged files and settings as the tests try'
+	@echo 'make kills                                           kill training 200 times: nothing may be lost'
 	@echo 'make baselines                                       ppo-gail on stacking, whole and in parts: five hours'
 	@echo 'make install                                         only make .venv, with visuomotor in it'
 
@@ -55,6 +57,12 @@ test: $(INSTALLED)
 
 mutations: $(INSTALLED)
 	$(BIN)/python tests/mutate.py $(MUTATIONS)
+
+fuzz: $(INSTALLED)
+	VISUOMOTOR_FUZZ=10 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto tests/fuzz
+
+kills: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/kill.py
 
 baselines: $(BASELINES:%=$(COMPARED)/%/.evaluated)
 	$(BIN)/visuomotor compare $(^D) --legend names --out docs/figures/stacking_baselines.png

@@ -1,6 +1,8 @@
 import subprocess
 import sys
+import tempfile
 import types
+import warnings
 
 import pytest
 
@@ -98,10 +100,40 @@ def test_interrupt(monkeypatch):
     assert main(["act"]) == 130
 
 
-def test_our_own_bugs_keep_their_traceback(monkeypatch):
+def test_our_own_bugs_are_one_line_and_a_log_to_attach_to_a_report(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    verb_that(monkeypatch, raising(ZeroDivisionError("by\nzero")))
+    assert main(["act", "two words"]) == 70
+    [log] = tmp_path.iterdir()
+    told = f"visuomotor: ZeroDivisionError: by zero; the traceback is in {log}: attach it to a report\n"
+    assert capsys.readouterr().err == told
+    text = log.read_text()
+    assert "visuomotor act 'two words'" in text
+    assert f"visuomotor {visuomotor.__version__}" in text
+    assert "raise error\nZeroDivisionError: by\nzero" in text
+
+
+def test_where_no_log_can_be_written_the_traceback_is_shown(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
     verb_that(monkeypatch, raising(ZeroDivisionError()))
-    with pytest.raises(ZeroDivisionError):
-        main(["act"])
+    assert main(["act"]) == 70
+    printed = capsys.readouterr().err
+    assert "Traceback (most recent call last)" in printed
+    assert "visuomotor: ZeroDivisionError: ; the traceback is above: attach it to a report" in printed
+
+
+def test_warnings_are_one_line(monkeypatch, capsys):
+    verb_that(monkeypatch, lambda words: warnings.warn("mind this", stacklevel=1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = _shown
+        assert main(["act"]) == 0
+    assert capsys.readouterr().err == "visuomotor: mind this\n"
+
+
+def _shown(message, category, filename, lineno, file=None, line=None):
+    """As Python does it, which pytest replaces."""
+    sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
 def test_verbs_get_the_words_after_them_and_give_the_exit_code(monkeypatch):

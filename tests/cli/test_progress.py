@@ -1,4 +1,5 @@
 import io
+import time
 
 import pytest
 from rich.console import Console
@@ -27,6 +28,29 @@ def test_log_gets_one_line_an_update(capsys):
     first, second = capsys.readouterr().out.splitlines()
     assert first == "0:00 policy 3 cost 1.25 kl 0.5 kl_bound 1 success 75% steps 3,000"
     assert second == "0:00 final"
+
+
+def test_a_log_is_never_silent_for_long(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "_SILENCE", 0.05)
+    with Progress() as shown:
+        shown.update({"phase": "policy", "iteration": 1, "iterations": 3})
+        for _ in range(200):
+            time.sleep(0.05)
+            if (printed := capsys.readouterr().out).endswith("0:00 policy 1/3: still at work\n"):
+                break
+        else:
+            pytest.fail(f"nothing was said: {printed!r}")
+    capsys.readouterr()
+    time.sleep(0.3)
+    assert capsys.readouterr().out == ""
+
+
+def test_all_processes_of_a_job_but_one_are_quiet(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "_SILENCE", 0.01)
+    with Progress(quiet=True) as shown:
+        shown.update({"phase": "policy"})
+        time.sleep(0.1)
+    assert capsys.readouterr().out == ""
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from visuomotor.algorithms.algorithm import Algorithm
 from visuomotor.cli import main
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs import Run, load_checkpoint
+from visuomotor.runs.lock import RunLock
 
 OWN_TASK = """
 from visuomotor.tasks.jaco.lifting import Lifting
@@ -51,12 +52,14 @@ class Toy(Algorithm):
     name = "toy"
     version = 1
     presets: ClassVar = {"laptop": Config(), "paper": Config(iterations=12)}
+    adjustable: ClassVar = frozenset({"iterations", "fails_at", "interrupted_at", "demos"})
     made: ClassVar[list["Toy"]] = []
 
     def __init__(self, task, config, seed, distributed=None, task_reference=""):
         super().__init__(task, config, seed, distributed, task_reference)
         self.made.append(self)
         self.count = self.started_at = 0
+        self.weights = seed
         self._disturb()
 
     def _disturb(self):
@@ -76,10 +79,16 @@ class Toy(Algorithm):
             yield {"phase": "toy", "iteration": self.count, "cost": 2.5, "per_condition": [1, 2]}
 
     def state_dict(self):
-        return {"count": self.count}
+        return {"count": self.count, "weights": self.weights}
 
     def load_state_dict(self, content):
         self.count = self.started_at = content["count"]
+        self.weights = content["weights"]
+
+    def load_weights(self, content):
+        if content["weights"] == 13:
+            raise VisuomotorError("policy has the shape (13,), expected (12,)")
+        self.weights = content["weights"]
 
     def policy(self):
         return None
@@ -115,7 +124,7 @@ def test_preset_gives_the_defaults_and_options_change_them(made, capsys):
     assert run.config(Config) == toy.config
     assert run.metadata["command"] == " ".join(["visuomotor", *command])
     assert [row["iteration"] for row in run.metrics()] == list(range(1, 13))
-    assert load_checkpoint(run.latest_checkpoint, expect=toy.header())["state"] == {"count": 12}
+    assert load_checkpoint(run.latest_checkpoint, expect=toy.header())["state"] == {"count": 12, "weights": 7}
     printed = capsys.readouterr().out
     assert "toy 1 cost 2.5" in printed
     assert "visuomotor evaluate runs/mine" in printed
@@ -198,6 +207,9 @@ def test_the_default_name_is_short(made, tmp_path):
         (["toy", "lifting", "--seed", str(2**31)], "--seed must be between 0 and 2147483647"),
         (["toy", "lifting", "--inner.rate", "-1"], "rate must be above 0"),
         (["toy", "--resume", "runs/absent"], "there is no run folder runs/absent"),
+        (["toy", "lifting", "--from", "runs/absent"], "there is no run folder runs/absent"),
+        (["toy", "lifting", "--time-limit", "soon"], "--time-limit is a length of time such as 90s, 9m or 1h30m"),
+        (["toy", "lifting", "--time-limit", "0m"], "--time-limit is a length of time"),
     ],
 )
 def test_mistakes_are_told_and_leave_nothing(made, tmp_path, capsys, arguments, message):
@@ -211,8 +223,13 @@ def test_mistakes_are_told_and_leave_nothing(made, tmp_path, capsys, arguments, 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["toy", "--resume", "runs/mine", "--iterations", "9"], "keeps its task (lifting), preset, seed and config"),
-        (["toy", "hanger", "--resume", "runs/mine"], "leave out hanger"),
+        (
+            ["toy", "hanger", "--resume", "runs/mine"],
+            "keeps its task (lifting), preset, seed and folder: leave out hang",
+        ),
+        (["toy", "--resume", "runs/mine", "--seed", "3", "--name", "a"], "leave out --seed --name"),
+        (["toy", "--resume", "runs/mine", "--from", "runs/mine"], "leave out --from"),
+        (["toy", "--resume", "runs/mine", "--preset", "paper"], "leave out --preset"),
         (["gps", "--resume", "runs/mine"], "is a run of toy; use visuomotor train toy"),
         (["toy", "lifting", "--name", "mine"], "is there already"),
     ],
@@ -249,14 +266,11 @@ def test_a_mistake_that_torchrun_tries_again_leaves_no_folder_either(made, monke
     assert main(["train", "toy", "lifting", "--name", "mine"]) == 0
 
 
-def test_moved_demonstrations_can_be_told_to_a_resumed_run(made, tmp_path, capsys):
+def test_moved_demonstrations_can_be_told_to_a_resumed_run(made, tmp_path):
     demos = ["--demos", "elsewhere/lifting.hdf5"]
     make_run(name="shown", config=Config(demos=Path("lifting.hdf5")))
     assert main(["train", "toy", "--resume", "runs/shown", *demos]) == 0
     assert made[-1].config == Config(demos=tmp_path / "elsewhere/lifting.hdf5")
-    make_run(name="mine", config=Inner())
-    assert main(["train", "toy", "--resume", "runs/mine", *demos]) == 2
-    assert "leave out --demos" in capsys.readouterr().err
 
 
 def test_a_resumed_run_keeps_its_folder_whatever_goes_wrong(made, capsys):
@@ -282,3 +296,118 @@ def test_a_job_that_torchrun_restarted_continues_its_own_run_only(made, capsys, 
         assert main([*command, *other]) == 2
         assert "mine is there already" in capsys.readouterr().err
     assert [toy.started_at for toy in made] == [0, 5]
+
+
+def test_a_finished_run_is_prolonged_from_any_folder(made, tmp_path, monkeypatch, capsys):
+    assert main(["train", "toy", "lifting", "--seed", "3", "--name", "mine"]) == 0
+    monkeypatch.chdir(tmp_path / "runs/mine/..")
+    assert main(["train", "toy", "--resume", "mine", "--iterations", "5"]) == 0
+    assert (made[-1].started_at, made[-1].count, made[-1].weights) == (3, 5, 3)
+    run = Run.open("mine")
+    assert run.config(Config) == Config(5)
+    assert run.metadata["changes"] == [{"row": 3, "before": {"iterations": 3}}]
+    assert [row["iteration"] for row in run.metrics()] == [1, 2, 3, 4, 5]
+    # and now that is its length
+    assert main(["train", "toy", "--resume", "mine"]) == 0
+    assert made[-1].started_at == 5
+    assert Run.open("mine").metadata == run.metadata
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_other_settings_are_refused_by_name(made, capsys, by_hand):
+    """Also where somebody has edited config.json: the checkpoint knows what it was trained with."""
+    assert main(["train", "toy", "lifting", "--interrupted-at", "3", "--name", "mine"]) == 130
+    config = Path("runs/mine/config.json")
+    options = ["--inner.rate", "0.5"]
+    if by_hand:
+        values, options = json.loads(config.read_text()), []
+        values["config"]["inner"]["rate"] = 0.5
+        config.write_text(json.dumps(values))
+    before = config.read_text(), Run.open("runs/mine").latest_checkpoint.read_bytes()
+    assert main(["train", "toy", "--resume", "runs/mine", *options]) == 2
+    message = capsys.readouterr().err
+    assert "was trained with inner.rate 0.1 (now 0.5); what may change is demos, fails_at" in message
+    assert "--from runs/mine" in message
+    assert before == (config.read_text(), Run.open("runs/mine").latest_checkpoint.read_bytes())
+    assert len(Run.open("runs/mine").metrics()) == 2
+
+
+def test_a_checkpoint_of_another_seed_is_refused(made, capsys):
+    assert main(["train", "toy", "lifting", "--name", "mine"]) == 0
+    config = Path("runs/mine/config.json")
+    config.write_text(config.read_text().replace('"seed": 0', '"seed": 4'))
+    assert main(["train", "toy", "--resume", "runs/mine"]) == 2
+    assert "written for seed 0, expected seed 4" in capsys.readouterr().err
+
+
+def test_a_run_whose_checkpoint_is_lost_is_not_begun_anew_in_silence(made, capsys):
+    assert main(["train", "toy", "lifting", "--name", "mine"]) == 0
+    run = Run.open("runs/mine")
+    run.latest_checkpoint.unlink()
+    assert main(["train", "toy", "--resume", "runs/mine"]) == 2
+    assert "has 3 rows of metrics and no checkpoint" in capsys.readouterr().err
+    assert len(run.metrics()) == 3
+
+
+def test_a_run_killed_before_its_first_checkpoint_was_written_begins_anew(made):
+    assert main(["train", "toy", "lifting", "--iterations", "1", "--name", "mine"]) == 0
+    run = Run.open("runs/mine")
+    run.latest_checkpoint.unlink()
+    assert main(["train", "toy", "--resume", "runs/mine"]) == 0
+    assert (made[-1].started_at, len(run.metrics())) == (0, 1)
+
+
+def test_a_new_run_begins_with_the_weights_of_another(made, capsys):
+    assert main(["train", "toy", "lifting", "--seed", "7", "--name", "old"]) == 0
+    command = ["train", "toy", "hanger", "--from", "runs/old", "--iterations", "2", "--name", "new"]
+    assert main([*command, "--interrupted-at", "1"]) == 130
+    run = Run.open("runs/new")
+    assert (run.metadata["source"], run.seed, run.task) == (str(Path("runs/old").absolute()), 0, "hanger")
+    # killed in its first step it still has them, wherever the other run is by then
+    Path("runs/old").rename("runs/moved")
+    assert main(["train", "toy", "--resume", "runs/new", "--interrupted-at", "9"]) == 0
+    assert (made[-1].started_at, made[-1].count, made[-1].weights) == (0, 2, 7)
+
+
+def test_weights_that_do_not_fit_leave_no_folder(made, capsys):
+    assert main(["train", "toy", "lifting", "--seed", "13", "--name", "old"]) == 0
+    assert main(["train", "toy", "lifting", "--from", "runs/old", "--name", "new"]) == 2
+    message = "cannot begin with the weights of runs/old: policy has the shape (13,), expected (12,)"
+    assert message in capsys.readouterr().err
+    make_run(algorithm="gps", name="other")
+    assert main(["train", "toy", "lifting", "--from", "runs/other", "--name", "new"]) == 2
+    assert "runs/other is a run of gps; its weights are of no use to toy" in capsys.readouterr().err
+    assert not Path("runs/new").exists()
+
+
+def test_training_stops_before_its_time_is_up_and_goes_on_later(made, capsys, monkeypatch):
+    """Steps last 10 s, and the longest one decides: after three of them a fourth would end after 39 s."""
+    now = [100.0]
+    monkeypatch.setattr("visuomotor.algorithms.training.time.monotonic", lambda: now[0])
+    steps = Toy.steps
+
+    def slow(self):
+        for row in steps(self):
+            now[0] += 10
+            yield row
+
+    monkeypatch.setattr(Toy, "steps", slow)
+    command = ["train", "toy", "lifting", "--iterations", "9", "--name", "mine", "--time-limit", "39s"]
+    assert main(command) == 0
+    assert (
+        "saved when the time was up; continue with: visuomotor train toy --resume runs/mine" in capsys.readouterr().out
+    )
+    assert made[-1].count == 3
+    for count in (4, 9):  # one step is always made
+        assert main(["train", "toy", "--resume", "runs/mine", "--time-limit", "1s" if count == 4 else "2m"]) == 0
+        assert made[-1].count == count
+    assert "next: visuomotor evaluate" in capsys.readouterr().out
+    assert [row["iteration"] for row in Run.open("runs/mine").metrics()] == list(range(1, 10))
+
+
+def test_two_processes_do_not_train_one_run(made, capsys):
+    run = make_run()
+    with RunLock(run.path):
+        assert main(["train", "toy", "--resume", "runs/mine"]) == 2
+    assert "another process is training into runs/mine" in capsys.readouterr().err
+    assert main(["train", "toy", "--resume", "runs/mine"]) == 0

@@ -132,8 +132,9 @@ def test_another_camera_than_the_policys_is_refused(made, monkeypatch):
     ],
 )
 def test_a_policy_for_another_robot_is_refused(made, spec, changes, message):
-    network = VisuomotorPolicy(5, 2)
-    TrainedPolicy(network, spec(made.task, **changes)).save(made.run.path / FILE_NAME)
+    told = spec(made.task, **changes)
+    network = VisuomotorPolicy(told.proprioception_size, len(told.action_limits))
+    TrainedPolicy(network, told).save(made.run.path / FILE_NAME)
     with pytest.raises(VisuomotorError, match=message):
         evaluate(made.run, "random", trials=1)
 

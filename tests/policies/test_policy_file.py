@@ -171,7 +171,7 @@ def test_files_that_are_not_ours_are_refused(tmp_path: Path):
     rewrite(path)
     load_policy(path)
     rewrite(path, format=2)
-    with pytest.raises(VisuomotorError, match="has policy format 2, expected 1; train again"):
+    with pytest.raises(VisuomotorError, match=r"policy format 2, expected 1\); train again"):
         load_policy(path)
     rewrite(path, network="Linear")
     with pytest.raises(VisuomotorError, match="no policy file of visuomotor"):

@@ -3,6 +3,7 @@ import os
 import resource
 import subprocess
 import sys
+import zipfile
 from collections import OrderedDict
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs import generator_states, load_checkpoint, restore_generators, save_checkpoint
+from visuomotor.runs.atomic import remove_partials
 
 CONTENT = {
     "algorithm": "gps",
@@ -69,6 +71,60 @@ def test_write_that_the_system_cuts_short_keeps_the_previous_checkpoint(tmp_path
     assert "VisuomotorError: no room for" in done.stderr
     assert load_checkpoint(tmp_path / "latest.pt")["iteration"] == 3
     assert files(tmp_path) == ["latest.pt"]
+
+
+def test_links_are_not_followed(tmp_path):
+    """In a folder from someone else they may lead to any file of this machine."""
+    outside, folder = tmp_path / "outside", tmp_path / "run"
+    outside.write_text("precious")
+    folder.mkdir()
+    path = folder / "latest.pt"
+    path.symlink_to(outside)
+    save_checkpoint(path, CONTENT)
+    assert outside.read_text() == "precious"
+    assert not path.is_symlink()
+    assert load_checkpoint(path)["iteration"] == 3
+
+
+def test_two_writers_do_not_disturb_each_other(tmp_path, monkeypatch):
+    """One is stopped where its bytes are on the disk and its file has no name yet; meanwhile the other one writes."""
+    path, replace = tmp_path / "latest.pt", os.replace
+
+    def meanwhile(source, target):
+        monkeypatch.setattr(os, "replace", replace)
+        save_checkpoint(path, CONTENT | {"iteration": 4})
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", meanwhile)
+    save_checkpoint(path, CONTENT)
+    assert load_checkpoint(path)["iteration"] == 3
+    assert files(tmp_path) == ["latest.pt"]
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path):
+    for name in ("latest.pt.0a1b2c3d.partial", "latest.pt", "other.0a1b2c3d.partial"):
+        (tmp_path / name).touch()
+    remove_partials(tmp_path / "latest.pt")
+    assert files(tmp_path) == ["latest.pt", "other.0a1b2c3d.partial"]
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch):
+    """As on a read-only disk, where nothing can be removed either."""
+
+    def refuse(*_args, **_more):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(VisuomotorError, match=r"cannot write .*latest\.pt: Read-only file system; nothing was written"):
+        save_checkpoint(tmp_path / "latest.pt", CONTENT)
+
+
+def test_what_claims_to_be_larger_than_the_file_is_not_unpacked(tmp_path):
+    path = tmp_path / "latest.pt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(10_000_000))
+    with pytest.raises(VisuomotorError, match="its parts are larger than the file"):
+        load_checkpoint(path)
 
 
 def test_interrupt_while_writing_leaves_no_rubbish(tmp_path, monkeypatch):

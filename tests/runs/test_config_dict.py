@@ -1,6 +1,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs import config_from_dict, config_to_dict, flatten
-from visuomotor.runs.config import absolute_paths
+from visuomotor.runs.config import Range, absolute_paths, check_ranges
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,30 @@ def test_paths_become_absolute_wherever_they_are(tmp_path, monkeypatch):
     assert found.demos == tmp_path / "a/../demos.hdf5"
     assert (found.name, found.inner) == ("relative/name", Files(Path("/there/x")))
     assert absolute_paths(Files(None)) == Files(None)
+
+
+@dataclass(frozen=True)
+class Limited:
+    rate: Annotated[float, Range(0, 1)] = 0.5
+    limit: Annotated[float | None, Range(2, 3)] = None
+    sizes: Annotated[tuple[int, ...], Range(1, 5)] = ()
+    inner: "Limited | None" = None
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (Limited(rate=1.01), "^rate must be between 0 and 1, not 1.01"),
+        (Limited(rate=float("nan")), "^rate must be between 0 and 1, not nan"),
+        (Limited(limit=1.0), "^limit must be between 2 and 3, not 1"),
+        (Limited(sizes=(1, 5, 6)), "^sizes must be between 1 and 5, not 6"),
+        (Limited(inner=Limited(inner=Limited(rate=-1))), r"^inner\.inner\.rate must be between 0 and 1, not -1"),
+    ],
+)
+def test_ranges_stand_in_the_annotations(config, message):
+    with pytest.raises(VisuomotorError, match=message):
+        check_ranges(config)
+    check_ranges(Limited(0.0, 3.0, (1, 5), Limited(1.0)))
 
 
 def test_whole_number_is_a_float_too():

@@ -1,5 +1,8 @@
 import errno
 import json
+import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -8,6 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs import Run
+from visuomotor.runs.lock import RunLock
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ def test_a_run_of_an_older_version_is_refused_in_one_line(tmp_path):
 def test_entries_of_the_wrong_type_are_named(tmp_path, field, value):
     run = new_run(tmp_path)
     (run.path / "config.json").write_text(json.dumps(run.metadata | {field: value}))
-    with pytest.raises(VisuomotorError, match=rf"its config\.json must have {field} \("):
+    with pytest.raises(VisuomotorError, match=rf"config\.json\.{field} is .*, expected"):
         Run.open(run.path)
 
 
@@ -96,6 +100,64 @@ def test_broken_config_is_refused(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(VisuomotorError, match=r"config\.json"):
         Run.open(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["config.json", "metrics.jsonl", "checkpoints", "checkpoints/latest.pt", "figures"])
+def test_a_run_with_links_is_refused(tmp_path, name):
+    """It may come from someone else, and lead to any file of this machine."""
+    run = new_run(tmp_path)
+    run.log({"cost": 1.0})
+    run.close()
+    path = run.path / name
+    path.parent.mkdir(exist_ok=True)
+    if path.exists():
+        path.rename(tmp_path / "moved")
+    path.symlink_to(tmp_path / "moved")
+    with pytest.raises(VisuomotorError, match=rf"first holds links \({name}\)"):
+        Run.open(run.path)
+
+
+def test_a_lock_is_held_once_and_a_killed_process_lets_go_of_it(tmp_path):
+    code = (
+        "import sys, time; from pathlib import Path; from visuomotor.runs.lock import RunLock\n"
+        "with RunLock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    assert other.stdout.readline() == "held\n"
+    with pytest.raises(VisuomotorError, match="another process is training into"), RunLock(tmp_path):
+        pass
+    with RunLock(tmp_path, enabled=False):  # such as another process of the same job
+        pass
+    other.kill()
+    other.wait()
+    for _ in range(2):
+        with RunLock(tmp_path):
+            pass
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path):
+    (tmp_path / ".lock").symlink_to(tmp_path / "outside")
+    with pytest.raises(VisuomotorError, match="cannot write"), RunLock(tmp_path):
+        pass
+    assert not (tmp_path / "outside").exists()
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path):
+    run = new_run(tmp_path)
+    run.log({"cost": 1.0})
+    run.close()
+    shutil.rmtree(run.path)
+    with pytest.raises(VisuomotorError, match="first was deleted or moved while it was being trained"):
+        run.log({"cost": 2.0})
+
+
+@pytest.mark.parametrize("text", [b"[1]", b"3", b'{"cost": 1', b"\xff\xfe", b"[" * 100_000])
+def test_a_line_of_metrics_that_is_no_row_is_named(tmp_path, text):
+    run = new_run(tmp_path)
+    (run.path / "metrics.jsonl").write_bytes(b'{"cost": 1.0}\n' + text + b"\n")
+    with pytest.raises(VisuomotorError, match=r"line 2 of .*metrics\.jsonl is .*; delete that line"):
+        Run.open(run.path).metrics()
 
 
 def test_metrics_are_read_as_logged(tmp_path):

@@ -28,6 +28,8 @@ class Algorithm(ABC):
     """Of `state_dict`: changes with what is in it."""
     presets: ClassVar[Mapping[str, Any]]
     """Configs by name; "laptop" is the default."""
+    adjustable: ClassVar[frozenset[str]] = frozenset()
+    """Settings that a resumed run may change, by the names of the command line, such as "total_steps"."""
 
     def __init__(
         self, task: Task, config: Any, seed: int, distributed: Distributed | None = None, task_reference: str = ""
@@ -62,6 +64,15 @@ class Algorithm(ABC):
             VisuomotorError: it was taken under circumstances that cannot be restored here; the message names them.
         """
 
+    def load_weights(self, content: dict[str, Any]) -> None:
+        """Begin with the networks of another run's `state_dict`, and with nothing else of it: optimizers, counters and
+        random draws are those of a new run.
+
+        Raises:
+            VisuomotorError: its networks are not of the same sizes; the message names the first that is not.
+        """
+        raise VisuomotorError(f"{self.name} cannot begin with the weights of another run")
+
     @abstractmethod
     def policy(self) -> TrainedPolicy | None:
         """The policy as it is now; None while it has learned nothing yet."""
@@ -76,7 +87,12 @@ class Algorithm(ABC):
 
     def header(self) -> dict[str, Any]:
         """What a checkpoint says of itself, and must say to be loaded again."""
-        return {"algorithm": self.name, "algorithm_version": self.version, "task": self.task.name}
+        return {
+            "algorithm": self.name,
+            "algorithm_version": self.version,
+            "task": self.task.name,
+            "seed": self.seed,
+        }
 
     def trained_policy(
         self, network: Network, image_size: int, supersampling: int, training: dict[str, Any]

@@ -1,12 +1,16 @@
-"""The training loop of every algorithm: metrics, checkpoints, interrupts, several processes."""
+"""The training loop of every algorithm: metrics, checkpoints, interrupts, time limits, several processes."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 from visuomotor.algorithms.algorithm import Algorithm
+from visuomotor.errors import VisuomotorError
 from visuomotor.policies.policy import FILE_NAME
-from visuomotor.runs import Run, load_checkpoint, save_checkpoint
+from visuomotor.runs import Run, config_to_dict, load_checkpoint, save_checkpoint
+from visuomotor.runs.config import changed_settings
 from visuomotor.runs.graceful_shutdown import GracefulShutdown
+from visuomotor.runs.lock import RunLock
 
 
 def train(
@@ -14,46 +18,115 @@ def train(
     run: Run,
     *,
     resume: bool = False,
+    source: Run | None = None,
+    time_limit: float | None = None,
     callback: Callable[[dict[str, Any]], None] | None = None,
-) -> None:
+) -> bool:
     """Train until the algorithm is done; the run's folder then holds the checkpoint and the policy.
 
     Training that was stopped anywhere and resumed gives the same policy, bit for bit, on the same kind of CPU with as
     many threads and processes. Of several processes the main one writes.
 
     Args:
-        resume: go on from the run's checkpoint, if it has one.
+        resume: go on from the run's checkpoint, if it has one. The algorithm's config may differ from the run's in
+            `Algorithm.adjustable`; the run's config.json then tells both.
+        source: begin with the networks of this run's checkpoint; see `Algorithm.load_weights`.
+        time_limit: s from now. Training is saved and stops before the step that would pass it, judged by the longest
+            step so far; one step is always made.
         callback: gets every row of metrics, in the main process.
+
+    Returns:
+        Whether training is done; False where the time was up.
 
     Raises:
         KeyboardInterrupt: on SIGINT or SIGTERM, after the step under way has been saved.
+        VisuomotorError: another process trains this run; its checkpoint does not fit the algorithm; or a step failed.
     """
     distributed = algorithm.distributed
-    logged = 0
-    if resume:
-        if run.latest_checkpoint.exists():
-            content = load_checkpoint(run.latest_checkpoint, expect=algorithm.header())
-            algorithm.load_state_dict(content["state"])
-            logged = content["logged"]
+    began = last = time.monotonic()
+    longest = 0.0
+    with RunLock(run.path, enabled=distributed.is_main):
+        logged = 0
         if distributed.is_main:
-            run.truncate_metrics(logged)
-    # Of several processes torchrun is the master, and stops them itself.
-    with GracefulShutdown(enabled=distributed.world_size == 1) as shutdown:
-        for row in algorithm.steps():
-            logged += 1
-            if distributed.is_main:
-                run.log(row)
-                if callback is not None:
-                    callback(row)
-            if logged % algorithm.save_interval == 0 or algorithm.done or shutdown.requested:
-                _save(algorithm, run, logged)
-            if shutdown.requested and not algorithm.done:
-                raise KeyboardInterrupt
-    run.close()
+            run.remove_partials()
+        if resume:
+            logged = _resume(algorithm, run)
+        elif source is not None:
+            _begin_from(algorithm, source)
+            _save(algorithm, run, logged)  # what is resumed later does not depend on the source
+        # Of several processes torchrun is the master, and stops them itself.
+        with GracefulShutdown(enabled=distributed.world_size == 1) as shutdown:
+            for row in algorithm.steps():
+                logged += 1
+                if distributed.is_main:
+                    run.log(row)
+                    if callback is not None:
+                        callback(row)
+                now = time.monotonic()
+                longest, last = max(longest, now - last), now
+                stop = shutdown.requested
+                if time_limit is not None:
+                    late = now - began + longest > time_limit
+                    stop |= distributed.broadcast_from_main(lambda late=late: late)
+                if logged % algorithm.save_interval == 0 or algorithm.done or stop:
+                    _save(algorithm, run, logged)
+                if shutdown.requested and not algorithm.done:
+                    raise KeyboardInterrupt
+                if stop:
+                    break
+        run.close()
+    return algorithm.done
+
+
+def _resume(algorithm: Algorithm, run: Run) -> int:
+    """Go back to the run's checkpoint; returns how many rows of metrics it had by then."""
+    logged, trained_with = 0, run.metadata["config"]
+    path, config = run.latest_checkpoint, config_to_dict(algorithm.config)
+    content = None
+    if path.exists():
+        content = load_checkpoint(path, expect=algorithm.header(), types={"logged": int, "config": dict, "state": dict})
+        logged, trained_with = content["logged"], content["config"]
+    elif run.metrics_lines > algorithm.save_interval:  # a row is logged before its checkpoint is written
+        raise VisuomotorError(
+            f"{run.path} has {run.metrics_lines} rows of metrics and no checkpoint, though one is written every "
+            f"{algorithm.save_interval}; put back {path}, or delete metrics.jsonl to begin anew"
+        )
+    changes = changed_settings(trained_with, config)
+    fixed = sorted(name for name in changes if name not in algorithm.adjustable)
+    if fixed:
+        told = ", ".join(f"{name} {changes[name][0]} (now {changes[name][1]})" for name in fixed)
+        raise VisuomotorError(
+            f"a resumed run keeps its settings, and {run.path} was trained with {told}; what may change is "
+            f"{', '.join(sorted(algorithm.adjustable)) or 'nothing'}. For other settings begin a new run with its "
+            f"weights: --from {run.path}"
+        )
+    if content is not None:
+        try:
+            algorithm.load_state_dict(content["state"])
+        except VisuomotorError as error:
+            raise VisuomotorError(f"{path} cannot be resumed: {error}") from error
+    if algorithm.distributed.is_main:
+        run.update_config(config, logged)
+        run.truncate_metrics(logged)
+    return logged
+
+
+def _begin_from(algorithm: Algorithm, source: Run) -> None:
+    header = {name: value for name, value in algorithm.header().items() if name.startswith("algorithm")}
+    content = load_checkpoint(source.latest_checkpoint, expect=header, types={"state": dict})
+    try:
+        algorithm.load_weights(content["state"])
+    except VisuomotorError as error:
+        raise VisuomotorError(f"cannot begin with the weights of {source.path}: {error}") from error
 
 
 def _save(algorithm: Algorithm, run: Run, logged: int) -> None:
-    content = {**algorithm.header(), "logged": logged, "state": algorithm.state_dict()}
+    content = {
+        **algorithm.header(),
+        "logged": logged,
+        "config": config_to_dict(algorithm.config),
+        "state": algorithm.state_dict(),
+    }
     if algorithm.distributed.is_main:
         save_checkpoint(run.latest_checkpoint, content)
         policy = algorithm.policy()

@@ -4,9 +4,11 @@ import difflib
 import importlib
 import os
 import sys
+import threading
+import warnings
 from collections.abc import Mapping, Sequence
 
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, one_line
 
 # Each module has `run(arguments)`, which returns an exit code or None. Nothing here may import torch.
 VERBS: dict[str, tuple[str, str]] = {
@@ -22,15 +24,22 @@ VERBS: dict[str, tuple[str, str]] = {
 }
 
 USER_ERROR = 2
+INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code.
 
-    0 done, 1 a check failed, 2 something the user can fix (told on stderr, without a traceback), 130 interrupted.
+    0 done, 1 a check failed, 2 something the user can fix (told on stderr, without a traceback), 70 an error of ours or
+    of a user's own code (one line, and a log file with the traceback), 130 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    warnings.formatwarning = lambda message, *_, **__: f"visuomotor: {message}\n"
+    if threading.excepthook is threading.__excepthook__:  # TensorBoard writes from a thread of its own
+        threading.excepthook = lambda told: print(
+            f"visuomotor: {told.exc_type.__name__}: {told.exc_value}", file=sys.stderr
+        )
     try:
         if not words or words[0] in ("-h", "--help", "help"):
             print(listing("usage: visuomotor VERB ...", VERBS) + "\n\nvisuomotor VERB --help tells more.")
@@ -49,6 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `visuomotor ... | head`: nobody reads on, and Python must not complain at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        from visuomotor.cli.error_log import write_error_log
+
+        print(f"visuomotor: {type(error).__name__}: {one_line(error)}; {write_error_log(words)}", file=sys.stderr)
+        return INTERNAL_ERROR
 
 
 def choose(kind: str, word: str, choices: Mapping[str, tuple[str, str]]) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """What a training run is doing, live on a terminal or line by line in a log."""
 
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -8,33 +9,54 @@ from typing import Any
 
 from visuomotor.runs.metric_labels import PROGRESS_KEYS, MetricGroup, groups_of, metric_text
 
+_SILENCE = 30.0  # s, at most, in a log
+
 
 class Progress:
     """Shows the last row of metrics, with the time elapsed and the time left.
 
     Use as a context manager. On a terminal a small table is kept up to date; elsewhere each row is one line with all
-    numbers.
+    numbers, and where none comes for half a minute a line says that training goes on.
+
+    Args:
+        quiet: show nothing, as of several processes all but one must.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._spoken = threading.Event()  # a line was printed; or, with `_over`, there will be no more
+        self._over = False
         self._start = time.monotonic()
         self._row: dict[str, Any] = {"phase": "starting"}
         self._first: tuple[str | None, float, float] | None = None
         self._live: Any = None
 
     def __enter__(self) -> "Progress":
+        if self._quiet:
+            return self
         if sys.stdout.isatty():
             from rich.live import Live
 
             self._live = Live(self, refresh_per_second=2)
             self._live.start()
+        else:
+            threading.Thread(target=self._break_silence, daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._over = True
+        self._spoken.set()
         if self._live is not None:
             self._live.stop()
+
+    def _break_silence(self) -> None:
+        while not self._over:
+            if self._spoken.wait(_SILENCE):
+                self._spoken.clear()
+            else:
+                print(f"{self._times()} {self._where()}: still at work", flush=True)
 
     def update(self, row: Mapping[str, Any]) -> None:
         """Show a row of metrics. Lists and dicts in it are left out.
@@ -47,7 +69,8 @@ class Progress:
         scope, done = self._done()
         if done is not None and (self._first is None or self._first[0] != scope):
             self._first = scope, self._elapsed(), done
-        if self._live is None:
+        if self._live is None and not self._quiet:
+            self._spoken.set()
             print(self.line(), flush=True)
 
     def line(self) -> str:

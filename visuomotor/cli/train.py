@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from tyro.conf import Positional
 
 from visuomotor import registry
 from visuomotor.cli import listing
+from visuomotor.cli.duration import seconds_of
 from visuomotor.errors import VisuomotorError, unknown
 
 if TYPE_CHECKING:
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from visuomotor.tasks import Task
 
 Config = TypeVar("Config")
-
-_LARGEST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,32 +40,37 @@ class Train(Generic[Config]):
     root: Path = Path("runs")
     """Folder that run folders go into."""
     resume: Path | None = None
-    """Continue this run from its latest checkpoint; it keeps its task, preset, seed and config. --demos may tell where
-    the demonstrations are now."""
+    """Continue this run from its latest checkpoint. It keeps its task, preset, seed and settings, but for its length
+    (--total-steps, --end-to-end.iterations), how often it is saved, its device, and where its demonstrations lie."""
+    source: Annotated[Path | None, tyro.conf.arg(name="from")] = None
+    """Begin the new run with the networks of this one, which may have other settings."""
+    time_limit: str | None = None
+    """Save and stop, with exit code 0, before this time is over: 90s, 9m or 1h30m."""
     config: Annotated[Config, tyro.conf.arg(name="")]  # fields as --field and --group.field
 
 
 def run(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
-        usage = "usage: visuomotor train ALGORITHM TASK [--preset NAME] [--seed N] [--resume RUN] ..."
+        usage = "usage: visuomotor train ALGORITHM TASK [--preset NAME] [--seed N] [--resume RUN] [--from RUN] ..."
         print(
             listing(usage, {name: ("", registry.describe("algorithm", name)) for name in registry.names("algorithm")})
         )
         print("\nvisuomotor train ALGORITHM --help lists every option.")
         return
 
+    began = time.monotonic()
     from visuomotor.algorithms.algorithm import Algorithm
     from visuomotor.runs.distributed import Distributed
 
     name = registry.absolute_name("algorithm", arguments[0])
     kind: type[Algorithm] = registry.load("algorithm", name, Algorithm)
-    early, rest = _parse_early(arguments[1:])
+    early = _parse_early(arguments[1:])
     distributed = Distributed()
     if early.resume is None:
-        task, config, folder = _created(name, kind.presets, early.preset or "laptop", arguments, distributed)
+        options, task, folder = _created(name, kind.presets, early.preset or "laptop", arguments, distributed)
     else:
-        task, config, folder = _resumed(name, kind.presets, early, rest)
-    _train(kind, task, config, folder, distributed, new=early.resume is None)
+        options, task, folder = _resumed(name, kind.presets, early.resume, arguments)
+    _train(kind, options, task, folder, distributed, began)
 
 
 class _EarlyParser(argparse.ArgumentParser):
@@ -73,36 +78,43 @@ class _EarlyParser(argparse.ArgumentParser):
         raise VisuomotorError(message)
 
 
-def _parse_early(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    """`--preset` decides the defaults of all other options, and `--resume` forbids them (but for `--demos`, which may
-    have been moved): these are needed first."""
+def _parse_early(arguments: list[str]) -> argparse.Namespace:
+    """`--preset` or `--resume` decides the defaults of all other options: these are needed first."""
     parser = _EarlyParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--preset")
     parser.add_argument("--resume", type=Path)
-    parser.add_argument("--demos", type=Path)
-    return parser.parse_known_args(arguments)
+    return parser.parse_known_args(arguments)[0]
+
+
+def _parse(defaults: Train[Any], arguments: list[str]) -> Train[Any]:
+    options = tyro.cli(
+        Train[type(defaults.config)],  # pyright: ignore[reportInvalidTypeArguments]
+        default=defaults,
+        prog=f"visuomotor train {arguments[0]}",
+        args=arguments[1:],
+    )
+    if options.time_limit is not None:
+        seconds_of(options.time_limit, "--time-limit")
+    return options
 
 
 def _created(
     algorithm: str, presets: Mapping[str, Any], preset: str, arguments: list[str], distributed: "Distributed"
-) -> "tuple[Task, Any, Run]":
-    """The task, its config and a new run folder. Bad input leaves no folder."""
+) -> "tuple[Train[Any], Task, Run]":
+    """Options, task and a new run folder. Bad input leaves no folder."""
     if preset not in presets:
         raise unknown("preset", preset, presets)
-    defaults = presets[preset]
-    options = tyro.cli(
-        Train[type(defaults)],
-        default=Train(task=tyro.MISSING, preset=preset, config=defaults),
-        prog=f"visuomotor train {arguments[0]}",
-        args=arguments[1:],
-    )
+    options = _parse(Train(task=tyro.MISSING, preset=preset, config=presets[preset]), arguments)
 
     from visuomotor.runs import Run
     from visuomotor.runs.config import absolute_paths, check_range
     from visuomotor.runs.devices import choose_device
+    from visuomotor.runs.folder import LARGEST_SEED
     from visuomotor.tasks import make_task
 
-    check_range("--seed", options.seed, 0, _LARGEST_SEED)
+    check_range("--seed", options.seed, 0, LARGEST_SEED)
+    if options.source is not None and (source := Run.open(options.source)).algorithm != algorithm:
+        raise VisuomotorError(f"{source.path} is a run of {source.algorithm}; its weights are of no use to {algorithm}")
     task = make_task(options.task)
     config = absolute_paths(options.config)
     if distributed.world_size > 1 and options.name is None:
@@ -125,10 +137,11 @@ def _created(
             config=config,
             command=["visuomotor", "train", *arguments],
             name=options.name,
+            source=options.source,
             device=str(choose_device(getattr(config, "device", "cpu"))),
         ).path
 
-    return task, config, Run.open(distributed.broadcast_from_main(create))
+    return replace(options, config=config), task, Run.open(distributed.broadcast_from_main(create))
 
 
 def _is_of_this_job(found: "Run", metadata: Mapping[str, Any], config: Any) -> bool:
@@ -140,48 +153,66 @@ def _is_of_this_job(found: "Run", metadata: Mapping[str, Any], config: Any) -> b
 
 
 def _resumed(
-    algorithm: str, presets: Mapping[str, Any], early: argparse.Namespace, rest: list[str]
-) -> "tuple[Task, Any, Run]":
+    algorithm: str, presets: Mapping[str, Any], path: Path, arguments: list[str]
+) -> "tuple[Train[Any], Task, Run]":
     from visuomotor.runs import Run
+    from visuomotor.runs.config import absolute_paths
     from visuomotor.tasks import make_task
 
-    folder = Run.open(early.resume)
+    folder = Run.open(path)
     if folder.algorithm != algorithm:
-        raise VisuomotorError(f"{early.resume} is a run of {folder.algorithm}; use visuomotor train {folder.algorithm}")
-    named = {folder.task, folder.task_name}
-    surplus = [word for word in rest if registry.absolute_name("task", word) not in named]
-    surplus += ["--preset"] * (early.preset is not None)
-    if early.demos is not None and "demos" not in folder.metadata["config"]:
-        surplus.append("--demos")
+        raise VisuomotorError(f"{path} is a run of {folder.algorithm}; use visuomotor train {folder.algorithm}")
+    config = folder.config(type(next(iter(presets.values()))))
+    kept = Train(task=folder.task, preset=folder.preset, seed=folder.seed, config=config)
+    options = _parse(kept, arguments)
+    same_task = registry.absolute_name("task", options.task) in (folder.task, folder.task_name)
+    surplus = [] if same_task else [options.task]
+    surplus += [f"--{name}" for name in ("preset", "seed", "name", "root") if vars(options)[name] != vars(kept)[name]]
+    surplus += ["--from"] * (options.source is not None)
     if surplus:
         raise VisuomotorError(
-            f"a resumed run keeps its task ({folder.task}), preset, seed and config: leave out {' '.join(surplus)}, "
+            f"a resumed run keeps its task ({folder.task}), preset, seed and folder: leave out {' '.join(surplus)}, "
             "or train a new run"
         )
-    config = folder.config(type(next(iter(presets.values()))))
-    if early.demos is not None:
-        config = replace(config, demos=early.demos.absolute())
-    return make_task(folder.task), config, folder
+    return replace(options, config=absolute_paths(options.config)), make_task(folder.task), folder
 
 
 def _train(
-    kind: "type[Algorithm]", task: "Task", config: Any, folder: "Run", distributed: "Distributed", *, new: bool
+    kind: "type[Algorithm]",
+    options: Train[Any],
+    task: "Task",
+    folder: "Run",
+    distributed: "Distributed",
+    began: float,
 ) -> None:
     from visuomotor.algorithms.training import train
     from visuomotor.cli.progress import Progress
+    from visuomotor.runs import Run
 
+    new = options.resume is None
     if distributed.is_main:
         print(f"run folder: {folder.path}", flush=True)
         if not new and not folder.latest_checkpoint.is_file():
             print("it has no checkpoint yet: training starts from the beginning", flush=True)
+    go_on = f"visuomotor train {folder.algorithm} --resume {folder.path}"
     try:
-        algorithm = kind(task, config, folder.seed, distributed, folder.task)
-        with Progress() as progress:
-            train(algorithm, folder, resume=not new or distributed.restarted, callback=progress.update)
+        algorithm = kind(task, options.config, folder.seed, distributed, folder.task)
+        limit = None
+        if options.time_limit is not None:
+            limit = seconds_of(options.time_limit, "--time-limit") - (time.monotonic() - began)
+        with Progress(quiet=not distributed.is_main) as progress:
+            done = train(
+                algorithm,
+                folder,
+                resume=not new or distributed.restarted,
+                source=None if options.source is None else Run.open(options.source),
+                time_limit=limit,
+                callback=progress.update,
+            )
     except KeyboardInterrupt:
         # The folder, not the algorithm, knows whether there is a checkpoint to continue from.
         if folder.latest_checkpoint.is_file():
-            print(f"\ncontinue with: visuomotor train {folder.algorithm} --resume {folder.path}", file=sys.stderr)
+            print(f"\ncontinue with: {go_on}", file=sys.stderr)
         else:
             print(f"\nno checkpoint yet; {folder.path} can be deleted", file=sys.stderr)
         raise
@@ -192,4 +223,5 @@ def _train(
     finally:
         folder.close()
     if distributed.is_main:
-        print(f"next: visuomotor evaluate {folder.path}; visuomotor report {folder.path}")
+        done_text = f"next: visuomotor evaluate {folder.path}; visuomotor report {folder.path}"
+        print(done_text if done else f"saved when the time was up; continue with: {go_on}")

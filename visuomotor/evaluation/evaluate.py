@@ -77,4 +77,10 @@ def _settings(run: Run) -> list[str]:
     settings = learning_settings(run.metadata["config"])
     if settings.get("demos") == f"{run.task_name}.hdf5":  # demonstrations of that name go without saying
         del settings["demos"]
-    return [f"{name} {value}" for name, value in settings.items() if usual.get(name) != value]
+    notes = [f"{name} {value}" for name, value in settings.items() if usual.get(name) != value]
+    for change in run.metadata.get("changes", ()):
+        before = learning_settings(change["before"])
+        notes += [f"{name} {value} until row {change['row']}" for name, value in before.items() if name != "demos"]
+    if run.metadata.get("source"):
+        notes.append(f"from {Path(run.metadata['source']).name}")
+    return notes

@@ -9,6 +9,7 @@ from visuomotor.evaluation.trials import run_trials
 from visuomotor.figures.feature_points import draw_feature_points, draw_policy_against_pose
 from visuomotor.policies import Policy, PolicySpec, VisionEncoder, VisuomotorPolicy, load_policy
 from visuomotor.runs import Run, load_checkpoint
+from visuomotor.runs.restore import check_like, restore_module
 from visuomotor.tasks import make_task
 
 _MOMENTS = (0.0, 0.3, 0.6, 0.99)  # of the episode
@@ -65,11 +66,13 @@ def _pose_vision(run: Run) -> VisionEncoder | None:
     """The vision layers as pose regression left them, where the run's checkpoint has them."""
     if not run.latest_checkpoint.is_file():
         return None
-    weights = load_checkpoint(run.latest_checkpoint).get("state", {}).get("pose_network")
+    weights = load_checkpoint(run.latest_checkpoint, types={"state": dict})["state"].get("pose_network")
     if weights is None:
         return None
+    check_like(weights, dict, f"{run.latest_checkpoint}: state.pose_network")
     vision, prefix = VisionEncoder(), "vision."
-    vision.load_state_dict({key.removeprefix(prefix): w for key, w in weights.items() if key.startswith(prefix)})
+    own = {str(key).removeprefix(prefix): w for key, w in weights.items() if str(key).startswith(prefix)}
+    restore_module(vision, own, f"{run.latest_checkpoint}: state.pose_network.vision")
     return vision
 
 

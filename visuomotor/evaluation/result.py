@@ -134,8 +134,8 @@ def _read_files(paths: Iterable[Path]) -> Iterable[Result]:
     names = {field.name for field in fields(Result)}
     for path in paths:
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            values = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        except (OSError, ValueError, RecursionError) as error:
             raise VisuomotorError(f"{path} cannot be read ({error}); delete it and evaluate again") from error
         values = _renamed(values) if isinstance(values, dict) else {}
         if "split" in values:
@@ -143,9 +143,14 @@ def _read_files(paths: Iterable[Path]) -> Iterable[Result]:
             yield config_from_dict(Result, known, where=str(path))
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
 def _renamed(values: dict[str, Any]) -> dict[str, Any]:
     """The fields of an older file by their names of today; outcomes in an older form are left out."""
     values = {_OLD_NAMES.get(name, name): value for name, value in values.items()}
-    if "target_m" in (values.get("outcomes") or ()):
+    outcomes = values.get("outcomes")
+    if isinstance(outcomes, dict) and "target_m" in outcomes:
         del values["outcomes"]
     return values

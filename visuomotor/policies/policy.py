@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -11,6 +11,9 @@ from torch import Tensor
 from visuomotor.errors import VisuomotorError, one_line
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.policies.visuomotor_policy import VisuomotorPolicy
+from visuomotor.runs.atomic import write_atomically
+from visuomotor.runs.config import Range, check_range, check_ranges, config_from_dict
+from visuomotor.runs.restore import ListOf, check_like, restore_module
 
 
 @dataclass(frozen=True)
@@ -24,13 +27,13 @@ class PolicySpec:
     """Short name of the task."""
     camera: dict[str, Any]
     """Pose, field of view and image size, see `camera_spec`."""
-    proprioception_size: int
+    proprioception_size: Annotated[int, Range(0, 10_000)]
     """Readings of `Task.proprioception`, in its order and units."""
-    action_limits: tuple[float, ...]
+    action_limits: Annotated[tuple[float, ...], Range(1e-9, 1e9)]
     """The largest magnitude of each action, in `action_unit`."""
     action_unit: str
     """"N m" or "rad/s"."""
-    control_dt: float
+    control_dt: Annotated[float, Range(1e-6, 1e3)]
     """s between two actions."""
     training: dict[str, Any]
     """How far training had come: `control_steps` or `iterations`, and what its config does not tell (`notes`)."""
@@ -65,8 +68,20 @@ FILE_NAME = "policy.safetensors"
 """Of the policy in a run folder."""
 _FORMAT = 1
 
+_LARGEST_IMAGE, _LARGEST_SIZE = 4096, 10_000  # nobody's network is larger; a damaged file must not fill the memory
+
 Network = VisuomotorPolicy | RecurrentPolicy
 _NETWORKS: dict[str, type[Network]] = {kind.__name__: kind for kind in (VisuomotorPolicy, RecurrentPolicy)}
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What a policy file says of itself."""
+
+    spec: PolicySpec
+    network: Literal["VisuomotorPolicy", "RecurrentPolicy"]
+    settings: dict[str, Any]
+    format: int
 
 
 class TrainedPolicy:
@@ -105,8 +120,6 @@ class TrainedPolicy:
         """Write weights and spec into one file (safetensors), whole or not at all."""
         from safetensors.torch import save
 
-        from visuomotor.runs.atomic import write_atomically
-
         tensors = {name: value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
         kind = type(self.network).__name__
         told = {"spec": asdict(self._spec), "network": kind, "settings": self.network.settings, "format": _FORMAT}
@@ -126,20 +139,38 @@ def load_policy(path: Path | str) -> TrainedPolicy:
             f"there is no policy file {file}; training writes it when the policy has learned for the first time"
         )
     try:
-        from safetensors import safe_open
-        from safetensors.torch import load_file
-
-        with safe_open(str(file), framework="pt") as opened:
-            told = json.loads(opened.metadata()["visuomotor"])
-        if told["format"] != _FORMAT:
-            raise VisuomotorError(f"{file} has policy format {told['format']}, expected {_FORMAT}; train again")
-        network = _NETWORKS[told["network"]](**told["settings"])
-        network.load_state_dict(load_file(str(file)))
-        limits = tuple(told["spec"].pop("action_limits"))
-        return TrainedPolicy(network, PolicySpec(action_limits=limits, **told["spec"]))
-    except VisuomotorError:
-        raise
+        return _read(file)
     except Exception as error:  # safetensors, json and torch raise many types for a file that is not ours
         raise VisuomotorError(
             f"{file} is no policy file of visuomotor, or damaged ({one_line(error)}); train again"
         ) from error
+
+
+def _read(file: Path) -> TrainedPolicy:
+    from safetensors import safe_open
+    from safetensors.torch import load_file
+
+    with safe_open(str(file), framework="pt") as opened:
+        told = json.loads(opened.metadata()["visuomotor"])
+    if told["format"] != _FORMAT:
+        raise VisuomotorError(f"policy format {told['format']}, expected {_FORMAT}")
+    header = config_from_dict(_Header, told, where="header")
+    check_ranges(header, "header.")
+    spec = header.spec
+    check_like((spec.image_size, spec.supersampling), (0, 0), "size and supersampling in header.spec.camera")
+    check_range("header.spec.camera.size", spec.image_size, 1, _LARGEST_IMAGE)
+    check_range("header.spec.camera.supersampling", spec.supersampling, 1, 64)
+    camera = {"position": [0.0] * 3, "quaternion": [0.0] * 4, "field_of_view": 0.0}
+    training = {"control_steps": 0, "iterations": 0, "notes": ListOf("")}
+    for where, found, pattern in (("camera", spec.camera, camera), ("training", spec.training, training)):
+        for name in pattern.keys() & found.keys():
+            check_like(found[name], pattern[name], f"header.spec.{where}.{name}", finite=True)
+    for name, size in header.settings.items():
+        check_like(size, int, f"header.settings.{name}")
+        check_range(f"header.settings.{name}", size, 0, _LARGEST_IMAGE if name == "image_size" else _LARGEST_SIZE)
+    sizes = header.settings.get("proprioception_size"), header.settings.get("action_size")
+    if sizes != (spec.proprioception_size, len(spec.action_limits)):
+        raise VisuomotorError("the network has other numbers of readings or actions than the spec")
+    network = _NETWORKS[header.network](**header.settings)
+    restore_module(network, load_file(str(file)), "weights")
+    return TrainedPolicy(network, spec)

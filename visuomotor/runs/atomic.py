@@ -1,7 +1,9 @@
 """Files that are either the old one or the new one, never half of either."""
 
+import contextlib
 import errno
 import os
+import secrets
 from pathlib import Path
 
 from visuomotor.errors import VisuomotorError
@@ -10,35 +12,41 @@ from visuomotor.errors import VisuomotorError
 def write_atomically(path: Path, data: bytes | str) -> None:
     """Replace the file `path` by `data` (text is written as UTF-8), or leave it as it was.
 
-    The bytes go to `<name>.partial` in the same folder, reach the disk, and only then take the name: whoever reads
-    `path` at any moment, or after a power cut, finds a whole file. The name of the partial file is fixed, so a killed
-    process leaves at most one behind, and the next write takes it over.
+    The bytes go to `<name>.<random>.partial` in the same folder, reach the disk, and only then take the name: whoever
+    reads `path` at any moment, or after a power cut, finds a whole file, and two writers do not disturb each other. A
+    link under either name is not followed: `path` itself becomes the file.
 
     Raises:
         VisuomotorError: `path` is a folder, the disk is full or the folder cannot be written; the previous file is
             intact.
     """
     payload = data.encode() if isinstance(data, str) else data
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise VisuomotorError(_explain(error, path, len(payload))) from error
     if path.is_dir():
         raise VisuomotorError(f"cannot write {path}: it is a folder; give the name of a file")
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        with partial.open("wb") as file:
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # O_EXCL follows no link
+        try:
+            with open(handle, "wb") as file:
+                file.write(payload)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        except BaseException:  # Ctrl-C too must not leave rubbish
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise
         _sync_folder(path.parent)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise VisuomotorError(_explain(error, path, len(payload))) from error
-    except BaseException:  # Ctrl-C too must not leave rubbish
-        partial.unlink(missing_ok=True)
-        raise
+
+
+def remove_partials(path: Path) -> None:
+    """Delete what writers of `path` left behind that were killed. Nobody may be writing it now."""
+    for partial in path.parent.glob(f"{path.name}.*.partial"):
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -36,12 +36,16 @@ def save_checkpoint(path: Path | str, content: Mapping[str, Any]) -> None:
 
 
 def load_checkpoint(
-    path: Path | str, expect: Mapping[str, Any] | None = None, device: torch.device | str = "cpu"
+    path: Path | str,
+    expect: Mapping[str, Any] | None = None,
+    device: torch.device | str = "cpu",
+    types: Mapping[str, type] | None = None,
 ) -> dict[str, Any]:
     """What `save_checkpoint` wrote, with its tensors on `device`.
 
     Args:
         expect: top-level entries and the values that they must have, such as `{"algorithm": "gps", "task": "hanger"}`.
+        types: top-level entries and the types that they must have, such as `{"state": dict}`.
 
     Raises:
         VisuomotorError: there is no such file, it is damaged, it is no checkpoint of this project, or it is one of
@@ -67,12 +71,21 @@ def load_checkpoint(
         if found != wanted:
             hint = "; use the visuomotor that wrote it, or train again" if "version" in name else ""
             raise VisuomotorError(f"{path} was written for {name} {found!r}, expected {name} {wanted!r}{hint}")
+    for name, kind in (types or {}).items():
+        if type(loaded.get(name)) is not kind:
+            raise VisuomotorError(
+                f"{path} has {_describe(loaded.get(name))} under {name!r}, expected a {kind.__name__}; "
+                "put back a copy of it, or train again"
+            )
     return {name: value for name, value in loaded.items() if name not in ("format", "format_version")}
 
 
 def _read(path: Path, device: torch.device | str) -> Any:
     try:
         with zipfile.ZipFile(path) as archive:
+            # torch compresses nothing: what claims to be larger than the file is not from there, and is not unpacked
+            if sum(part.file_size for part in archive.infolist()) > path.stat().st_size:
+                raise ValueError("its parts are larger than the file")
             damaged = archive.testzip()  # torch itself does not notice every flipped bit
         if damaged is None:
             return torch.load(path, map_location=device, weights_only=True)

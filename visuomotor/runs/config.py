@@ -72,6 +72,36 @@ def learning_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
+def changed_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What differs between two configs in plain dicts: values before and after, by the names of the command line."""
+    old, new = flatten(before), flatten(after)
+    return {name: (old.get(name), new.get(name)) for name in old | new if old.get(name) != new.get(name)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """In the annotation of a setting, `Annotated[int, Range(1, 1000)]`: what it may be, both ends included; of a tuple,
+    what each entry may be. None is allowed where the type says so."""
+
+    low: float
+    high: float
+
+
+def check_ranges(config: Any, prefix: str = "") -> None:
+    """For a config's `__post_init__`: raise a VisuomotorError where a setting, also of a nested dataclass, is not in
+    the `Range` of its annotation."""
+    hints = typing.get_type_hints(type(config), include_extras=True)
+    for field in dataclasses.fields(config):
+        name, value = prefix + field.name, getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            check_ranges(value, f"{name}.")
+        for limits in getattr(hints[field.name], "__metadata__", ()):
+            if isinstance(limits, Range) and value is not None:
+                entries: Any = value if isinstance(value, tuple | list) else (value,)
+                for entry in entries:
+                    check_range(name, entry, limits.low, limits.high)
+
+
 def check_range(name: str, value: float, low: float, high: float) -> None:
     """For a config's `__post_init__`: raise a VisuomotorError where a setting is out of its range, or not a number."""
     if not low <= value <= high:

@@ -2,22 +2,54 @@
 
 import json
 import re
+import secrets
 import shlex
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from visuomotor.errors import VisuomotorError
-from visuomotor.runs.atomic import write_atomically
-from visuomotor.runs.config import config_from_dict, config_to_dict
+from visuomotor.errors import VisuomotorError, one_line
+from visuomotor.runs.atomic import remove_partials, write_atomically
+from visuomotor.runs.config import changed_settings, check_range, config_from_dict, config_to_dict
 from visuomotor.runs.metrics import MetricsLog
 from visuomotor.runs.provenance import git_commit, hardware, versions
 
 Config = TypeVar("Config")
 
-_REQUIRED = {"algorithm": str, "task": str, "task_name": str, "preset": str, "seed": int, "config": dict}
+LARGEST_SEED = 2**31 - 1
+_OWN = (
+    *("config.json", "metrics.jsonl", "policy.safetensors", "report.html", "checkpoints", "checkpoints/latest.pt"),
+    *("tensorboard", "figures", "videos", "results"),
+)
+"""All that is read or written in a run's folder."""
+
+
+@dataclass(frozen=True)
+class _Change:
+    """Settings that were changed on a resume: from which row of metrics on, and their values before."""
+
+    row: int
+    before: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Metadata:
+    """What config.json must hold, where it is read; the rest is for people."""
+
+    algorithm: str
+    task: str
+    task_name: str
+    preset: str
+    seed: int
+    config: dict[str, Any]
+    changes: list[_Change] = field(default_factory=list[_Change])
+    source: str | None = None
+    commit: str | None = None
+    command: str = ""
+    created: str = ""
 
 
 class Run:
@@ -49,6 +81,7 @@ class Run:
         config: Any,
         command: Sequence[str] = (),
         name: str | None = None,
+        source: Path | str | None = None,
         device: str = "cpu",
     ) -> "Run":
         """A new folder under `root`.
@@ -58,6 +91,7 @@ class Run:
             task_name: the task's short name; by default what stands after the colon of `task`.
             config: the algorithm's dataclass.
             command: what was typed, as a list of words (`sys.argv`).
+            source: folder of the run that this one takes its first weights from.
             name: of the folder; by default `<algorithm>-<task name>-<preset>-seed<seed>-<date>-<time>`.
 
         Raises:
@@ -83,20 +117,24 @@ class Run:
             "command": shlex.join(command),
             "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         }
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
+        if source is not None:
+            metadata["source"] = str(Path(source).absolute())
+        if path.exists() or path.is_symlink():
             raise VisuomotorError(
                 f"{path} is there already; choose another --name, delete it, or continue it with --resume {path}"
-            ) from None
+            )
+        partial = path.with_name(f".{name}.{secrets.token_hex(4)}.partial")  # a crash leaves the name free
+        try:
+            partial.mkdir(parents=True)
+            write_atomically(partial / "config.json", json.dumps(metadata, indent=2) + "\n")
+            partial.rename(path)
         except OSError as error:
+            shutil.rmtree(partial, ignore_errors=True)
             raise VisuomotorError(
                 f"cannot make the run folder {path}: {error.strerror}; choose another --root"
             ) from error
-        try:
-            write_atomically(path / "config.json", json.dumps(metadata, indent=2) + "\n")
-        except BaseException:  # its name stays free
-            shutil.rmtree(path, ignore_errors=True)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
             raise
         return cls(path, metadata)
 
@@ -110,19 +148,25 @@ class Run:
         path = Path(path)
         if not path.is_dir():
             raise VisuomotorError(f"there is no run folder {path}{_runs_near(path)}")
+        config = path / "config.json"
+        links = [name for name in _OWN if (path / name).is_symlink()]
+        if links:  # a run from someone else must not read or write outside its folder
+            raise VisuomotorError(f"{path} holds links ({', '.join(links)}); put there what they lead to")
+        if not config.is_file():
+            raise VisuomotorError(f"{path} is no run folder: it has no config.json{_runs_near(path)}")
         try:
-            metadata = json.loads((path / "config.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise VisuomotorError(f"{path} is no run folder: it has no config.json{_runs_near(path)}") from None
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-            raise VisuomotorError(f"{path / 'config.json'} cannot be read: {error}") from error
+            metadata = json.loads(config.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise VisuomotorError(
+                f"{config} cannot be read ({one_line(error)}); put back a copy of it, or train again"
+            ) from error
         if isinstance(metadata, dict) and "method" in metadata and "algorithm" not in metadata:
             raise VisuomotorError(f"{path} was trained by an older version of visuomotor; use that one, or train again")
-        found = metadata if isinstance(metadata, dict) else {}
-        wrong = [name for name, kind in _REQUIRED.items() if type(found.get(name)) is not kind]
-        if wrong:
-            told = ", ".join(f"{name} ({_REQUIRED[name].__name__})" for name in wrong)
-            raise VisuomotorError(f"{path} is no run folder: its config.json must have {told}")
+        if not isinstance(metadata, dict):
+            raise VisuomotorError(f"{path} is no run folder: its config.json holds no object")
+        known = {name: metadata[name] for name in _Metadata.__dataclass_fields__ if name in metadata}
+        found = config_from_dict(_Metadata, known, where=str(config))
+        check_range(f"{config}.seed", found.seed, 0, LARGEST_SEED)
         return cls(path, metadata)
 
     @property
@@ -158,13 +202,9 @@ class Run:
         return self.metadata["seed"]
 
     @property
-    def checkpoints(self) -> Path:
-        return self._folder("checkpoints")
-
-    @property
     def latest_checkpoint(self) -> Path:
         """Where the newest checkpoint is or will be."""
-        return self.checkpoints / "latest.pt"
+        return self.path / "checkpoints" / "latest.pt"
 
     @property
     def videos(self) -> Path:
@@ -188,7 +228,13 @@ class Run:
         return config_from_dict(kind, self.metadata["config"], where=f"{self.path / 'config.json'}: config")
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """Append one row to metrics.jsonl and to TensorBoard; see `MetricsLog.append`."""
+        """Append one row to metrics.jsonl and to TensorBoard; see `MetricsLog.append`.
+
+        Raises:
+            VisuomotorError: the disk is full, or the folder is gone.
+        """
+        if not self.path.is_dir():
+            raise VisuomotorError(f"{self.path} was deleted or moved while it was being trained; train again")
         self._log.append(row)
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -204,11 +250,26 @@ class Run:
         """Keep the first `lines` rows: what a resumed run will do again must not stand there twice."""
         self._log.truncate(lines)
 
+    def update_config(self, config: Mapping[str, Any], row: int) -> None:
+        """Write another config into config.json, as a plain dict. Under `changes` stands what was changed from which
+        row of metrics on, with the value before."""
+        changes = changed_settings(self.metadata["config"], config)
+        if changes:
+            entry = {"row": row, "before": {name: before for name, (before, _) in changes.items()}}
+            self.metadata |= {"config": config, "changes": [*self.metadata.get("changes", ()), entry]}
+            write_atomically(self.path / "config.json", json.dumps(self.metadata, indent=2) + "\n")
+
     def remove_if_unused(self) -> None:
-        """Delete the folder of a run that has written nothing yet."""
-        if not self._log.lines and not any(path.is_file() for path in self.path.glob("checkpoints/*")):
+        """Delete the folder of a new run that has logged nothing yet."""
+        if not self._log.lines:
             self.close()
-            shutil.rmtree(self.path)
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def remove_partials(self) -> None:
+        """Delete what a killed training has left half written. No other process may be training the run."""
+        for path in (self.path / "config.json", self.path / "metrics.jsonl", self.path / "policy.safetensors"):
+            remove_partials(path)
+        remove_partials(self.latest_checkpoint)
 
     def close(self) -> None:
         """Close the metrics; the next `log` opens them again."""
@@ -216,7 +277,13 @@ class Run:
 
     def _folder(self, name: str) -> Path:
         folder = self.path / name
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise VisuomotorError(
+                f"cannot make the folder {folder}: {error.strerror}; check the permissions of {self.path}, or copy the "
+                "run to a disk that can be written"
+            ) from error
         return folder
 
 

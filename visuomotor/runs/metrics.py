@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, one_line
 from visuomotor.runs.atomic import write_atomically
 from visuomotor.runs.metric_labels import tensorboard_layout
 
@@ -39,6 +39,16 @@ class MetricsLog:
         a string under `phase` the tags are `<phase>/<name>`, else `<name>`.
         """
         plain = {name: _jsonable(value) for name, value in row.items()}
+        try:
+            self._write(plain)
+        except OSError as error:
+            raise VisuomotorError(
+                f"cannot write {self._path}: {error.strerror or error}; make room on the disk, check the folder's "
+                "permissions, and go on with --resume"
+            ) from error
+        self._lines += 1
+
+    def _write(self, plain: Mapping[str, Any]) -> None:
         if self._file is None:
             self._file = self._open()
         self._file.write(json.dumps(plain) + "\n")
@@ -48,18 +58,20 @@ class MetricsLog:
         for name, value in plain.items():
             if isinstance(value, int | float):
                 self._writer(step).add_scalar(prefix + name, value, step)
-        self._lines += 1
 
     def rows(self) -> list[dict[str, Any]]:
         """All rows; a last line that a crash cut short is left out."""
-        found = []
+        found: list[dict[str, Any]] = []
         for number, line in enumerate(self._whole_lines(), start=1):
             try:
-                found.append(json.loads(line))
-            except json.JSONDecodeError as error:
+                row = json.loads(line)
+            except (ValueError, RecursionError) as error:
                 raise VisuomotorError(
-                    f"line {number} of {self._path} is not JSON ({error}); delete that line"
+                    f"line {number} of {self._path} is not JSON ({one_line(error)}); delete that line"
                 ) from error
+            if not isinstance(row, dict):
+                raise VisuomotorError(f"line {number} of {self._path} is no row of metrics; delete that line")
+            found.append(row)
         return found
 
     def truncate(self, lines: int) -> None:
@@ -71,7 +83,7 @@ class MetricsLog:
                 stacklevel=3,
             )
         self.close()
-        write_atomically(self._path, "".join(line + "\n" for line in kept))
+        write_atomically(self._path, b"".join(line + b"\n" for line in kept))
         self._lines = len(kept)
 
     def close(self) -> None:
@@ -88,11 +100,15 @@ class MetricsLog:
             self.truncate(self._lines)  # else the new row would continue the line that a crash cut short
         return self._path.open("a", encoding="utf-8")
 
-    def _whole_lines(self) -> list[str]:
+    def _whole_lines(self) -> list[bytes]:
         if not self._path.is_file():
             return []
-        # Splitting bytes: a crash may have cut a character in two.
-        return [line.decode() for line in self._path.read_bytes().split(b"\n")[:-1]]
+        try:
+            return self._path.read_bytes().split(b"\n")[:-1]
+        except OSError as error:
+            raise VisuomotorError(
+                f"{self._path} cannot be read: {error.strerror}; check its permissions or delete it"
+            ) from error
 
     def _writer(self, step: int) -> Any:
         if self._tensorboard is None:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, one_line
+from visuomotor.runs.restore import check_like
 
 
 def generator_states(generators: Mapping[str, torch.Generator]) -> dict[str, Tensor]:
@@ -17,12 +18,20 @@ def restore_generators(generators: Mapping[str, torch.Generator], states: Mappin
     """Put each named generator where `generator_states` found it.
 
     Raises:
-        VisuomotorError: the names are not the same ones; a generator left out would silently draw other numbers.
+        VisuomotorError: the names are not the same ones, since a generator left out would silently draw other numbers;
+            or what is under one is no generator's state.
     """
+    check_like(states, dict, "the state of the random generators")
     if generators.keys() != states.keys():
         raise VisuomotorError(
-            f"the checkpoint holds the random generators {sorted(states)}, expected {sorted(generators)}; "
+            f"the checkpoint holds the random generators {sorted(map(str, states))}, expected {sorted(generators)}; "
             "it was written by another version of the algorithm: train again"
         )
     for name, generator in generators.items():
-        generator.set_state(states[name].cpu())
+        check_like(states[name], generator.get_state(), f"random generator {name!r}")
+        try:
+            generator.set_state(states[name].cpu())
+        except RuntimeError as error:  # torch looks into the bytes
+            raise VisuomotorError(
+                f"random generator {name!r} holds no state of a generator ({one_line(error)})"
+            ) from error

@@ -11,7 +11,7 @@ from visuomotor.algorithms.gps.badmm import BadmmState, Update
 from visuomotor.algorithms.gps.config import PRESETS
 from visuomotor.algorithms.gps.gps import Gps
 from visuomotor.algorithms.gps.policy_opt import StatePolicyOptimizer, VisuomotorPolicyOptimizer
-from visuomotor.algorithms.gps.rollout import Samples
+from visuomotor.algorithms.gps.rollout import Samples, render_again
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks import EpisodeOutcome, make_task
 
@@ -49,7 +49,7 @@ def pipeline():
             kl_step_mult=3 * state.kl_step_mult,
             eta=5 * state.eta,
             sample_history=(*state.sample_history, None),
-            transition_history=(*state.transition_history, samples.states),
+            transition_history=(*state.transition_history, samples),
             last_update=Update(state.controller, samples, torch.ones(()).double()),
         )
         filters = gps.visuomotor_policy.vision.conv1.weight.clone()
@@ -77,7 +77,7 @@ def test_another_policy_means_no_multipliers_no_history_and_first_weights(pipeli
     assert torch.equal(iterations[2].state.controller.offset, iterations[1].after.controller.offset)
     assert torch.equal(iterations[2].state.eta, iterations[1].after.eta)
     before, now = iterations[1].after.transition_history, iterations[2].state.transition_history
-    assert torch.equal(now[-2], before[-1])
+    assert torch.equal(now[-2].states, before[-1].states)
     assert len(now) == 3  # two iterations', and one episode a condition with the last controllers
 
 
@@ -125,6 +125,16 @@ def test_conditions_whose_physics_blew_up_are_sampled_again(pipeline, monkeypatc
     assert found.diverged.nonzero()[:, 0].tolist() == [conditions - 1]
     with pytest.raises(VisuomotorError, match=rf"blows up in conditions \[{conditions - 1}\]"):
         gps._sample(replace(gps.badmm, last_update=None), render=False)
+
+
+def test_images_are_rendered_again_to_the_bit(pipeline):
+    """A checkpoint has positions in their place."""
+    gps, iterations = pipeline
+    samples = iterations[2].samples
+    again = render_again(gps.env, gps.conditions, replace(samples, images=None))
+    assert torch.equal(again.images, samples.images)
+    assert len({image.numpy().tobytes() for image in samples.images[:, -1]}) == gps.config.num_conditions
+    assert not torch.equal(samples.images[:, 0], samples.images[:, -1])
 
 
 def test_the_policy_begins_with_the_pose_network_s_vision(pipeline):

@@ -13,6 +13,7 @@ from visuomotor.algorithms.gps.supervised import (
     PolicyTargets,
     fit,
     importance_weights,
+    log_density,
     policy_covariance,
     policy_targets,
 )
@@ -87,14 +88,17 @@ def test_importance_weights_are_ratios_of_densities_cut_at_one(seed):
         return MultivariateNormal(marginals.mean[..., :4], covariance).log_prob(states).exp()
 
     expected = (density(now) / density(then)).clamp(max=1)
-    torch.testing.assert_close(importance_weights(states, now, then, floor=0.1), expected)
+    torch.testing.assert_close(
+        importance_weights(states, now, log_density(states, then, floor=0.1), floor=0.1), expected
+    )
 
 
 def test_a_singular_covariance_still_gives_weights():
     flat = torch.zeros(1, 1, 4, 4, dtype=torch.float64)
     flat[..., 0, 0] = 1.0
     marginals = Marginals(torch.zeros(1, 1, 4, dtype=torch.float64), flat, states=4)
-    weight = importance_weights(torch.ones(1, 1, 4, dtype=torch.float64), marginals, marginals, floor=0.1)
+    states = torch.ones(1, 1, 4, dtype=torch.float64)
+    weight = importance_weights(states, marginals, log_density(states, marginals, floor=0.1), floor=0.1)
     assert weight.item() == pytest.approx(1.0)
 
 

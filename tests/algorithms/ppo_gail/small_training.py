@@ -13,6 +13,7 @@ from visuomotor.algorithms.ppo_gail.config import (
     PpoGailConfig,
 )
 from visuomotor.runs import Run
+from visuomotor.runs.distributed import Distributed
 from visuomotor.tasks import make_task
 
 
@@ -29,8 +30,8 @@ def small(demos: Path | None, iterations: int = 4, **changes: object) -> PpoGail
     return dataclasses.replace(config, **changes)  # pyright: ignore[reportArgumentType]
 
 
-def make(config: PpoGailConfig) -> PpoGail:
-    return PpoGail(make_task("lifting"), config, 0)
+def make(config: PpoGailConfig, distributed: Distributed | None = None, seed: int = 0) -> PpoGail:
+    return PpoGail(make_task("lifting"), config, seed, distributed)
 
 
 def new_run(root: Path, config: PpoGailConfig, name: str) -> Run:

@@ -176,7 +176,7 @@ def test_vision_learns_in_the_last_epochs_only():
         assert all(same) if epochs == 0 else not any(same)
         assert not torch.equal(memory, algorithm.recurrent_policy.action_mean[0].weight)
     with pytest.raises(VisuomotorError, match="vision_epochs"):
-        PpoConfig(num_epochs=2, vision_epochs=3)
+        PpoGailConfig(ppo=PpoConfig(num_epochs=2, vision_epochs=3))
 
 
 def test_updates_beside_reinforcement_train_vision_and_head_only():

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
 from visuomotor.algorithms.ppo_gail.adaptive_kl import AdaptiveKl
-from visuomotor.algorithms.ppo_gail.config import ExplorationConfig, PpoConfig
+from visuomotor.algorithms.ppo_gail.config import ExplorationConfig, PpoConfig, PpoGailConfig
 from visuomotor.algorithms.ppo_gail.exploration import WhiteNoise, exploration_noise, gaussian_kl, gaussian_log_prob
 from visuomotor.algorithms.ppo_gail.ppo import policy_loss
 from visuomotor.algorithms.ppo_gail.rollout import Rollout
@@ -182,6 +182,7 @@ def test_a_scheduled_deviation_is_not_learned():
 
 
 def test_settings_that_cannot_be():
-    for settings in ({"correlation": 1.0}, {"min_std": 0.4}, {"min_std": 0.2, "std_schedule": "linear"}):
+    scheduled = {"min_std": 0.2, "std_schedule": "linear"}
+    for settings in ({"correlation": 1.0}, {"min_std": 0.4}, scheduled, {"initial_log_std": 1e300}):
         with pytest.raises(VisuomotorError, match="must be between"):
-            make("exact", **{"correlation": C, **settings})
+            PpoGailConfig(exploration=ExplorationConfig(**settings))

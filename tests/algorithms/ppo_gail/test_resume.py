@@ -3,9 +3,11 @@
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from small_training import assert_same, make, new_run, small
 
 from visuomotor.algorithms.ppo_gail.config import (
@@ -18,6 +20,7 @@ from visuomotor.algorithms.training import train
 from visuomotor.demos import Episode, write_demonstrations
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs import Run, load_checkpoint
+from visuomotor.runs.distributed import Distributed
 from visuomotor.tasks import make_task
 
 
@@ -99,7 +102,75 @@ def test_a_checkpoint_of_other_circumstances_is_refused(demos: Path, demonstrati
         make(small(other)).load_state_dict(content)
     with pytest.raises(VisuomotorError, match=r"another camera \(supersampling 1, now 2\)"):
         make(small(demos, policy=PolicyConfig(supersampling=2))).load_state_dict(content)
-    with pytest.raises(VisuomotorError, match="holds 8 worlds, not 16"):
+    message = r"state\.processes\[0\]\.collector\.env\.state has the shape \(8, \d+\), expected \(16, "
+    with pytest.raises(VisuomotorError, match=message):
         make(small(demos, num_envs=16)).load_state_dict(content)
-    with pytest.raises(VisuomotorError, match="written by 2 processes, this job has 1"):
-        make(small(demos)).load_state_dict(content | {"processes": 2 * content["processes"]})
+
+
+def test_processes_that_are_fewer_or_more_take_up_what_there_is(demos: Path, tmp_path: Path):
+    """Two processes' checkpoint in one: the first one's worlds. One's in two: the second begins worlds of its own, with
+    what is known of the demonstrations' starts."""
+    saved = make(small(demos))
+    list(zip(saved.steps(), range(2), strict=False))
+    content = saved.state_dict()
+    [own] = content["processes"]
+    other = make(small(demos), seed=1)._own_state()
+    alone = make(small(demos))
+    alone.load_state_dict(content | {"processes": [own, other]})
+    assert_same(alone.state_dict(), content)
+
+    job = Distributed()
+    job.rank, job.world_size = 1, 2
+    second = make(small(demos), job)
+    fresh = second._own_state()
+    second.load_state_dict(content)
+    assert_same(second.recurrent_policy.state_dict(), saved.recurrent_policy.state_dict())
+    assert_same(second._own_state()["collector"], fresh["collector"])
+    assert_same(second._own_state()["curriculum"], own["curriculum"])
+    assert second.episode_statistics.recent == saved.episode_statistics.recent
+    states = [g.get_state() for g in (second.generators["own"], saved.generators["own"])]
+    assert not torch.equal(*states)
+    assert not torch.equal(states[0], fresh["generator"])
+    assert second.control_steps == saved.control_steps > 0
+
+
+def test_a_prolonged_run_goes_on_with_the_rates_of_its_new_length(demos: Path, tmp_path: Path):
+    config = small(demos)
+    run = new_run(tmp_path, config, "prolonged")
+    assert train(make(config), run)
+    longer = replace(config, total_steps=2 * config.total_steps)
+    resumed = make(longer)
+    rates = []
+    train(
+        resumed,
+        Run.open(run.path),
+        resume=True,
+        callback=lambda row: rates.append(resumed.optimizers["policy"].param_groups[0]["lr"]),
+    )
+    assert [row["iteration"] for row in Run.open(run.path).metrics()] == list(range(1, 9))
+    fractions = [0.5 + i / 8 for i in range(4)]
+    assert rates == pytest.approx([config.ppo.learning_rate * config.ppo.final_lr_fraction**f for f in fractions])
+    before = {"row": 4, "before": {"total_steps": config.total_steps}}
+    assert Run.open(run.path).metadata["changes"] == [before]
+
+
+def test_the_networks_of_another_run_and_nothing_else(demos: Path):
+    saved = make(small(demos))
+    next(saved.steps())
+    content = saved.state_dict()
+    begun = make(small(demos), seed=5)
+    fresh = begun.state_dict()
+    begun.load_weights(content)
+    found = begun.state_dict()
+    for name in ("policy", "critic"):
+        assert_same(found[name], content[name])
+    assert_same(found["gail"]["discriminator"], content["gail"]["discriminator"])
+    for name in ("noise", "optimizers", "processes", "iteration", "generators"):
+        assert_same(found[name], fresh[name])
+    # parts of other sizes begin anew, and are told
+    content["critic"]["layers.0.weight"] = torch.zeros(3, 3)
+    del content["policy"]["keypoint_head.0.weight"]
+    with pytest.warns(UserWarning, match=r"begun anew: keypoint_head.0.weight, the critic"):
+        begun.load_weights(content)
+    with pytest.raises(VisuomotorError, match=r"no tensor of state\.policy has the size"):
+        begun.load_weights(content | {"policy": {}})

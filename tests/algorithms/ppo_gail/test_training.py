@@ -108,26 +108,25 @@ def test_a_scheduled_deviation_follows_the_control_steps(demos: Path):
 
 
 def test_what_a_user_can_get_wrong(demos: Path, demonstrations: list[Episode], tmp_path: Path):
-    with pytest.raises(VisuomotorError, match="between 0"):
-        ImitationConfig(weight=1.5)
-    with pytest.raises(VisuomotorError, match="between 0"):
-        ImitationConfig(weight=float("nan"))
-    for refused in (
-        lambda: PpoConfig(final_lr_fraction=0.0),
-        lambda: PpoConfig(gamma=1.5),
-        lambda: PpoConfig(learning_rate=float("nan")),
-        lambda: PpoConfig(num_steps=0),
-        lambda: PpoConfig(clip_range=-0.1),
-        lambda: CriticConfig(num_minibatches=0),
-        lambda: CurriculumConfig(max_episode_steps=0),
-        lambda: AuxiliaryConfig(batch_size=0),
-        lambda: BehaviorCloningConfig(renders_per_demo=0),
-        lambda: PolicyConfig(image_size=3),
-        lambda: PpoGailConfig(save_interval=0),
-        lambda: PpoGailConfig(num_envs=2),  # of which four minibatches cannot be made
-    ):
-        with pytest.raises(VisuomotorError, match="must be between"):
-            refused()
+    for name, settings in {
+        "imitation.weight": {"imitation": ImitationConfig(weight=1.5)},
+        "imitation.clip": {"imitation": ImitationConfig(clip=float("nan"))},
+        "ppo.final_lr_fraction": {"ppo": PpoConfig(final_lr_fraction=0.0)},
+        "ppo.gamma": {"ppo": PpoConfig(gamma=1.5)},
+        "ppo.learning_rate": {"ppo": PpoConfig(learning_rate=float("nan"))},
+        "ppo.num_steps": {"ppo": PpoConfig(num_steps=0)},
+        "ppo.clip_range": {"ppo": PpoConfig(clip_range=-0.1)},
+        "critic.num_minibatches": {"critic": CriticConfig(num_minibatches=0)},
+        "critic.hidden": {"critic": CriticConfig(hidden=(3, 0))},
+        "curriculum.max_episode_steps": {"curriculum": CurriculumConfig(max_episode_steps=0)},
+        "auxiliary.batch_size": {"auxiliary": AuxiliaryConfig(batch_size=0)},
+        "behavior_cloning.renders_per_demo": {"behavior_cloning": BehaviorCloningConfig(renders_per_demo=0)},
+        "policy.image_size": {"policy": PolicyConfig(image_size=3)},
+        "save_interval": {"save_interval": 0},
+        "ppo.num_minibatches": {"num_envs": 2},  # of which four minibatches cannot be made
+    }.items():
+        with pytest.raises(VisuomotorError, match=f"^{name}.* must be between"):
+            PpoGailConfig(**settings)  # pyright: ignore[reportArgumentType]
     with pytest.raises(VisuomotorError, match="would learn nothing"):
         PpoGailConfig(total_steps=0)
     with pytest.raises(VisuomotorError, match="visuomotor demos generate lifting"):

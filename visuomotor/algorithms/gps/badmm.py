@@ -23,6 +23,7 @@ from visuomotor.algorithms.gps.rollout import Samples
 from visuomotor.algorithms.gps.supervised import (
     PolicyTargets,
     importance_weights,
+    log_density,
     policy_covariance,
     policy_targets,
 )
@@ -44,10 +45,10 @@ class PolicyOptimizer(Protocol):
 
 @dataclass(frozen=True)
 class SampleBatch:
-    """Samples of one iteration and the marginals over states that they were drawn from."""
+    """Samples of one iteration; log_density `(N, T)`: of their states, under the marginals they were drawn from."""
 
     samples: Samples
-    marginals: Marginals
+    log_density: Tensor
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ class BadmmState:
     """All that one iteration hands to the next.
 
     controller: the local controllers, not yet tried; lagrange_multiplier lambda `(N, T, U)`; kl_weight nu `(T,)`;
-    kl_step_mult `()`; eta `(N,)`; sample_history: the newest samples last; transition_history: tuples of all recent
-    samples, for the prior; last_update: made `controller`, None before the first one.
+    kl_step_mult `()`; eta `(N,)`; sample_history: the newest samples last; transition_history: all recent samples
+    without their images, for the prior; last_update: made `controller`, None before the first one.
     """
 
     controller: Controller
@@ -78,8 +79,16 @@ class BadmmState:
     kl_step_mult: Tensor
     eta: Tensor
     sample_history: tuple[SampleBatch, ...] = ()
-    transition_history: tuple[Tensor, ...] = ()
+    transition_history: tuple[Samples, ...] = ()
     last_update: Update | None = None
+
+    def map_samples(self, change: Callable[[Samples], Samples]) -> "BadmmState":
+        """With `change` made to all remembered samples. Those of the last update are the newest ones."""
+        history = tuple(replace(batch, samples=change(batch.samples)) for batch in self.sample_history)
+        last = self.last_update
+        if last is not None:
+            last = replace(last, samples=history[-1].samples)
+        return replace(self, sample_history=history, last_update=last)
 
 
 def initial_state(controller: Controller, config: GpsConfig) -> BadmmState:
@@ -116,8 +125,10 @@ def iterate(
     numbers["cost"] = cost(samples.states, samples.actions).sum(-1).mean().item()
     expansion = cost.expand(samples.states, samples.actions)
     quadratic = QuadraticCost(expansion.hessian, expansion.gradient, expansion.constant)
-    dynamics, marginals = fit_stable_dynamics(samples, drawn_with, state.transition_history, config.dynamics, generator)
-    history = (*state.sample_history, SampleBatch(samples, marginals.of_states()))[-badmm.reuse_iterations :]
+    tuples = [transitions(s.states, s.actions)[~s.diverged] for s in state.transition_history]
+    dynamics, marginals = fit_stable_dynamics(samples, drawn_with, tuples, config.dynamics, generator)
+    density = log_density(samples.states, marginals, badmm.importance_std_floor)
+    history = (*state.sample_history, SampleBatch(samples, density))[-badmm.reuse_iterations :]
 
     controller, multiplier = drawn_with, state.lagrange_multiplier
     kl_weight, eta = state.kl_weight, state.eta
@@ -177,7 +188,7 @@ def assess_last_update(
     """
     kept, trajectory = ~samples.diverged, config.trajectory
     if kept.any():
-        history = (*state.transition_history, transitions(samples.states, samples.actions)[kept])
+        history = (*state.transition_history, samples.without_images())
         state = replace(state, transition_history=history[-config.dynamics.prior_iterations :])
     last = state.last_update
     if last is None:
@@ -233,7 +244,7 @@ def _all_policy_targets(
         importance = torch.ones(states.shape[:2], dtype=torch.float64)
         if index < len(history) - 1:
             std_floor = config.badmm.importance_std_floor
-            importance = importance_weights(states, marginals, batch.marginals, std_floor)
+            importance = importance_weights(states, marginals, batch.log_density, std_floor)
         parts.append(policy_targets(controller, states, multiplier, weights, importance))
     return PolicyTargets(torch.cat([part.target for part in parts]), torch.cat([part.precision for part in parts]))
 

@@ -1,9 +1,20 @@
-"""Training state to plain containers of tensors and back."""
+"""Training state to plain containers of tensors and back, and what a checkpoint must look like."""
 
-from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, get_args, get_type_hints
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, Final, TypeVar, get_args, get_type_hints
 
 import torch
+
+from visuomotor.algorithms.gps.badmm import SampleBatch, Update, initial_state
+from visuomotor.algorithms.gps.config import GpsConfig
+from visuomotor.algorithms.gps.linear_gaussian import Controller
+from visuomotor.algorithms.gps.rollout import Samples
+from visuomotor.errors import VisuomotorError
+from visuomotor.runs.restore import ListOf, OrNone
+
+PHASES: Final = ("vision_pretraining", "trajectories", "policy")
+"""Of training, in their order; then it is "done"."""
 
 State = TypeVar("State")
 
@@ -36,3 +47,62 @@ def _value(hint: Any, plain: Any) -> Any:
     if inner is None and sequence is not None:
         inner = next((c for c in get_args(sequence) if is_dataclass(c)), None)
     return tuple(item if inner is None else from_plain(inner, item) for item in plain)  # pyright: ignore
+
+
+def badmm_pattern(
+    shape: tuple[int, int], sizes: Mapping[str, int], actions: int, positions: int, config: GpsConfig
+) -> dict[str, Any]:
+    """What a `BadmmState` looks like in plain containers, for `check_like`.
+
+    Args:
+        shape: conditions and time steps. sizes: of "state" and "proprioception". positions: of `Samples.positions`.
+    """
+
+    def zeros(*more: int) -> torch.Tensor:
+        return torch.zeros(1, dtype=torch.float64).expand(*shape, *more)
+
+    controller = Controller(zeros(actions, sizes["state"]), zeros(actions), zeros(actions, actions))
+    readings = zeros(sizes["proprioception"]).float()
+    samples = Samples(zeros(sizes["state"]), readings, zeros(actions), None, torch.zeros(shape[0], dtype=torch.bool))
+    number = torch.zeros((), dtype=torch.float64)
+    state = replace(
+        initial_state(controller, config),
+        sample_history=(SampleBatch(samples, zeros()),),
+        transition_history=(samples,),
+        last_update=Update(controller, samples, number),
+    )
+    pattern = to_plain(state)
+    seen = OrNone(zeros(positions))
+    batch, last = pattern["sample_history"][0], pattern["last_update"]
+    batch["samples"]["positions"] = last["samples"]["positions"] = seen
+    return pattern | {
+        "sample_history": ListOf(batch, config.badmm.reuse_iterations),
+        "transition_history": ListOf(pattern["transition_history"][0], config.dynamics.prior_iterations),
+        "last_update": OrNone(last),
+    }
+
+
+def check_phase(content: Mapping[str, Any], length: Callable[[str], int]) -> None:
+    """Raise a VisuomotorError where a checkpoint, whose entries have the right shapes, is of no phase of training.
+
+    Args:
+        length: of each phase, in iterations.
+    """
+    phase, iteration, badmm = content["phase"], content["iteration"], content["badmm"]
+    if phase not in (*PHASES, "done"):
+        raise VisuomotorError(f"state.phase is {phase!r}, expected one of: {', '.join((*PHASES, 'done'))}")
+    if phase != "done" and iteration > length(phase):
+        raise VisuomotorError(f"state.iteration is {iteration}, and the phase {phase!r} has {length(phase)}")
+    begun = phase in ("policy", "done") or (phase == "trajectories" and iteration > 0)
+    if begun != (badmm is not None):
+        raise VisuomotorError(f"state.badmm is {'missing' if begun else 'there'} in iteration {iteration} of {phase!r}")
+    if (phase == "vision_pretraining" and iteration > 0) != (content["pose_optimizer"] is not None):
+        raise VisuomotorError(f"state.pose_optimizer does not belong to iteration {iteration} of {phase!r}")
+    if badmm is None:
+        return
+    if (badmm["last_update"] is None) != (not badmm["sample_history"]):
+        raise VisuomotorError("state.badmm.last_update and state.badmm.sample_history belong together: one is missing")
+    with_images = phase in ("policy", "done") and iteration > 0
+    for number, batch in enumerate(badmm["sample_history"]):
+        if (batch["samples"]["positions"] is not None) != with_images:
+            raise VisuomotorError(f"state.badmm.sample_history[{number}].samples.positions do not belong to {phase!r}")

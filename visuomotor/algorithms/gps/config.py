@@ -2,21 +2,21 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from visuomotor.algorithms.gps.supervised import FitConfig
-from visuomotor.runs.config import check_range
+from visuomotor.runs.config import Range, check_range, check_ranges
 
 
 @dataclass(frozen=True)
 class ImageConfig:
     """What the policy sees."""
 
-    size: int = 64
+    size: Annotated[int, Range(32, 1024)] = 64
     """Side of the square images in pixels; the paper's robot had 240."""
-    supersampling: int = 2
+    supersampling: Annotated[int, Range(1, 8)] = 2
     """Rays along each side of a pixel: a wire thinner than a pixel then keeps its place."""
-    num_shapes: int = 6
+    num_shapes: Annotated[int, Range(0, 100)] = 6
     """Random shapes pasted over a training image, at most, so that clutter distracts less; the paper has none."""
     first_layer: Path | None = None
     """File of first-layer filters to begin with (see `VisionEncoder.load_first_layer`); None draws them at random."""
@@ -26,13 +26,13 @@ class ImageConfig:
 class PoseConfig:
     """Pose regression, which initialises the vision layers."""
 
-    images: int = 2000
+    images: Annotated[int, Range(10, 1_000_000)] = 2000
     """Images of random target poses; a tenth of them is held out."""
-    epochs: int = 80
+    epochs: Annotated[int, Range(0, 10_000)] = 80
     """Passes over the images."""
-    batch: int = 25
+    batch: Annotated[int, Range(1, 100_000)] = 25
     """Images in a step of the optimiser."""
-    learning_rate: float = 3e-3
+    learning_rate: Annotated[float, Range(1e-8, 1)] = 3e-3
     """Adam's at its largest; it rises in a twentieth of the training and falls along a cosine."""
 
 
@@ -40,17 +40,17 @@ class PoseConfig:
 class TrajectoryConfig:
     """Trajectory optimisation on the full state."""
 
-    iterations: int = 15
+    iterations: Annotated[int, Range(1, 1000)] = 15
     """Iterations with a small full-state network, before the visuomotor policy comes in."""
-    initial_noise_std: float = 0.08
+    initial_noise_std: Annotated[float, Range(1e-6, 1)] = 0.08
     """Exploration of the first controllers: standard deviation as a fraction of each action limit."""
-    noise_smoothing_steps: float = 2.0
+    noise_smoothing_steps: Annotated[float, Range(0, 1000)] = 2.0
     """Control steps over which exploration noise is smoothed."""
-    kl_step: float = 1.0
+    kl_step: Annotated[float, Range(1e-6, 100)] = 1.0
     """How far one update may go: nats a time step, times a multiplier that adapts to how well predictions hold."""
-    min_kl_step_mult: float = 0.5
+    min_kl_step_mult: Annotated[float, Range(1e-6, 1000)] = 0.5
     """Lower limit of the multiplier."""
-    max_kl_step_mult: float = 3.0
+    max_kl_step_mult: Annotated[float, Range(1e-6, 1000)] = 3.0
     """Upper limit of the multiplier."""
 
 
@@ -58,17 +58,17 @@ class TrajectoryConfig:
 class DynamicsConfig:
     """Fitted dynamics; the policy's linearisation uses the same prior settings."""
 
-    clusters: int = 12
+    clusters: Annotated[int, Range(2, 1000)] = 12
     """Gaussians in the prior, at most."""
-    prior_iterations: int = 4
+    prior_iterations: Annotated[int, Range(1, 100)] = 4
     """How many iterations' samples the prior is fitted to."""
-    prior_points: int = 8000
+    prior_points: Annotated[int, Range(100, 10_000_000)] = 8000
     """How many of their steps at most, drawn at random. Too few for the clusters make the dynamics unstable."""
-    prior_strength: float = 1.0
+    prior_strength: Annotated[float, Range(1e-6, 1e6)] = 1.0
     """How many samples the prior counts for at each time step."""
-    window: tuple[float, ...] = (1.0, 0.7, 0.3)
+    window: Annotated[tuple[float, ...], Range(1e-6, 1000)] = (1.0, 0.7, 0.3)
     """How much the samples of a time step itself, of its neighbours, of their neighbours count in its regression."""
-    ridge: float = 1e-6
+    ridge: Annotated[float, Range(0, 1)] = 1e-6
     """Added to the variances of states and actions in the regression."""
 
 
@@ -76,15 +76,15 @@ class DynamicsConfig:
 class BadmmConfig:
     """The alternation between policy and trajectories."""
 
-    inner_iterations: int = 4
+    inner_iterations: Annotated[int, Range(1, 100)] = 4
     """Alternations on one set of samples."""
-    dual_step_size: float = 0.1
+    dual_step_size: Annotated[float, Range(0, 10)] = 0.1
     """Step of the Lagrange multipliers on the expected action."""
-    initial_kl_weight: float = 0.01
+    initial_kl_weight: Annotated[float, Range(1e-9, 1e6)] = 0.01
     """Weight of the divergence between policy and trajectories at first."""
-    reuse_iterations: int = 4
+    reuse_iterations: Annotated[int, Range(1, 100)] = 4
     """Of how many iterations the samples are remembered, for the prior and for the supervised step."""
-    importance_std_floor: float = 0.1
+    importance_std_floor: Annotated[float, Range(1e-6, 100)] = 0.1
     """Standard deviation (state units) by which densities are blurred before their ratio weights old samples."""
 
 
@@ -92,7 +92,7 @@ class BadmmConfig:
 class EndToEndConfig:
     """Training of the visuomotor policy."""
 
-    iterations: int = 3
+    iterations: Annotated[int, Range(0, 1000)] = 3
     """Iterations of guided policy search with the visuomotor policy; the paper's hanger took 2."""
     head_fit: FitConfig = field(default_factory=lambda: FitConfig(steps=2000))
     """First the fully connected layers alone, on fixed feature points."""
@@ -104,7 +104,7 @@ class EndToEndConfig:
 class GpsConfig:
     """Guided policy search."""
 
-    num_conditions: int = 18
+    num_conditions: Annotated[int, Range(2, 10_000)] = 18
     """Starts that trajectories are optimised from. They are drawn once; the hanger's are its 9 positions x 2 grasps."""
     randomize: bool = False
     """Whether conditions differ in dynamics and appearance too, where the task varies them."""
@@ -120,38 +120,10 @@ class GpsConfig:
     end_to_end: EndToEndConfig = field(default_factory=EndToEndConfig)
 
     def __post_init__(self) -> None:
-        check_range("num_conditions", self.num_conditions, 2, 10_000)
-        check_range("image.size", self.image.size, 32, 1024)  # a smaller one leaves the last map one pixel
-        check_range("image.num_shapes", self.image.num_shapes, 0, 100)
-        check_range("image.supersampling", self.image.supersampling, 1, 8)
-        check_range("pose.images", self.pose.images, 10, 1_000_000)
-        check_range("pose.batch", self.pose.batch, 1, 100_000)
-        check_range("pose.epochs", self.pose.epochs, 0, 10_000)
-        check_range("trajectory.iterations", self.trajectory.iterations, 1, 1000)
-        check_range("trajectory.initial_noise_std", self.trajectory.initial_noise_std, 1e-6, 1)
-        check_range("trajectory.kl_step", self.trajectory.kl_step, 1e-6, 100)
-        check_range(
-            "trajectory.min_kl_step_mult", self.trajectory.min_kl_step_mult, 1e-6, self.trajectory.max_kl_step_mult
-        )
-        check_range("dynamics.clusters", self.dynamics.clusters, 2, 1000)
-        check_range("dynamics.prior_iterations", self.dynamics.prior_iterations, 1, 100)
-        check_range("dynamics.prior_points", self.dynamics.prior_points, 100, 10_000_000)
+        check_ranges(self)
+        largest = self.trajectory.max_kl_step_mult
+        check_range("trajectory.min_kl_step_mult", self.trajectory.min_kl_step_mult, 1e-6, largest)
         check_range("length of dynamics.window", len(self.dynamics.window), 1, 100)
-        check_range("dynamics.prior_strength", self.dynamics.prior_strength, 1e-6, 1e6)
-        check_range("badmm.inner_iterations", self.badmm.inner_iterations, 1, 100)
-        check_range("badmm.dual_step_size", self.badmm.dual_step_size, 0, 10)
-        check_range("badmm.initial_kl_weight", self.badmm.initial_kl_weight, 1e-9, 1e6)
-        check_range("badmm.reuse_iterations", self.badmm.reuse_iterations, 1, 100)
-        check_range("badmm.importance_std_floor", self.badmm.importance_std_floor, 1e-6, 100)
-        check_range("end_to_end.iterations", self.end_to_end.iterations, 0, 1000)
-        for name, fit in (
-            ("state_policy", self.state_policy),
-            ("end_to_end.head_fit", self.end_to_end.head_fit),
-            ("end_to_end.finetune_fit", self.end_to_end.finetune_fit),
-        ):
-            check_range(f"{name}.steps", fit.steps, 0, 10_000_000)
-            check_range(f"{name}.batch", fit.batch, 1, 100_000)
-            check_range(f"{name}.learning_rate", fit.learning_rate, 1e-8, 1)
 
 
 _LAPTOP = GpsConfig()

@@ -70,7 +70,7 @@ def fit_dynamics(
 def fit_stable_dynamics(
     samples: Samples,
     controller: Controller,
-    history: tuple[Tensor, ...],
+    history: Sequence[Tensor],
     config: DynamicsConfig,
     generator: torch.Generator,
 ) -> tuple[Dynamics, Marginals]:
@@ -84,7 +84,7 @@ def fit_stable_dynamics(
     """
     best: tuple[float, Dynamics, Marginals] | None = None
     for _ in range(_FITS):
-        prior = fit_prior(torch.cat(history), config.clusters, config.prior_points, generator)
+        prior = fit_prior(torch.cat(list(history)), config.clusters, config.prior_points, generator)
         dynamics = fit_dynamics(
             samples.states, samples.actions, prior, config.prior_strength, config.ridge, config.window
         )

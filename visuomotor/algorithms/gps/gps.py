@@ -1,6 +1,7 @@
 """Guided policy search: vision pretraining, trajectory optimisation, then both end to end (Levine et al. 2015, V-B)."""
 
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -9,20 +10,20 @@ import torch
 
 from visuomotor.algorithms.algorithm import Algorithm
 from visuomotor.algorithms.gps.badmm import BadmmState, assess_last_update, initial_state, iterate
-from visuomotor.algorithms.gps.checkpointing import from_plain, to_plain
+from visuomotor.algorithms.gps.checkpointing import PHASES, badmm_pattern, check_phase, from_plain, to_plain
 from visuomotor.algorithms.gps.config import PRESETS, GpsConfig
 from visuomotor.algorithms.gps.exploration import init_pd_controller, noisy_controller, smooth_noise
 from visuomotor.algorithms.gps.policy_opt import StatePolicyOptimizer, VisuomotorPolicyOptimizer, policy_fn
 from visuomotor.algorithms.gps.pose_regression import PoseTraining, collect_pose_dataset
-from visuomotor.algorithms.gps.rollout import Samples, rollout
+from visuomotor.algorithms.gps.rollout import Samples, engine_positions, render_again, rollout
 from visuomotor.errors import VisuomotorError
 from visuomotor.policies import PoseNetwork, StatePolicy, TrainedPolicy, VisuomotorPolicy
 from visuomotor.runs import generator_states, restore_generators
 from visuomotor.runs.devices import choose_device
 from visuomotor.runs.distributed import Distributed
+from visuomotor.runs.restore import OrNone, check_like, restore_fitting, restore_module, restore_optimizer
 from visuomotor.tasks import EpisodeOutcome, Task, VecEnv
 
-_PHASES = ("vision_pretraining", "trajectories", "policy")
 _TRIES = 3  # how often a condition whose physics blew up is sampled again
 
 
@@ -30,8 +31,10 @@ class Gps(Algorithm):
     """The state of training between two steps: an epoch of pose regression or an iteration of guided policy search."""
 
     name: ClassVar[str] = "gps"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     presets: ClassVar[Mapping[str, Any]] = PRESETS
+    adjustable: ClassVar[frozenset[str]] = frozenset({"end_to_end.iterations", "device"})
+    """Nothing depends on how many iterations are still to come: a prolonged run is the longer one, bit for bit."""
 
     def __init__(
         self,
@@ -64,7 +67,7 @@ class Gps(Algorithm):
         self.env = self._make_env(config.num_conditions)
         self.badmm: BadmmState | None = None
         self.pose_training: PoseTraining | None = None
-        self.phase, self.iteration = _PHASES[0], 0
+        self.phase, self.iteration = PHASES[0], 0
 
     def _make_env(self, worlds: int) -> VecEnv:
         image = self.config.image
@@ -88,7 +91,7 @@ class Gps(Algorithm):
             started = time.monotonic()
             row = {"phase": self.phase, "iteration": self.iteration, "iterations": self._length(self.phase)}
             step = (self._pretrain_vision, self._optimize_trajectories, self._train_end_to_end)
-            row |= step[_PHASES.index(self.phase)]()
+            row |= step[PHASES.index(self.phase)]()
             self.iteration += 1
             self._leave_finished_phases()
             self.elapsed_seconds += time.monotonic() - started
@@ -97,15 +100,17 @@ class Gps(Algorithm):
     def _length(self, phase: str) -> int:
         config = self.config
         lengths = (config.pose.epochs, config.trajectory.iterations, config.end_to_end.iterations)
-        return lengths[_PHASES.index(phase)]
+        return lengths[PHASES.index(phase)]
 
     def _leave_finished_phases(self) -> None:
-        phases = (*_PHASES, "done")
+        phases = (*PHASES, "done")
         while self.phase != "done" and self.iteration >= self._length(self.phase):
             if self.phase == "vision_pretraining":
                 self.visuomotor_policy.vision.load_state_dict(self.pose_network.vision.state_dict())
                 self.pose_training = None
-            self.phase, self.iteration = phases[phases.index(self.phase) + 1], 0
+            self.phase = phases[phases.index(self.phase) + 1]
+            if self.phase != "done":  # else the count of the last phase stays, for a run that is prolonged
+                self.iteration = 0
 
     def _pretrain_vision(self) -> dict[str, float]:
         return self._pose_training().run_epoch(self.generator)
@@ -201,9 +206,8 @@ class Gps(Algorithm):
         if not (self.phase == "done" or (self.phase == "policy" and self.iteration > 0)):
             return None
         image = self.config.image
-        iterations = self.config.end_to_end.iterations if self.done else self.iteration
-        notes = [] if self.done else [f"stopped after {iterations} iterations"]
-        training = {"iterations": iterations, "notes": notes}
+        notes = [] if self.done else [f"stopped after {self.iteration} iterations"]
+        training = {"iterations": self.iteration, "notes": notes}
         return self.trained_policy(self.visuomotor_policy, image.size, image.supersampling, training)
 
     def state_dict(self) -> dict[str, Any]:
@@ -219,20 +223,62 @@ class Gps(Algorithm):
             "pose_optimizer": None if training is None else training.optimizer.state_dict(),
             "state_policy": dict(self.state_policy.state_dict()),
             "policy": dict(self.visuomotor_policy.state_dict()),
-            "badmm": None if self.badmm is None else to_plain(self.badmm),
+            "badmm": None if self.badmm is None else to_plain(self.badmm.map_samples(_without_images)),
         }
 
     def load_state_dict(self, content: dict[str, Any]) -> None:
+        check_like(content, self._pattern(), "state")
+        check_phase(content, self._length)
         self.check_camera(content["camera"], self.config.image.size, self.config.image.supersampling)
         self.phase, self.iteration = content["phase"], content["iteration"]
+        if self.phase == "done" and self.iteration < self._length("policy"):
+            self.phase = "policy"  # the run is prolonged
         self.elapsed_seconds = content["elapsed_seconds"]
         restore_generators({"training": self.generator}, content["generators"])
-        self.pose_network.load_state_dict(content["pose_network"])
-        self.state_policy.load_state_dict(content["state_policy"])
-        self.visuomotor_policy.load_state_dict(content["policy"])
+        restore_module(self.pose_network, content["pose_network"], "state.pose_network")
+        restore_module(self.state_policy, content["state_policy"], "state.state_policy")
+        restore_module(self.visuomotor_policy, content["policy"], "state.policy")
         if content["pose_optimizer"] is not None:
             training = self._pose_training()
-            training.optimizer.load_state_dict(content["pose_optimizer"])
+            restore_optimizer(training.optimizer, content["pose_optimizer"], "state.pose_optimizer")
             training.epoch = self.iteration
         if content["badmm"] is not None:
-            self.badmm = from_plain(BadmmState, content["badmm"])
+            self.badmm = from_plain(BadmmState, content["badmm"]).map_samples(self._with_images)
+
+    def _pattern(self) -> dict[str, Any]:
+        """What a checkpoint holds; networks and optimizers are checked where they are restored."""
+        task, config = self.task, self.config
+        sizes = {name: task.size(name) for name in ("state", "proprioception")}
+        positions = engine_positions(self.env.engine).shape[1]
+        shape = config.num_conditions, task.max_episode_steps
+        return {
+            **dict.fromkeys(("generators", "pose_network", "state_policy", "policy"), dict),
+            "camera": self.camera_spec(config.image.size, config.image.supersampling),
+            **dict.fromkeys(("seed", "iteration"), 0),
+            "phase": "",
+            "elapsed_seconds": 0.0,
+            "pose_optimizer": OrNone(dict),
+            "badmm": OrNone(badmm_pattern(shape, sizes, task.action_size, positions, config)),
+        }
+
+    def load_weights(self, content: dict[str, Any]) -> None:
+        """See `Algorithm`: all networks, but for parts of other sizes. The vision layers are the policy's, if it was
+        trained; pretraining goes on from them."""
+        anew: list[str] = []
+        for network, name in (
+            (self.pose_network, "pose_network"),
+            (self.visuomotor_policy, "policy"),
+        ):
+            anew += [f"{name}.{one}" for one in restore_fitting(network, content.get(name), f"state.{name}")]
+        if content.get("phase") in ("policy", "done"):
+            self.pose_network.vision.load_state_dict(self.visuomotor_policy.vision.state_dict())
+        if anew:
+            warnings.warn(f"of other sizes in that run, and begun anew: {', '.join(anew)}", stacklevel=2)
+
+    def _with_images(self, samples: Samples) -> Samples:
+        return samples if samples.positions is None else render_again(self.env, self.conditions, samples)
+
+
+def _without_images(samples: Samples) -> Samples:
+    """Images are nine tenths of what a checkpoint would hold; they are rendered again after a resume."""
+    return replace(samples, images=None)

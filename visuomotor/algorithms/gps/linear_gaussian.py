@@ -63,10 +63,6 @@ class Marginals:
     covariance: Tensor
     states: int
 
-    def of_states(self) -> "Marginals":
-        """The Gaussians over x_t alone, in memory of their own."""
-        return Marginals(self.state_mean.clone(), self.state_covariance.clone(), self.states)
-
     def mean_only(self) -> "Marginals":
         """The same means without spread."""
         return Marginals(self.mean, torch.zeros_like(self.covariance), self.states)

@@ -1,12 +1,13 @@
 """Episodes with local controllers or a policy, and what was seen and done in them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from visuomotor.engine import Engine
 from visuomotor.tasks import EpisodeOutcome, Observations, ResetParams, VecEnv
 
 PolicyFn = Callable[[int, Observations, Tensor | None], Tensor]
@@ -16,18 +17,29 @@ PolicyFn = Callable[[int, Observations, Tensor | None], Tensor]
 @dataclass(frozen=True)
 class Samples:
     """One episode a world: states `(n, T, X)`, proprioception `(n, T, P)`, actions `(n, T, U)`, images
-    `(n, T, h, w, rgb)` uint8 or None; diverged `(n,)` bool, the physics blew up."""
+    `(n, T, h, w, rgb)` uint8 or None; diverged `(n,)` bool, the physics blew up.
+
+    positions `(n, T, Q)`: where everything was (`engine_positions`), of which `render_again` makes the images; None
+    where there are none.
+    """
 
     states: Tensor
     proprioception: Tensor
     actions: Tensor
     images: Tensor | None
     diverged: Tensor
+    positions: Tensor | None = None
+
+    def without_images(self) -> "Samples":
+        """Nor the positions to make them of."""
+        return replace(self, images=None, positions=None)
 
     @staticmethod
     def where(chosen: Tensor, ones: "Samples", others: "Samples") -> "Samples":
         """The episodes of `ones` where `chosen` `(n,)` bool, else those of `others`; images only where both have
         them."""
+        if chosen.all():  # the same memory, so that a checkpoint holds it once
+            return ones
         parts: dict[str, Any] = {}
         for field in fields(Samples):
             a, b = getattr(ones, field.name), getattr(others, field.name)
@@ -56,7 +68,9 @@ def rollout(
         callback: called before every action and after the last one, for videos.
     """
     env.reset(params=params)
-    rows: dict[str, list[Tensor]] = {"states": [], "proprioception": [], "actions": [], "images": []}
+    rows: dict[str, list[Tensor]] = {
+        name: [] for name in ("states", "proprioception", "actions", "images", "positions")
+    }
     diverged = torch.zeros(env.num_envs, dtype=torch.bool)
     observations = env.observe()
     for step in range(env.task.max_episode_steps):
@@ -69,9 +83,37 @@ def rollout(
         rows["actions"].append(actions)
         if images is not None:
             rows["images"].append(images)
+            rows["positions"].append(engine_positions(env.engine))
         transition = env.step(actions)
         observations = transition.observations
         diverged |= transition.diverged
     outcome = env.finish_episodes(callback)
     stacked = {name: torch.stack(parts, 1) if parts else None for name, parts in rows.items()}
     return Samples(**stacked, diverged=diverged), outcome  # pyright: ignore[reportArgumentType]
+
+
+_POSITIONS = ("qpos", "mocap_pos", "mocap_quat")
+"""All that an image depends on but the fields of the model, which are a condition's own."""
+
+
+def engine_positions(engine: Engine) -> Tensor:
+    """Of joints and mocap bodies, `(n, Q)` float64."""
+    return torch.cat([engine.field(name).flatten(1) for name in _POSITIONS], dim=1)
+
+
+def render_again(env: VecEnv, params: ResetParams, samples: Samples) -> Samples:
+    """`samples` with the images that `rollout` made of them, bit for bit.
+
+    Args:
+        env, params: of the rollout.
+    """
+    assert samples.positions is not None
+    env.reset(params=params)
+    fields = [env.engine.field(name) for name in _POSITIONS]
+    images: list[Tensor] = []
+    for positions in samples.positions.unbind(1):
+        for field, part in zip(fields, positions.split([f[0].numel() for f in fields], dim=1), strict=True):
+            field.copy_(part.view_as(field))
+        env.engine.forward()
+        images.append(env.render())
+    return replace(samples, images=torch.stack(images, 1))

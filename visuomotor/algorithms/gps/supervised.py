@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from visuomotor.algorithms.gps.linalg import cholesky
 from visuomotor.algorithms.gps.linear_gaussian import Controller, Marginals
 from visuomotor.errors import VisuomotorError
+from visuomotor.runs.config import Range
 
 
 @dataclass(frozen=True)
@@ -53,18 +55,23 @@ def policy_covariance(controller: Controller) -> Tensor:
     return (covariance + covariance.T) / 2
 
 
-def importance_weights(states: Tensor, now: Marginals, then: Marginals, floor: float) -> Tensor:
-    """min(1, p_now(x_t) / p_then(x_t)) for states `(N, T, X)` drawn from the earlier marginals, `(N, T)`.
+def importance_weights(states: Tensor, now: Marginals, log_density_then: Tensor, floor: float) -> Tensor:
+    """min(1, p_now(x_t) / p_then(x_t)) for states `(N, T, X)` drawn from earlier marginals, `(N, T)`.
 
-    The state holds points that follow from the joint angles, so its covariance is singular: both densities are blurred
-    by `floor` (standard deviation, state units). Ratios above one are cut: few samples would outweigh all others.
+    Ratios above one are cut: few samples would outweigh all others.
+
+    Args:
+        log_density_then: `log_density` of these states under the marginals that they were drawn from.
     """
-    log_ratio = _log_density(states, now, floor) - _log_density(states, then, floor)
-    return log_ratio.clamp(max=0.0).exp()
+    return (log_density(states, now, floor) - log_density_then).clamp(max=0.0).exp()
 
 
-def _log_density(states: Tensor, marginals: Marginals, floor: float) -> Tensor:
-    """log N(x; mean, covariance + floor^2 I) without its constant."""
+def log_density(states: Tensor, marginals: Marginals, floor: float) -> Tensor:
+    """log N(x_t; mean, covariance + floor^2 I) without its constant, for states `(N, T, X)`, as `(N, T)`.
+
+    The state holds points that follow from the joint angles, so its covariance is singular: densities are blurred by
+    `floor` (standard deviation, state units).
+    """
     eye = torch.eye(states.shape[-1], dtype=states.dtype, device=states.device)
     factor = torch.linalg.cholesky(marginals.state_covariance + floor**2 * eye)
     white = torch.linalg.solve_triangular(factor, (states - marginals.state_mean)[..., None], upper=False)[..., 0]
@@ -75,13 +82,13 @@ def _log_density(states: Tensor, marginals: Marginals, floor: float) -> Tensor:
 class FitConfig:
     """How a network is fitted."""
 
-    steps: int
+    steps: Annotated[int, Range(0, 10_000_000)]
     """Steps of the optimiser."""
-    batch: int = 100
+    batch: Annotated[int, Range(1, 100_000)] = 100
     """Samples in a step."""
-    learning_rate: float = 1e-3
+    learning_rate: Annotated[float, Range(1e-8, 1)] = 1e-3
     """Adam's at the start; it falls to a tenth along a cosine."""
-    weight_decay: float = 1e-4
+    weight_decay: Annotated[float, Range(0, 1)] = 1e-4
     """Decoupled (AdamW), on weights only."""
 
 

@@ -13,6 +13,7 @@ from visuomotor.demos import Episode
 from visuomotor.policies import keypoint_loss, learning_rate_factor
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.runs.distributed import Distributed
+from visuomotor.runs.restore import restore_optimizer
 from visuomotor.tasks import Task, VecEnv
 
 _UNIT = 0.1  # m, the unit of the error: about as far as blocks lie apart
@@ -138,4 +139,4 @@ class AuxiliaryTask:
     def load_state_dict(self, content: dict[str, Any]) -> None:
         """Go back to where `state_dict` was taken."""
         self.num_updates = content["num_updates"]
-        self._optimizer.load_state_dict(content["optimizer"])
+        restore_optimizer(self._optimizer, content["optimizer"], "state.auxiliary.optimizer")

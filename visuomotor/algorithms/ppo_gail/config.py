@@ -3,10 +3,10 @@
 import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.runs.config import check_range
+from visuomotor.runs.config import Range, check_range, check_ranges
 
 _MANY = 10**12
 _TINY = 1e-9
@@ -16,67 +16,47 @@ _TINY = 1e-9
 class PolicyConfig:
     """The network that acts."""
 
-    image_size: int = 64
+    image_size: Annotated[int, Range(20, 1024)] = 64
     """Side of the square images in pixels."""
-    supersampling: int = 1
+    supersampling: Annotated[int, Range(1, 8)] = 1
     """Rays along each side of a pixel."""
     recurrent: bool = True
     """Whether there is an LSTM; else a layer of its width."""
-
-    def __post_init__(self) -> None:
-        check_range("policy.image_size", self.image_size, 20, 1024)
-        check_range("policy.supersampling", self.supersampling, 1, 8)
 
 
 @dataclass(frozen=True)
 class PpoConfig:
     """The policy's update."""
 
-    num_steps: int = 25
+    num_steps: Annotated[int, Range(1, 100_000)] = 25
     """Control steps of a rollout; backpropagation through time goes as far."""
-    num_epochs: int = 4
+    num_epochs: Annotated[int, Range(1, 1000)] = 4
     """Passes over a rollout."""
-    num_minibatches: int = 4
+    num_minibatches: Annotated[int, Range(1, 100_000)] = 4
     """Parts of the worlds, each an update."""
-    learning_rate: float = 7e-4
+    learning_rate: Annotated[float, Range(0, 1)] = 7e-4
     """Adam's."""
-    vision_epochs: int = 1
+    vision_epochs: Annotated[int, Range(0, 1000)] = 1
     """How many of the epochs, the last ones, train the vision layers too. In the others image features are those of the
     rollout, which saves most of the time of an epoch."""
-    vision_learning_rate: float = 1e-4
+    vision_learning_rate: Annotated[float, Range(0, 1)] = 1e-4
     """Adam's, of the vision layers."""
-    final_lr_fraction: float = 0.05
+    final_lr_fraction: Annotated[float, Range(_TINY, 1)] = 0.05
     """Learning rates fall geometrically to this fraction. The less noise a policy has, the farther a step of the same
     length moves it."""
-    clip_range: float | None = 0.2
+    clip_range: Annotated[float | None, Range(_TINY, 100)] = 0.2
     """How far a probability ratio may go before its gradient is cut; None for the KL penalty alone, as in the paper."""
-    target_kl: float = 0.05
+    target_kl: Annotated[float, Range(_TINY, 100)] = 0.05
     """Nats a step that an iteration should move the policy; the penalty's coefficient follows."""
-    gamma: float = 0.99
+    gamma: Annotated[float, Range(0, 1)] = 0.99
     """Discount per control step."""
-    gae_lambda: float = 0.95
+    gae_lambda: Annotated[float, Range(0, 1)] = 0.95
     """Lambda of generalised advantages: 1 sums rewards over the rollout (the paper's K-step return), 0 trusts the
     critic after a step."""
-    entropy_coef: float = 0.0
+    entropy_coef: Annotated[float, Range(0, 100)] = 0.0
     """Weight of the policy's entropy at first; it falls linearly to 0."""
-    max_grad_norm: float = 1.0
+    max_grad_norm: Annotated[float, Range(_TINY, 1e9)] = 1.0
     """Norm that gradients are cut to."""
-
-    def __post_init__(self) -> None:
-        check_range("ppo.num_steps", self.num_steps, 1, 100_000)
-        check_range("ppo.num_epochs", self.num_epochs, 1, 1000)
-        check_range("ppo.num_minibatches", self.num_minibatches, 1, 100_000)
-        check_range("ppo.learning_rate", self.learning_rate, 0, 1)
-        check_range("ppo.vision_epochs (of ppo.num_epochs)", self.vision_epochs, 0, self.num_epochs)
-        check_range("ppo.vision_learning_rate", self.vision_learning_rate, 0, 1)
-        check_range("ppo.final_lr_fraction", self.final_lr_fraction, _TINY, 1)
-        if self.clip_range is not None:
-            check_range("ppo.clip_range", self.clip_range, _TINY, 100)
-        check_range("ppo.target_kl", self.target_kl, _TINY, 100)
-        check_range("ppo.gamma", self.gamma, 0, 1)
-        check_range("ppo.gae_lambda", self.gae_lambda, 0, 1)
-        check_range("ppo.entropy_coef", self.entropy_coef, 0, 100)
-        check_range("ppo.max_grad_norm", self.max_grad_norm, _TINY, 1e9)
 
 
 @dataclass(frozen=True)
@@ -86,67 +66,55 @@ class ExplorationConfig:
     noise: Literal["white", "marginal", "exact", "biased"] = "exact"
     """`white`: independent from step to step (the paper's); the correlation is not used. `marginal`: correlated in
     time, with the density of white noise in PPO's ratio. `exact`: correlated, with its true density."""
-    correlation: float = 0.8
+    correlation: Annotated[float, Range(0, 0.999)] = 0.8
     """AR(1) coefficient of the noise from one control step to the next, 0 to below 1. White noise at 20 Hz averages out
     before the arm moves."""
-    initial_log_std: float = -1.0
+    initial_log_std: Annotated[float, Range(-10, 2)] = -1.0
     """Logarithm of the first standard deviation of every action, in parts of its limit."""
     std_schedule: Literal["learned", "geometric", "linear"] = "learned"
     """Whether the standard deviation is learned, or goes from the initial to the final one on a schedule."""
-    final_log_std: float = -2.0
+    final_log_std: Annotated[float, Range(-10, 2)] = -2.0
     """Logarithm of the last standard deviation of a schedule."""
-    log_std_learning_rate: float = 7e-4
+    log_std_learning_rate: Annotated[float, Range(0, 1)] = 7e-4
     """Adam's, of a learned standard deviation; it falls as the policy's does."""
-    min_std: float = 0.0
+    min_std: Annotated[float, Range(0, 10)] = 0.0
     """Smooth floor of the standard deviation: std = min_std + exp(log_std)."""
     critic_sees_noise: bool = False
     """Whether the critic gets the noise of the step before, which tells something of the next action."""
 
-    def __post_init__(self) -> None:
-        check_range("exploration.correlation", self.correlation, 0, 0.999)
-        check_range("exploration.initial_log_std", self.initial_log_std, -10, 2)
-        check_range("exploration.final_log_std", self.final_log_std, -10, 2)
-        check_range("exploration.log_std_learning_rate", self.log_std_learning_rate, 0, 1)
+    @property
+    def smallest_std(self) -> float:
+        """The smallest standard deviation that is known beforehand."""
         scheduled = self.std_schedule != "learned"
-        smallest = math.exp(min(self.initial_log_std, self.final_log_std) if scheduled else self.initial_log_std)
-        check_range(
-            "exploration.min_std (below the standard deviation that it is a floor of)", self.min_std, 0, 0.99 * smallest
-        )
+        return math.exp(min(self.initial_log_std, self.final_log_std) if scheduled else self.initial_log_std)
 
 
 @dataclass(frozen=True)
 class CriticConfig:
     """The value function, which reads the simulator's state."""
 
-    hidden: tuple[int, ...] = (300, 200)
+    hidden: Annotated[tuple[int, ...], Range(1, 100_000)] = (300, 200)
     """Widths of its layers."""
-    learning_rate: float = 1e-3
+    learning_rate: Annotated[float, Range(0, 1)] = 1e-3
     """Adam's."""
-    num_epochs: int = 4
+    num_epochs: Annotated[int, Range(1, 1000)] = 4
     """Passes over a rollout."""
-    num_minibatches: int = 8
+    num_minibatches: Annotated[int, Range(1, 100_000)] = 8
     """Parts of the rollout's steps, each an update."""
-
-    def __post_init__(self) -> None:
-        for width in self.hidden:
-            check_range("critic.hidden", width, 1, 100_000)
-        check_range("critic.learning_rate", self.learning_rate, 0, 1)
-        check_range("critic.num_epochs", self.num_epochs, 1, 1000)
-        check_range("critic.num_minibatches", self.num_minibatches, 1, 100_000)
 
 
 @dataclass(frozen=True)
 class ImitationConfig:
     """The imitation reward (GAIL)."""
 
-    weight: float = 0.5
+    weight: Annotated[float, Range(0, 1)] = 0.5
     """Lambda, between 0 (reinforcement only) and 1 (imitation only)."""
     reward_source: Literal["discriminator", "task"] = "discriminator"
     """`task`: use the task reward in place of the GAIL reward; the discriminator is still trained and logged
     (debugging)."""
     reward_type: Literal["gail", "airl"] = "gail"
     """-log(1-D), or log D - log(1-D)."""
-    clip: float = 10.0
+    clip: Annotated[float, Range(_TINY, 1e6)] = 10.0
     """Largest magnitude of the imitation reward."""
     center_reward: bool = True
     """Whether the rollout's mean is subtracted. Episodes that are cut short are bootstrapped, so no policy gains by
@@ -155,13 +123,13 @@ class ImitationConfig:
     """What the discriminator sees. With the whole state it watches the arm, and fails (the paper's ablation)."""
     actions: bool = False
     """Whether it also sees actions; the demonstrations must then hold them."""
-    learning_rate: float = 1e-3
+    learning_rate: Annotated[float, Range(0, 1)] = 1e-3
     """Adam's."""
-    num_updates: int = 10
+    num_updates: Annotated[int, Range(0, 100_000)] = 10
     """Updates of the discriminator an iteration."""
-    batch_size: int = 1024
+    batch_size: Annotated[int, Range(1, 10**7)] = 1024
     """Steps of demonstrations, and as many of the policy, in an update."""
-    gradient_penalty: float = 0.2
+    gradient_penalty: Annotated[float, Range(0, 1e6)] = 0.2
     """Weight of the penalty on demonstrations; 0 for none."""
 
     @property
@@ -169,91 +137,58 @@ class ImitationConfig:
         """Whether there is a discriminator at all."""
         return self.weight > 0
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.weight <= 1:
-            raise VisuomotorError(
-                "imitation.weight must be between 0 (task reward only) and 1 (imitation reward only), "
-                f"not {self.weight}"
-            )
-        check_range("imitation.clip", self.clip, _TINY, 1e6)
-        check_range("imitation.learning_rate", self.learning_rate, 0, 1)
-        check_range("imitation.num_updates", self.num_updates, 0, 100_000)
-        check_range("imitation.batch_size", self.batch_size, 1, 10**7)
-        check_range("imitation.gradient_penalty", self.gradient_penalty, 0, 1e6)
-
 
 @dataclass(frozen=True)
 class CurriculumConfig:
     """Where training episodes start."""
 
-    random_start_fraction: float = 0.3
+    random_start_fraction: Annotated[float, Range(0, 1)] = 0.3
     """Fraction of control steps, at least, in episodes that start at random; the others start in states of
     demonstrations. 1 leaves these out."""
     strategy: Literal["frontier", "stages"] = "frontier"
     """Which demonstration states: those from which the policy sometimes advances, or any (`stages`, the paper's)."""
-    max_episode_steps: int = 60
+    max_episode_steps: Annotated[int, Range(1, _MANY)] = 60
     """Control steps of an episode that starts in a demonstration state, at most the task's. Values bootstrap where it
     is cut."""
-    early_termination_steps: int | None = 10
+    early_termination_steps: Annotated[int | None, Range(1, _MANY)] = 10
     """End such an episode after this many steps outside its first stage: else what follows a dropped block would be
     most of the experience. None: do not."""
-
-    def __post_init__(self) -> None:
-        check_range("curriculum.random_start_fraction", self.random_start_fraction, 0, 1)
-        check_range("curriculum.max_episode_steps", self.max_episode_steps, 1, _MANY)
-        if self.early_termination_steps is not None:
-            check_range("curriculum.early_termination_steps", self.early_termination_steps, 1, _MANY)
 
 
 @dataclass(frozen=True)
 class AuxiliaryConfig:
     """The auxiliary task: predict the keypoints' positions from an image. It trains the vision layers."""
 
-    pretraining_updates: int = 0
+    pretraining_updates: Annotated[int, Range(0, _MANY)] = 0
     """Updates before anything else, on random starts and demonstration states, each image with an appearance of its
     own."""
-    batch_size: int = 64
+    batch_size: Annotated[int, Range(1, 1_000_000)] = 64
     """Images in such an update. Many small updates teach more than few large ones in the same time."""
-    random_start_fraction: float = 0.4
+    random_start_fraction: Annotated[float, Range(0, 1)] = 0.4
     """Fraction of random starts in it."""
-    learning_rate: float = 3e-3
+    learning_rate: Annotated[float, Range(0, 1)] = 3e-3
     """Adam's at its largest, in pretraining; it rises in a twentieth of the updates and falls along a cosine."""
-    updates_per_iteration: int = 50
+    updates_per_iteration: Annotated[int, Range(0, 1_000_000)] = 50
     """Updates in each iteration of reinforcement, each on a part of the rollout's states with a new appearance; 0 for
     none."""
-    update_learning_rate: float = 3e-4
+    update_learning_rate: Annotated[float, Range(0, 1)] = 3e-4
     """Adam's, of these; it falls as the policy's does."""
-
-    def __post_init__(self) -> None:
-        check_range("auxiliary.pretraining_updates", self.pretraining_updates, 0, _MANY)
-        check_range("auxiliary.batch_size", self.batch_size, 1, 1_000_000)
-        check_range("auxiliary.random_start_fraction", self.random_start_fraction, 0, 1)
-        check_range("auxiliary.learning_rate", self.learning_rate, 0, 1)
-        check_range("auxiliary.updates_per_iteration", self.updates_per_iteration, 0, 1_000_000)
-        check_range("auxiliary.update_learning_rate", self.update_learning_rate, 0, 1)
 
 
 @dataclass(frozen=True)
 class BehaviorCloningConfig:
     """Behaviour cloning from the demonstrations' pixels, before reinforcement begins."""
 
-    num_updates: int = 0
+    num_updates: Annotated[int, Range(0, _MANY)] = 0
     """Gradient steps; 0 leaves it out. With total_steps 0 there is nothing else: the baseline."""
-    batch_size: int = 8
+    batch_size: Annotated[int, Range(1, 1_000_000)] = 8
     """Whole episodes in an update."""
-    learning_rate: float = 3e-4
+    learning_rate: Annotated[float, Range(0, 1)] = 3e-4
     """Adam's."""
-    auxiliary_weight: float = 0.5
+    auxiliary_weight: Annotated[float, Range(0, 1e6)] = 0.5
     """Weight of the error of predicted keypoints (their distance, in units of 0.1 m)."""
-    renders_per_demo: int = 8
+    renders_per_demo: Annotated[int, Range(1, 100_000)] = 8
     """How often each demonstration is rendered, each time with another appearance."""
-
-    def __post_init__(self) -> None:
-        check_range("behavior_cloning.num_updates", self.num_updates, 0, _MANY)
-        check_range("behavior_cloning.batch_size", self.batch_size, 1, 1_000_000)
-        check_range("behavior_cloning.learning_rate", self.learning_rate, 0, 1)
-        check_range("behavior_cloning.auxiliary_weight", self.auxiliary_weight, 0, 1e6)
-        check_range("behavior_cloning.renders_per_demo", self.renders_per_demo, 1, 100_000)
 
 
 @dataclass(frozen=True)
@@ -264,13 +199,13 @@ class PpoGailConfig:
     """File of demonstrations (`visuomotor demos generate TASK` makes one). Those that do not succeed are left out."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the networks are; `auto` takes CUDA where there is one. Physics and pixels stay on the CPU."""
-    total_steps: int = 8_000_000
+    total_steps: Annotated[int, Range(0, _MANY)] = 8_000_000
     """How long to train, in control steps of all worlds together."""
-    num_envs: int = 128
+    num_envs: Annotated[int, Range(1, 10_000_000)] = 128
     """Worlds that are simulated at once (in each process)."""
     randomize: bool = True
     """Whether worlds differ in dynamics and appearance."""
-    save_interval: int = 40
+    save_interval: Annotated[int, Range(1, _MANY)] = 40
     """Iterations between checkpoints."""
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     ppo: PpoConfig = field(default_factory=PpoConfig)
@@ -282,9 +217,10 @@ class PpoGailConfig:
     behavior_cloning: BehaviorCloningConfig = field(default_factory=BehaviorCloningConfig)
 
     def __post_init__(self) -> None:
-        check_range("total_steps", self.total_steps, 0, _MANY)
-        check_range("num_envs", self.num_envs, 1, 10_000_000)
-        check_range("save_interval", self.save_interval, 1, _MANY)
+        check_ranges(self)
+        check_range("ppo.vision_epochs (of ppo.num_epochs)", self.ppo.vision_epochs, 0, self.ppo.num_epochs)
+        floor = "exploration.min_std (below the standard deviation that it is a floor of)"
+        check_range(floor, self.exploration.min_std, 0, 0.99 * self.exploration.smallest_std)
         check_range("ppo.num_minibatches (of num_envs)", self.ppo.num_minibatches, 1, self.num_envs)
         steps = self.num_envs * self.ppo.num_steps
         check_range("critic.num_minibatches (of a rollout's steps)", self.critic.num_minibatches, 1, steps)

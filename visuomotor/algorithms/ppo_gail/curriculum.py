@@ -86,6 +86,11 @@ class Curriculum:
         self.mean_lengths = torch.full((stages,), float(max_episode_steps), dtype=torch.float64)
         """Control steps of episodes from each stage, lately."""
 
+    @property
+    def num_states(self) -> int:
+        """How many states episodes may start in."""
+        return len(self._states)
+
     def advance_rate_by_stage(self) -> dict[int, float]:
         """The mean of `advance_rate` over each stage's bins."""
         of_bin = self._stage_of_bin

@@ -14,6 +14,7 @@ from visuomotor.algorithms.ppo_gail.rollout import Rollout
 from visuomotor.demos import Episode
 from visuomotor.errors import VisuomotorError, unknown
 from visuomotor.runs.distributed import Distributed
+from visuomotor.runs.restore import restore_module, restore_optimizer
 from visuomotor.tasks import Task
 
 
@@ -94,8 +95,8 @@ class GailReward:
 
     def load_state_dict(self, content: dict[str, Any]) -> None:
         """Go back to where `state_dict` was taken."""
-        self.discriminator.load_state_dict(content["discriminator"])
-        self._optimizer.load_state_dict(content["optimizer"])
+        restore_module(self.discriminator, content["discriminator"], "state.gail.discriminator")
+        restore_optimizer(self._optimizer, content["optimizer"], "state.gail.optimizer")
 
 
 def imitation_reward(logits: Tensor, reward_type: str = "gail", clip: float = 10.0) -> Tensor:

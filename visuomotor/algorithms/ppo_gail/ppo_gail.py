@@ -1,6 +1,7 @@
 """Reinforcement and imitation: act, reward, value, improve (Zhu et al. 2018, III-B)."""
 
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -28,6 +29,7 @@ from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.runs import generator_states, restore_generators
 from visuomotor.runs.devices import choose_device
 from visuomotor.runs.distributed import Distributed
+from visuomotor.runs.restore import ListOf, check_like, restore_fitting, restore_module, restore_optimizer
 from visuomotor.tasks import Task, VecEnv
 
 _BC_ROW = 100  # updates of behaviour cloning in a row of metrics
@@ -38,8 +40,11 @@ class PpoGail(Algorithm):
     """The state of training between two iterations."""
 
     name: ClassVar[str] = "ppo-gail"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     presets: ClassVar[Mapping[str, Any]] = PRESETS
+    adjustable: ClassVar[frozenset[str]] = frozenset({"total_steps", "save_interval", "device", "demos"})
+    """Learning rates, entropy and scheduled noise follow the fraction of `total_steps` that is spent: with more of them
+    they go back up to where they would be in a run of that length."""
 
     def __init__(
         self,
@@ -83,7 +88,7 @@ class PpoGail(Algorithm):
         # Worlds differ from process to process; what all must draw alike (weights, minibatches) has the other one.
         self.generators = {
             "shared": torch.Generator().manual_seed(seed),
-            "own": torch.Generator().manual_seed(seed + 7919 * (self.distributed.rank + 1)),
+            "own": torch.Generator().manual_seed(_own_seed(seed, self.distributed.rank)),
         }
         self.curriculum = _make_curriculum(task, demos, config)
         self.env = VecEnv(
@@ -270,12 +275,6 @@ class PpoGail(Algorithm):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        own = {
-            "collector": self.collector.state_dict(),
-            "generator": self.generators["own"].get_state(),
-            "curriculum": None if self.curriculum is None else self.curriculum.state_dict(),
-            "episode_statistics": self.episode_statistics.state_dict(),
-        }
         policy = self.config.policy
         return {
             "seed": self.seed,
@@ -293,11 +292,25 @@ class PpoGail(Algorithm):
             "auxiliary": self.auxiliary.state_dict(),
             "kl_coefficient": self.kl.coefficient,
             "generators": generator_states({"shared": self.generators["shared"]}),
-            "processes": self.distributed.gather(own),
+            "processes": self.distributed.gather(self._own_state()),
+        }
+
+    def _own_state(self) -> dict[str, Any]:
+        """What differs from process to process."""
+        return {
+            "collector": self.collector.state_dict(),
+            "generator": self.generators["own"].get_state(),
+            "curriculum": None if self.curriculum is None else self.curriculum.state_dict(),
+            "episode_statistics": self.episode_statistics.state_dict(),
         }
 
     def load_state_dict(self, content: dict[str, Any]) -> None:
-        """See `Algorithm`: another camera, other demonstrations, or another number of processes or worlds."""
+        """See `Algorithm`: another camera or other demonstrations.
+
+        With another number of processes than before, each takes up the worlds of one of those, as long as there are
+        some; the others begin new episodes.
+        """
+        self._check(content)
         policy = self.config.policy
         self.check_camera(content["camera"], policy.image_size, policy.supersampling)
         if content["demonstrations"] != fingerprint(self.demos):
@@ -305,28 +318,80 @@ class PpoGail(Algorithm):
                 f"{self.config.demos} does not hold the demonstrations that this run began with; say where they "
                 "are with --demos FILE, or train a new run"
             )
-        if len(content["processes"]) != self.distributed.world_size:
-            raise VisuomotorError(
-                f"the checkpoint was written by {len(content['processes'])} processes, this job has "
-                f"{self.distributed.world_size}; start as many"
-            )
+        states = 0 if self.curriculum is None else self.curriculum.num_states
+        for number, process in enumerate(content["processes"]):
+            ids = process["collector"]["env"]["initial_state_id"]
+            if bool((ids >= states).any() or (ids < -1).any()):
+                raise VisuomotorError(
+                    f"state.processes[{number}].collector.env.initial_state_id names other states than the {states} "
+                    "of the demonstrations"
+                )
         self.bc_updates, self.iteration = content["bc_updates"], content["iteration"]
         self.control_steps, self.elapsed_seconds = content["control_steps"], content["elapsed_seconds"]
-        self.recurrent_policy.load_state_dict(content["policy"])
-        self.noise.load_state_dict(content["noise"])
-        self.critic.load_state_dict(content["critic"])
+        restore_module(self.recurrent_policy, content["policy"], "state.policy")
+        restore_module(self.noise, content["noise"], "state.noise")
+        restore_module(self.critic, content["critic"], "state.critic")
         self.gail.load_state_dict(content["gail"])
         for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(content["optimizers"][name])
+            restore_optimizer(optimizer, content["optimizers"][name], f"state.optimizers.{name}")
         self.auxiliary.load_state_dict(content["auxiliary"])
         self.kl.coefficient = content["kl_coefficient"]
         restore_generators({"shared": self.generators["shared"]}, content["generators"])
-        own = content["processes"][self.distributed.rank]
-        self.generators["own"].set_state(own["generator"])
-        self.collector.load_state_dict(own["collector"])
-        self.episode_statistics.load_state_dict(own["episode_statistics"])
+        rank, processes = self.distributed.rank, content["processes"]
+        own = processes[rank % len(processes)]
+        if rank < len(processes):
+            restore_generators({"own": self.generators["own"]}, {"own": own["generator"]})
+            self.collector.load_state_dict(own["collector"])
+            self.episode_statistics.load_state_dict(own["episode_statistics"])
+        else:
+            self.generators["own"].manual_seed(_own_seed(self.seed, rank) + self.control_steps)
+            self.episode_statistics.recent.extend(own["episode_statistics"]["recent"])
         if self.curriculum is not None:
             self.curriculum.load_state_dict(own["curriculum"])
+
+    def _check(self, content: dict[str, Any]) -> None:
+        """Raise a VisuomotorError where a checkpoint's content is not what `state_dict` gives; networks and optimizers
+        are checked where they are restored."""
+        own = self._own_state()
+        own["episode_statistics"]["recent"] = ListOf([0.0] * 3)
+        pattern = {
+            **dict.fromkeys(("policy", "noise", "critic", "generators"), dict),
+            **dict.fromkeys(("seed", "bc_updates", "iteration", "control_steps"), 0),
+            **dict.fromkeys(("elapsed_seconds", "kl_coefficient"), 0.0),
+            "camera": self.camera_spec(self.config.policy.image_size, self.config.policy.supersampling),
+            "demonstrations": str | None,
+            "gail": {"discriminator": dict, "optimizer": dict},
+            "optimizers": dict.fromkeys(self.optimizers, dict),
+            "auxiliary": {"num_updates": 0, "optimizer": dict},
+            "processes": ListOf(own),
+        }
+        check_like(content, pattern, "state", finite=True)
+        if not content["processes"]:
+            raise VisuomotorError("state.processes is empty, expected one entry a process")
+        if not self.kl.min <= content["kl_coefficient"] <= self.kl.max:
+            raise VisuomotorError(
+                f"state.kl_coefficient is {content['kl_coefficient']}, expected {self.kl.min:.3g} to {self.kl.max:.3g}"
+            )
+
+    def load_weights(self, content: dict[str, Any]) -> None:
+        """See `Algorithm`: the policy, but for parts of other sizes, such as the keypoint head of another task; critic
+        and discriminator where they are of the same sizes. Exploration noise is that of the config."""
+        check_like(content.get("gail"), {"discriminator": dict, "optimizer": dict}, "state.gail")
+        anew = restore_fitting(self.recurrent_policy, content.get("policy"), "state.policy")
+        for network, weights, name in (
+            (self.critic, content.get("critic"), "critic"),
+            (self.gail.discriminator, content["gail"]["discriminator"], "discriminator"),
+        ):
+            try:
+                restore_module(network, weights, name)
+            except VisuomotorError:
+                anew.append(f"the {name}")
+        if anew:
+            warnings.warn(f"of other sizes in that run, and begun anew: {', '.join(anew)}", stacklevel=2)
+
+
+def _own_seed(seed: int, rank: int) -> int:
+    return seed + 7919 * (rank + 1)
 
 
 def _make_curriculum(task: Task, demos: Sequence[Episode], config: PpoGailConfig) -> Curriculum | None:

@@ -1,0 +1,150 @@
+"""What is read from a checkpoint is checked before it is used: types, names and shapes, with the path of the wrong
+entry in the message."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from types import UnionType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from visuomotor.errors import VisuomotorError
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """Stands in a pattern for a list of any length, at most `longest`; every entry is like `like`."""
+
+    like: Any
+    longest: int = 1_000_000
+
+
+@dataclass(frozen=True)
+class OrNone:
+    """Stands in a pattern for what is None or like `like`."""
+
+    like: Any
+
+
+def check_like(found: Any, like: Any, where: str, finite: bool = False) -> None:
+    """Check plain containers against a pattern, such as the `state_dict` of a freshly made object.
+
+    A tensor must have the pattern's shape and dtype, a dict its keys, a list its length, a number or a string its type;
+    whole numbers are not negative. A type or a union in the pattern stands for any value of it.
+
+    Args:
+        where: place of `found`, in words.
+        finite: whether numbers must be finite.
+
+    Raises:
+        VisuomotorError: names the first entry that differs.
+    """
+    if isinstance(like, type | UnionType):
+        _require(isinstance(found, like), found, _type_name(like), where)
+    elif isinstance(like, OrNone):
+        if found is not None:
+            check_like(found, like.like, where, finite)
+    elif isinstance(like, ListOf):
+        _require(isinstance(found, list | tuple), found, "a list", where)
+        if len(found) > like.longest:
+            raise VisuomotorError(f"{where} has {len(found)} entries, expected {like.longest} at most")
+        for index, item in enumerate(found):
+            check_like(item, like.like, f"{where}[{index}]", finite)
+    elif isinstance(like, Tensor):
+        _check_tensor(found, like, where, finite)
+    elif isinstance(like, Mapping):
+        _check_keys(found, like, where)
+        for name, item in like.items():
+            check_like(found[name], item, f"{where}.{name}", finite)
+    elif isinstance(like, list | tuple):
+        _require(isinstance(found, list | tuple), found, "a list", where)
+        if len(found) != len(like):
+            raise VisuomotorError(f"{where} has {len(found)} entries, expected {len(like)}")
+        for index, (item, pattern) in enumerate(zip(found, like, strict=True)):
+            check_like(item, pattern, f"{where}[{index}]", finite)
+    else:
+        _require(type(found) is type(like), found, _type_name(type(like)), where)
+        if (type(found) is int and found < 0) or (finite and type(found) is float and not isfinite(found)):
+            raise VisuomotorError(f"{where} is {found}, which it can never be")
+
+
+def restore_module(module: nn.Module, content: Any, where: str) -> None:
+    """`module.load_state_dict`, for finite tensors of the right names and shapes only."""
+    check_like(content, dict(module.state_dict()), where, finite=True)
+    module.load_state_dict(content)
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, content: Any, where: str) -> None:
+    """`optimizer.load_state_dict` of Adam or AdamW. Fused kernels write wherever the shapes of its state lead them."""
+    groups = [{name: _any_number(value) for name, value in g.items()} for g in optimizer.state_dict()["param_groups"]]
+    check_like(content, {"state": dict, "param_groups": groups}, where, finite=True)
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    indices = [index for group in groups for index in group["params"]]
+    for group, own in zip(content["param_groups"], groups, strict=True):
+        if list(group["params"]) != own["params"]:
+            raise VisuomotorError(
+                f"{where}.param_groups has the parameters {group['params']}, expected {own['params']}"
+            )
+    for index, state in content["state"].items():
+        place = f"{where}.state.{index}"
+        if type(index) is not int or index not in indices:
+            raise VisuomotorError(f"{place} belongs to no parameter; there are {len(indices)}")
+        parameter = parameters[indices.index(index)].detach().cpu()
+        check_like(state, {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}, place, finite=True)
+    optimizer.load_state_dict(content)
+
+
+def restore_fitting(module: nn.Module, content: Any, where: str) -> list[str]:
+    """Copy those tensors into `module` that have the name and the shape of one of its own; returns the names of its
+    other ones, which stay as they are.
+
+    Raises:
+        VisuomotorError: there are no such tensors at all.
+    """
+    _require(isinstance(content, dict), content, "a dict", where)
+    own = module.state_dict()
+    fitting = {name: value for name, value in content.items() if _fits(value, own.get(name))}
+    if not fitting:
+        raise VisuomotorError(f"no tensor of {where} has the size of one here; is it the same algorithm's?")
+    module.load_state_dict(fitting, strict=False)
+    return [name for name in own if name not in fitting]
+
+
+def _fits(value: Any, own: Tensor | None) -> bool:
+    return own is not None and isinstance(value, Tensor) and value.shape == own.shape and value.dtype == own.dtype
+
+
+def _any_number(value: Any) -> Any:
+    """Rates are what they were, not what they are at first."""
+    return int | float if type(value) in (int, float) else value
+
+
+def _check_tensor(found: Any, like: Tensor, where: str, finite: bool) -> None:
+    _require(isinstance(found, Tensor), found, "a tensor", where)
+    if found.shape != like.shape:
+        raise VisuomotorError(f"{where} has the shape {tuple(found.shape)}, expected {tuple(like.shape)}")
+    if found.dtype != like.dtype or found.layout != like.layout:
+        raise VisuomotorError(f"{where} holds {found.dtype}, expected {like.dtype}")
+    if finite and found.is_floating_point() and not bool(found.isfinite().all()):
+        raise VisuomotorError(f"{where} holds NaN or infinity")
+
+
+def _check_keys(found: Any, like: Mapping[Any, Any], where: str) -> None:
+    _require(isinstance(found, Mapping), found, "a dict", where)
+    missing, unknown = [n for n in like if n not in found], [n for n in found if n not in like]
+    if missing or unknown:
+        told = [f"lacks {', '.join(map(repr, missing[:5]))}"] if missing else []
+        told += [f"has an unknown entry {unknown[0]!r}"] if unknown else []
+        raise VisuomotorError(f"{where} {' and '.join(told)}")
+
+
+def _require(holds: bool, found: Any, expected: str, where: str) -> None:
+    if not holds:
+        shown = repr(found) if isinstance(found, str | int | float | bool | None) else f"a {type(found).__name__}"
+        raise VisuomotorError(f"{where} is {shown[:100]}, expected {expected}")
+
+
+def _type_name(kind: Any) -> str:
+    return getattr(kind, "__name__", str(kind))
