@@ -136,7 +136,7 @@ def test_installed_packages_add_tasks(tmp_path, monkeypatch):
         ]
     }
     monkeypatch.setattr(registry, "entry_points", lambda group: points.get(group, []))
-    assert registry.names("task") == ["hanger", "lifting", "stacking", "reach", "gone"]
+    assert registry.names("task") == ["hanger", "cube", "hammer", "bottle", "lifting", "stacking", "reach", "gone"]
     assert make_task("reach").name == "reach"
     assert type(make_task("lifting")) is Lifting  # our own come first
     refused("gone", "'third_party_that_is_not' of 'gone' cannot be imported: ModuleNotFoundError")
@@ -150,7 +150,7 @@ def test_algorithms_have_names_of_their_own():
 
 
 def test_names_that_name_nothing(write, tmp_path):
-    refused("hangar", "no task 'hangar'; choose one of: hanger, lifting, stacking; or name a class of your own as")
+    refused("hangar", "no task 'hangar'; choose one of: bottle, cube, hammer, hanger, lifting, stacking; or name a class of your own as")
     refused("own.py", "no task 'own.py'; for a class in a file write own.py:CLASS; choose one of")
     refused(f"{tmp_path}/none.py:Reach", r"no file .*none\.py; write path/to/file.py:Class")
     refused(f"{tmp_path}:Reach", "cannot be imported")

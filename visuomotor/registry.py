@@ -18,6 +18,9 @@ Class = TypeVar("Class", bound=type)
 BUILT_IN: Final[dict[str, dict[str, str]]] = {
     "task": {
         "hanger": "visuomotor.tasks.pr2.hanger:Hanger",
+        "cube": "visuomotor.tasks.pr2.cube:Cube",
+        "hammer": "visuomotor.tasks.pr2.hammer:Hammer",
+        "bottle": "visuomotor.tasks.pr2.bottle:Bottle",
         "lifting": "visuomotor.tasks.jaco.lifting:Lifting",
         "stacking": "visuomotor.tasks.jaco.stacking:Stacking",
     },

@@ -109,7 +109,7 @@ def test_each_split_shows_its_clutter_only(task):
     for split in task.splits:
         appearance = starts(task, split, 4, randomize=True).appearance
         assert {name: value.tolist() for name, value in appearance.items()} == {
-            "clothes": [float(split == "visual")] * 4,
+            "visual": [float(split == "visual")] * 4,
             "background": [float(split == "background")] * 4,
         }
 
@@ -404,7 +404,7 @@ def test_states_for_pose_data_lie_between_the_start_and_the_target(task, monkeyp
     shift = engine.model_field("eq_data")[:, 0, 5]
     torch.testing.assert_close(gap, shift, atol=1e-9, rtol=0)
     # joints stray from the way by 0.1 rad
-    monkeypatch.setattr("visuomotor.tasks.pr2.hanger._WANDER", 0.0)
+    monkeypatch.setattr("visuomotor.tasks.pr2.pr2_task._WANDER", 0.0)
     task.reset_for_pose_data(again, seeded(0))
     strayed = task.robot.joint_positions(engine) - task.robot.joint_positions(again)
     assert strayed.std().item() == pytest.approx(0.1, rel=0.15)

@@ -8,6 +8,7 @@ from typing import Final
 import mujoco
 import numpy as np
 
+from visuomotor.props.grasp import add_grasp
 from visuomotor.robots.collision import AS_HELD, NOTHING
 from visuomotor.robots.geoms import capsule
 
@@ -33,8 +34,7 @@ class Hanger:
     """Free body; its origin is where the hand holds the neck, +z along the neck, the hook's tip towards +x."""
     joint: str
     grasp: str
-    """Weld equality between hand and hanger: `eq_active` releases it, `eq_data[3:10]` is the hanger's pose in the tool
-    frame (position, quaternion), per world through `engine.model_field("eq_data")`."""
+    """See `add_grasp`."""
     hook_inside: str
     """Site: where the top of the rack's bar is once the hanger hangs."""
     hook_tip: str
@@ -58,20 +58,11 @@ def add_hanger(spec: mujoco.MjSpec, tool: str = "r_gripper_tool_frame") -> Hange
         capsule(body, name, start, end, WIRE, _WIRE_COLOR, touch, mass=mass, friction=(0.6, 0.005, 0.0001))
     body.add_site(name="hanger_hook_inside", pos=(0, 0, hook_inside_height()), size=[0.003, 0, 0], group=4)
     body.add_site(name="hanger_hook_tip", pos=(_TIP[0], 0, _TIP[1]), size=[0.003, 0, 0], group=4)
-    spec.add_equality(
-        name="hanger_grasp",
-        type=mujoco.mjtEq.mjEQ_WELD,
-        objtype=mujoco.mjtObj.mjOBJ_BODY,
-        name1=tool,
-        name2=body.name,
-        data=[0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0],  # anchor, relative pose, weight of the rotation, unused
-        solref=[0.01, 1],  # two time steps: as stiff as stays steady
-        solimp=[0.98, 0.995, 0.001, 0.5, 2],
-    )
+    grasp = add_grasp(spec, tool, body.name)
     return Hanger(
         body=body.name,
         joint="hanger_joint",
-        grasp="hanger_grasp",
+        grasp=grasp,
         hook_inside="hanger_hook_inside",
         hook_tip="hanger_hook_tip",
         geoms=tuple(pieces),

@@ -1,5 +1,6 @@
 """Willow Garage's PR2 with both arms, from primitives: the right arm obeys torques, the left holds still."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -71,6 +72,7 @@ def add_pr2(
     torso_height: float = 0.1,
     camera_target: tuple[float, float, float] = (0.70, -0.1, 1.03),
     camera_fovy: float = 45.0,
+    points: Sequence[tuple[float, float, float]] = END_EFFECTOR_POINTS,
     armature: float = 0.1,
     min_damping: float = 0.7,
 ) -> Pr2:
@@ -81,6 +83,7 @@ def add_pr2(
         torso_height: how far the torso is lifted, m (0 to 0.33); it does not move.
         camera_target: where the head camera looks, m in the world.
         camera_fovy: its vertical field of view, degrees.
+        points: the three end-effector points in the right tool frame, m.
         armature: inertia of each right-arm motor seen from the joint, kg m^2. The URDF leaves out the gear trains, and
             its bare wrist (2e-4 kg m^2) is unstable under torques held for 50 ms; 0.1 makes it tame.
         min_damping: N m s/rad that every right-arm joint has at least, for the same reason; the URDF's values hold
@@ -102,7 +105,7 @@ def add_pr2(
     add_arm(torso, "l", _LEFT_ARMATURE, min_damping, _CLOTH, _CLOTH_DARK)
     pr2 = _names()
     tool = spec.body(pr2.right_tool)
-    for name, position in zip(pr2.points, END_EFFECTOR_POINTS, strict=True):
+    for name, position in zip(pr2.points, points, strict=True):
         tool.add_site(name=name, pos=position, size=[0.004, 0, 0], group=4)
     # z out of the hand, x from finger to finger
     tool.add_site(name=_TOOL_SITE, quat=(0.5, 0.5, 0.5, 0.5), size=[0.004, 0, 0], group=4)

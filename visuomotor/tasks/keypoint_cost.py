@@ -1,5 +1,7 @@
 """The default cost: bring points to their targets."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,7 @@ def keypoint_cost(
     log: float = 1.0,
     velocity: float = 5.0,
     action: float | Tensor = 1e-2,
+    extra: Callable[[Tensor], Tensor] | None = None,
 ) -> Cost:
     """Bring points to their targets, unhurriedly, and precisely in the end.
 
@@ -32,10 +35,14 @@ def keypoint_cost(
         velocities: where it holds velocities, m/s. velocity: per (m/s)^2.
         square: per m^2.
         action: weight of the squared actions, which are fractions of their limits; one, or `(A,)` one each.
+        extra: a square of the state `(X,)` that is added to l_t with weight 1/2, such as that of a joint's speed less
+            the wanted one.
     """
 
     def squares(state: Tensor, actions: Tensor) -> Tensor:
         effort = velocity * state[velocities].square().sum() + (action * actions.square()).sum()
+        if extra is not None:
+            effort = effort + extra(state)
         return torch.stack([state[errors].square().sum(), effort])
 
     def outer(values: Tensor, progress: Tensor) -> Tensor:

@@ -1,0 +1,148 @@
+"""A bottle with a thread, and its cap."""
+
+from dataclasses import dataclass
+from math import cos, pi, sin, tan
+from typing import Final
+
+import mujoco
+import numpy as np
+
+from visuomotor.props.grasp import add_grasp
+from visuomotor.robots.collision import AS_HELD, AS_TARGET, NOTHING
+from visuomotor.robots.geoms import box, cylinder
+
+NECK_RADIUS: Final = 0.012  # m
+CLEARANCE: Final = 0.0015  # m, between the neck and the cap's teeth
+NECK_HEIGHT: Final = 0.022  # m
+CAP_DEPTH: Final = 0.020  # m, inside
+CAP_HEIGHT: Final = 0.024  # m
+CAP_RADIUS: Final = 0.021  # m, outside
+BODY_RADIUS: Final = 0.030  # m: each left finger opens by that much
+BODY_HEIGHT: Final = 0.16  # m
+CAP_MASS: Final = 0.03  # kg
+THREAD_FRICTION: Final = 0.15  # N m
+TEETH: Final = 4
+
+_RING_RADIUS = 0.0155  # m, of the thread's teeth; they overlap those of the cap by 2 mm
+_INSIDE = 0.0175  # m, from the cap's axis to its walls: 2 mm more than the thread's teeth need
+_TOOTH_HALF_WIDTH = 0.001  # m
+_RING = (-0.018, -0.008)  # m, heights of the thread: the cap is on the neck before teeth meet
+_SIDES = 8
+
+# The left hand in the bottle's frame (origin at the top of the neck, +z up).
+_TOOL_IN_BOTTLE: Final = (0.0, 0.0, -NECK_HEIGHT - 0.08)
+_TOOL_YAW: Final = -pi / 2
+
+_GLASS = (0.15, 0.50, 0.30, 1.0)
+_NECK_COLOR = (0.80, 0.85, 0.80, 1.0)
+_CAP_COLOR = (0.90, 0.20, 0.15, 1.0)
+_LABEL_COLOR = (0.92, 0.88, 0.70, 1.0)
+
+
+@dataclass(frozen=True)
+class Bottle:
+    """Names in the compiled model."""
+
+    body: str
+    """Fixed to the left tool frame; its origin is in the middle of the neck's upper side, +z up."""
+    mouth: str
+    """Site: at its origin."""
+    thread: str
+    """Hinge joint: how far the thread has been turned, rad, clockwise seen from above."""
+
+
+@dataclass(frozen=True)
+class Cap:
+    """Names in the compiled model."""
+
+    body: str
+    """Free body; its origin is in the middle of its ceiling's lower side, +z up."""
+    joint: str
+    grasp: str
+    """See `add_grasp`."""
+
+
+def add_bottle(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -> Bottle:
+    """Fix the bottle to body `tool`.
+
+    The thread is a ring of teeth on the neck that turns with friction. The cap has teeth inside: once it is on the
+    neck, and only then, turning the cap turns the ring.
+    """
+    position, quat = bottle_to_tool()
+    inverse_position, inverse_quat = np.empty(3), np.empty(4)
+    mujoco.mju_negPose(inverse_position, inverse_quat, position, quat)
+    body = spec.body(tool).add_body(name="bottle", pos=inverse_position, quat=inverse_quat, gravcomp=1)
+    shoulder, bottom = -NECK_HEIGHT, -NECK_HEIGHT - BODY_HEIGHT
+    cylinder(body, "bottle_body", (0, 0, bottom), (0, 0, shoulder), BODY_RADIUS, _GLASS, AS_TARGET, mass=0.2)
+    label = (0, 0, bottom + 0.02), (0, 0, bottom + 0.07)
+    cylinder(body, "bottle_label", *label, BODY_RADIUS + 0.0005, _LABEL_COLOR, NOTHING, mass=0.01)
+    smooth = {"friction": (0.2, 0.005, 0.0001)}
+    cylinder(body, "bottle_neck", (0, 0, shoulder), (0, 0, 0), NECK_RADIUS, _NECK_COLOR, AS_TARGET, mass=0.02, **smooth)
+    ring = body.add_body(name="bottle_thread", gravcomp=1)
+    ring.add_joint(
+        name="bottle_thread",
+        type=mujoco.mjtJoint.mjJNT_HINGE,
+        axis=(0, 0, -1),
+        frictionloss=THREAD_FRICTION,
+        armature=1e-4,
+        damping=[0.002, 0, 0],
+    )
+    low, high = _RING
+    for index in range(TEETH):
+        angle = 2 * pi * index / TEETH
+        center, half = (_RING_RADIUS + NECK_RADIUS - 0.002) / 2, (_RING_RADIUS - NECK_RADIUS + 0.002) / 2
+        tooth = (half, _TOOTH_HALF_WIDTH, (high - low) / 2)
+        name, place = f"bottle_tooth_{index}", _on_circle(center, angle, (low + high) / 2)
+        box(ring, name, place, tooth, _NECK_COLOR, AS_TARGET, quat=_about_z(angle), mass=0.002, **smooth)
+    body.add_site(name="bottle_mouth", pos=(0, 0, 0), size=[0.003, 0, 0], group=4)
+    return Bottle(body=body.name, mouth="bottle_mouth", thread="bottle_thread")
+
+
+def bottle_to_tool() -> tuple[np.ndarray, np.ndarray]:
+    """Position (m) and quaternion (wxyz) of the left tool frame in the bottle's frame."""
+    quat = np.empty(4)
+    mujoco.mju_axisAngle2Quat(quat, np.array([0.0, 0.0, 1.0]), _TOOL_YAW)
+    return np.array(_TOOL_IN_BOTTLE), quat
+
+
+def add_cap(spec: mujoco.MjSpec, tool: str = "r_gripper_tool_frame") -> Cap:
+    """Add the cap, welded to body `tool`: an octagon of walls with teeth inside, and a ceiling. It touches targets."""
+    body = spec.worldbody.add_body(name="cap", pos=(0.6, -0.188, 1.0))
+    body.add_freejoint(name="cap_joint")
+    smooth = {"friction": (0.2, 0.005, 0.0001)}
+    top = (0, 0, CAP_HEIGHT - CAP_DEPTH)
+    cylinder(body, "cap_ceiling", (0, 0, 0), top, CAP_RADIUS, _CAP_COLOR, AS_HELD, mass=CAP_MASS / 2, **smooth)
+    thickness = (CAP_RADIUS - _INSIDE) / 2
+    wall = (thickness, CAP_RADIUS * tan(pi / _SIDES), CAP_DEPTH / 2)
+    for index in range(_SIDES):
+        angle = 2 * pi * index / _SIDES
+        place, mass = _on_circle(_INSIDE + thickness, angle, -CAP_DEPTH / 2), CAP_MASS / 2 / _SIDES
+        box(body, f"cap_wall_{index}", place, wall, _CAP_COLOR, AS_HELD, quat=_about_z(angle), mass=mass, **smooth)
+    inner = NECK_RADIUS + CLEARANCE
+    tooth = ((_INSIDE - inner) / 2, _TOOTH_HALF_WIDTH, CAP_DEPTH / 2)
+    for index in range(TEETH):
+        angle = 2 * pi * (index + 0.5) / TEETH
+        place = _on_circle((_INSIDE + inner) / 2, angle, -CAP_DEPTH / 2)
+        box(body, f"cap_tooth_{index}", place, tooth, _CAP_COLOR, AS_HELD, quat=_about_z(angle), **smooth)
+    return Cap(body=body.name, joint="cap_joint", grasp=add_grasp(spec, tool, body.name))
+
+
+def _on_circle(radius: float, angle: float, height: float) -> tuple[float, float, float]:
+    return radius * cos(angle), radius * sin(angle), height
+
+
+def _about_z(angle: float) -> tuple[float, float, float, float]:
+    return cos(angle / 2), 0.0, 0.0, sin(angle / 2)
+
+
+def add_bottles(spec: mujoco.MjSpec, bottle: Bottle) -> tuple[str, ...]:
+    """A second bottle, a mug and a jar beside and behind the bottle; nothing touches them."""
+    body = spec.body(bottle.body)
+    colors = (0.55, 0.25, 0.12, 1.0), (0.25, 0.40, 0.80, 1.0), (0.85, 0.75, 0.30, 1.0)
+    things = [
+        cylinder(body, "other_bottle", (0.12, -0.10, -0.20), (0.12, -0.10, -0.05), 0.028, colors[0]),
+        cylinder(body, "other_neck", (0.12, -0.10, -0.05), (0.12, -0.10, -0.02), 0.012, _NECK_COLOR),
+        cylinder(body, "mug", (0.05, 0.11, -0.20), (0.05, 0.11, -0.11), 0.04, colors[1]),
+        cylinder(body, "jar", (-0.09, -0.10, -0.20), (-0.09, -0.10, -0.14), 0.035, colors[2]),
+    ]
+    return tuple(geom.name for geom in things)

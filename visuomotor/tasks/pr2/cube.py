@@ -1,0 +1,114 @@
+"""Put a block through the hole of a shape-sorting cube."""
+
+from math import sqrt
+from typing import ClassVar
+
+import mujoco
+import torch
+from torch import Tensor
+
+from visuomotor.engine import Engine
+from visuomotor.props.clutter import add_background
+from visuomotor.props.shape_cube import BLOCK_HALF, CUBE_HALF, add_held_block, add_shape_cube, add_stand
+from visuomotor.robots.pr2 import Pr2
+from visuomotor.tasks.pr2.pr2_task import Pr2Task, Scene
+from visuomotor.tasks.reset_params import ResetParams
+
+_DEPTH = 0.035  # m of the block that are in the hole at the goal
+_TOOL_TO_BLOCK = 0.03  # m, from the fingers to the block's middle
+_NEAR = 0.03  # m, of the block's lower end from the hole
+_LATERAL, _SUNK = 0.005, 0.015  # m, of the block's middle from the hole's axis, of its lower end below the cube's top
+_DOWN = (sqrt(0.5), 0.0, sqrt(0.5), 0.0)  # the hand points down, its fingers close along y
+_UP = (sqrt(0.5), 0.0, -sqrt(0.5), 0.0)
+_AWAY = (1.2, 0.3, 0.8, -2.0, 0.0, -0.8, 0.0)  # rad, the left arm beside the table
+_SIDEWAYS = (sqrt(0.5), 0.0, 0.0, -sqrt(0.5))  # the left hand points to the right
+
+
+class Cube(Pr2Task):
+    """A PR2 puts a block through the hole of a cube that its left hand holds (Levine et al. 2015).
+
+    See `Pr2Task` for state, readings and splits. There are 2.5 mm between block and hole. `visual`: the cube stands on
+    a table, the left arm is away. `background`: a crate, a bin and a cushion behind it. Success: the block is in the
+    hole when the gripper has opened.
+    """
+
+    name: ClassVar[str] = "cube"
+    description: ClassVar[str] = "put a block through the hole of a cube (PR2, 7 torques at 20 Hz)"
+    stages: ClassVar[tuple[str, ...]] = ("start", "near", "in")
+    stage_rewards: ClassVar[tuple[float, ...]] = (0.0, 0.125, 1.0)
+
+    camera_fovy = 32.0
+    center = (0.58, -0.10, 0.84 + CUBE_HALF)  # of the hole
+    start = ((0.50, -0.14, 1.06), _DOWN)
+    grasps = ((0.0,),)  # m, how much farther out the block is held
+
+    def add_objects(self, spec: mujoco.MjSpec, pr2: Pr2) -> Scene:
+        block, cube = add_held_block(spec, pr2.right_tool), add_shape_cube(spec)
+        self._names = block, cube
+        return Scene(
+            held_joint=block.joint,
+            grasp=block.grasp,
+            target=cube.hole,
+            grip_opening=BLOCK_HALF[1],
+            target_opening=CUBE_HALF,
+            clutter={"visual": add_stand(spec, self.center), "background": add_background(spec)},
+        )
+
+    def __init__(self) -> None:
+        super().__init__()
+        block, cube = self._names
+        self._block, self._cube = self.model.body(block.body).id, self.model.body(cube.body).id
+
+    def grasp_poses(self, grasp: Tensor) -> tuple[Tensor, Tensor]:
+        position = grasp.new_zeros(len(grasp), 3)
+        position[:, 0] = _TOOL_TO_BLOCK + grasp[:, 0]
+        return position, torch.tensor(_UP, dtype=torch.float64).expand(len(grasp), 4)
+
+    def goal(self, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Upright in the hole."""
+        height = torch.tensor([0.0, 0.0, BLOCK_HALF[2] - _DEPTH], dtype=torch.float64)
+        upright = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64)
+        return target + height, upright.expand(len(target), 4)
+
+    def left_hand(self, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The fingers close on the cube's sides."""
+        middle = torch.tensor([0.0, 0.0, -CUBE_HALF], dtype=torch.float64)
+        return target + middle, torch.tensor(_SIDEWAYS, dtype=torch.float64)
+
+    def sample_reset(
+        self, count: int, generator: torch.Generator, split: str = "random", randomize: bool = True
+    ) -> ResetParams:
+        params = super().sample_reset(count, generator, split, randomize)
+        params.placement["held"] = torch.full((count,), float(split != "visual"), dtype=torch.float64)
+        return params
+
+    def left_arms(self, params: ResetParams) -> Tensor:
+        away = torch.tensor(_AWAY, dtype=torch.float64)
+        return torch.where(params.placement["held"][:, None] > 0, super().left_arms(params), away)
+
+    def reset(self, engine: Engine, env_ids: Tensor, params: ResetParams) -> None:
+        middle = torch.tensor([0.0, 0.0, -CUBE_HALF], dtype=torch.float64)
+        engine.model_field("body_pos")[env_ids, self._cube] = params.placement["target"] + middle
+        super().reset(engine, env_ids, params)
+
+    def keypoints(self, engine: Engine) -> Tensor:
+        """The middle of the hole, and two corners of the cube's top."""
+        corners = torch.tensor([(0.0, 0.0, 0.0), (-CUBE_HALF, CUBE_HALF, 0.0), (-CUBE_HALF, -CUBE_HALF, 0.0)])
+        return self.target_position(engine)[:, None].float() + corners
+
+    def stage(self, engine: Engine) -> Tensor:
+        lower_end, lateral, _ = self._block_from_hole(engine)
+        stage = (lower_end.norm(dim=-1) < _NEAR).long()
+        stage[(lateral < _LATERAL) & (lower_end[:, 2] < -_SUNK)] = 2
+        return stage
+
+    def in_place(self, engine: Engine) -> Tensor:
+        """The block's middle is in the hole, 15 mm below the cube's top."""
+        _, lateral, height = self._block_from_hole(engine)
+        return (lateral < _LATERAL) & (height < -_SUNK)
+
+    def _block_from_hole(self, engine: Engine) -> tuple[Tensor, Tensor, Tensor]:
+        """Of the block from the hole, m: its lower end `(n, 3)`; its middle, off the axis and above `(n,)`."""
+        middle = engine.field("xpos")[:, self._block] - self.target_position(engine)
+        axis = engine.field("xmat")[:, self._block].unflatten(-1, (3, 3))[:, :, 2]
+        return middle - BLOCK_HALF[2] * axis, middle[:, :2].norm(dim=-1), middle[:, 2]
