@@ -196,7 +196,7 @@ def test_the_default_name_is_short(made, tmp_path):
     ("arguments", "message"),
     [
         (["toi", "lifting"], "there is no algorithm 'toi'; choose one of: gps, ppo-gail, toy"),
-        (["toy", "lifing"], "there is no task 'lifing'; choose one of: hanger, cube"),
+        (["toy", "lifing"], "there is no task 'lifing'; choose one of: bottle, cube"),
         (["toy", "absent.py:Mine"], "there is no file"),
         (["toy", "broken.py:Mine"], "cannot be imported: SyntaxError: invalid syntax (broken.py, line 1)"),
         (["toy", "json:loads"], "is not a task"),
