@@ -150,7 +150,8 @@ def test_algorithms_have_names_of_their_own():
 
 
 def test_names_that_name_nothing(write, tmp_path):
-    refused("hangar", "no task 'hangar'; choose one of: bottle, cube, hammer, hanger, lifting, stacking; or name a class of your own as")
+    known = "bottle, cube, hammer, hanger, lifting, stacking"
+    refused("hangar", f"no task 'hangar'; choose one of: {known}; or name a class of your own as")
     refused("own.py", "no task 'own.py'; for a class in a file write own.py:CLASS; choose one of")
     refused(f"{tmp_path}/none.py:Reach", r"no file .*none\.py; write path/to/file.py:Class")
     refused(f"{tmp_path}:Reach", "cannot be imported")

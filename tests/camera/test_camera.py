@@ -1,5 +1,7 @@
 """The camera in cases that can be checked by hand."""
 
+import warnings
+
 import mujoco
 import numpy as np
 import pytest
@@ -72,8 +74,139 @@ def test_what_cannot_be_seen(engine: CpuEngine) -> None:
     segmentation = Camera(engine, "front").render().segmentation
     for name in ("hidden", "glass", "around"):  # a hidden group; alpha 0; the camera is inside
         assert len(_places(segmentation, engine, name)) == 0
+
+
+def test_a_plane_from_behind_is_three_tenths_opaque(engine: CpuEngine) -> None:
     behind = Camera(engine, "back").render()
-    assert len(_places(behind.segmentation, engine, "wall")) == 0  # seen from its back
+    assert len(_places(behind.segmentation[0], engine, "wall")) > 1000
+    assert behind.depth[0, 2, 32] == pytest.approx(2.0, rel=1e-5)
+    # MuJoCo lays it over the black background twice: 127 * (1 - 0.7^2).
+    assert behind.rgb[0, 2, 32].tolist() == pytest.approx([65, 32, 130], abs=1)
+
+
+def test_geom_groups(engine: CpuEngine) -> None:
+    frame = Camera(engine, "front", groups=(3,)).render()
+    assert set(np.unique(frame.segmentation)) == {-1, engine.model.geom("hidden").id}
+
+
+NEAR = """
+<mujoco><option jacobian="dense"/><statistic extent="10"/>
+  <visual><headlight ambient="1 1 1" diffuse="0 0 0" specular="0 0 0"/><map znear=".1" zfar="2"/></visual>
+  <asset><mesh name="wedge" vertex="0 0 0  1 0 0  0 1 0  0 0 1"/></asset>
+  <worldbody>
+    <camera name="eye" pos="0 0 0" fovy="90"/>
+    {geom}
+    <geom name="wall" type="plane" size="30 30 1" pos="0 0 -15"/>
+  </worldbody>
+</mujoco>
+"""
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        'type="box" size=".3 .3 .1" pos="0 0 {z}"',
+        'type="cylinder" size=".3 .1" pos="0 0 {z}"',
+        'type="sphere" size=".1" pos="0 0 {z}"',
+        'type="ellipsoid" size=".2 .3 .1" pos="0 0 {z}"',
+        'type="capsule" size=".1 .3" euler="90 0 0" pos="0 0 {z}"',
+        'type="plane" size=".3 .3 .1" pos="0 0 {top}"',
+    ],
+)
+def test_nothing_nearer_than_the_near_plane(shape: str) -> None:
+    for z, seen in ((-1.15, True), (-1.05, False)):  # nearest depths 1.05 and 0.95; the near plane is at 1
+        geom = f'<geom name="thing" {shape.format(z=z, top=z + 0.1)}/>'
+        engine = CpuEngine(mujoco.MjModel.from_xml_string(NEAR.format(geom=geom)), 1, 1)
+        frame = Camera(engine, "eye", 33, 33).render()
+        assert (engine.model.geom(int(frame.segmentation[0, 16, 16])).name == "thing") == seen
+        assert frame.depth.min() >= 1.0
+
+
+def test_a_face_is_cut_at_the_near_plane() -> None:
+    spec = mujoco.MjSpec.from_string(NEAR.format(geom=""))
+    spec.add_mesh(
+        name="ramp",
+        uservert=[-9, -1, 0.5, 9, -1, 0.5, 0, -1, -6, 0, -3, -2],
+        userface=[0, 1, 2, 0, 2, 3, 2, 1, 3, 1, 0, 3],
+    )
+    spec.worldbody.add_geom(name="ramp", type=mujoco.mjtGeom.mjGEOM_MESH, meshname="ramp")
+    model = spec.compile()
+    engine = CpuEngine(model, 1, 1)
+    frame = Camera(engine, "eye", 65, 65).render()
+    rows = np.unique(_places(frame.segmentation[0], engine, "ramp")[:, 0])
+    # The ramp lies 1 m below the camera, so a row at the angle a below the middle sees it at 1 / tan a: from 1 m at the
+    # lowest row (45 degrees) to 6 m.
+    assert rows.max() == 64
+    assert frame.depth[0, 64, 32] == pytest.approx(65 / 64, rel=1e-3)
+    assert rows.min() == pytest.approx(32 + 65 / 2 / 6, abs=1)
+
+
+def test_lights_that_are_off() -> None:
+    scene = NEAR.format(geom='<light pos="0 0 0"/>').replace("<headlight ", '<headlight active="false" ')
+    engine = CpuEngine(mujoco.MjModel.from_xml_string(scene), 2, 1)
+    engine.model_field("light_active")[1] = 0
+    engine.forward()
+    images = Camera(engine, "eye", 9, 9).rgb()
+    assert images[1, 4, 4].tolist() == [38, 38, 38]  # 0.3 of the geom's 0.5
+    assert images[0, 4, 4, 0] > 60
+
+
+QUADRANTS = """
+<mujoco><option jacobian="dense"/><statistic extent="1"/>
+  <visual><headlight ambient="1 1 1" diffuse="0 0 0" specular="0 0 0"/></visual>
+  <asset><texture name="four" type="2d" builtin="flat" width="64" height="64"/>
+  <material name="four" texture="four" rgba="1 1 1 {alpha}"/></asset>
+  <worldbody><camera name="eye" pos="0 0 2" fovy="90"/><geom type="{kind}" size="1 1 .001" material="four"/></worldbody>
+</mujoco>
+"""
+
+
+@pytest.mark.parametrize("kind", ["plane", "box"])
+@pytest.mark.parametrize(("alpha", "white"), [(1.0, 255), (0.5, 192)])
+def test_texture_the_right_way_round(kind: str, alpha: float, white: int) -> None:
+    model = mujoco.MjModel.from_xml_string(QUADRANTS.format(kind=kind, alpha=alpha))
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[:32, :32, 0], image[:32, 32:, 1], image[32:, :32, 2], image[32:, 32:] = 255, 255, 255, 255
+    model.tex_data[:] = image.ravel()
+    pixels = Camera(CpuEngine(model, 1, 1), "eye", 64, 64).rgb()[0]
+    # The texture's first row is at the top of a plane that is seen from above; a half transparent one is laid on twice.
+    assert pixels[24, 24].tolist() == [white, 0, 0]
+    assert pixels[24, 40].tolist() == [0, white, 0]
+    assert pixels[40, 24].tolist() == [0, 0, white]
+    assert pixels[40, 40].tolist() == [white, white, white]
+
+
+def test_warns_of_what_it_does_not_draw(engine: CpuEngine) -> None:
+    scene = NEAR.format(geom='<site pos="0 0 -2"/>').replace(
+        "<asset>", '<asset><texture type="skybox" builtin="flat" width="8" height="8"/>'
+    )
+    odd = CpuEngine(mujoco.MjModel.from_xml_string(scene), 1, 1)
+    with pytest.warns(UserWarning, match=r"does not draw 1 sites, the skybox"):
+        Camera(odd, "eye", 8, 8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Camera(engine, "front", 8, 8)
+
+
+def test_a_large_mesh_is_drawn_face_by_face() -> None:
+    """A sphere of 5,120 triangles, some two to a pixel, has the outline and depth of a sphere."""
+    spec = mujoco.MjSpec.from_string(NEAR.format(geom=""))
+    mesh = spec.add_mesh(name="ball")
+    mesh.make_sphere(4)
+    spec.worldbody.add_geom(name="ball", type=mujoco.mjtGeom.mjGEOM_MESH, meshname="ball", pos=[0.3, 0.2, -6])
+    engine = CpuEngine(spec.compile(), 1, 1)
+    assert engine.model.nmeshface > 5_000
+    frame = Camera(engine, "eye", 96, 96).render()
+    ball = frame.segmentation[0] == engine.model.geom("ball").id
+    y, x = np.mgrid[47.5:-48:-1, -47.5:48] / 48
+    d = np.stack([x, y, -np.ones_like(x)], -1)
+    centre = np.array([0.3, 0.2, -6])
+    a, b = (d * d).sum(-1), d @ centre
+    root = b * b - a * (centre @ centre - 1)
+    assert (ball.numpy() == (root >= 0)).mean() > 0.995
+    inside = ball.numpy() & (root > 0.5)
+    assert np.abs(frame.depth[0].numpy() - (b - np.sqrt(np.maximum(root, 0))) / a)[inside].max() < 0.01
+    assert inside.sum() > 100
 
 
 def test_colours_and_background(engine: CpuEngine) -> None:

@@ -254,3 +254,23 @@ def test_a_written_state_that_is_not_finite_counts_and_so_does_all_that_follows(
         engine.step()
         assert engine.diverged.tolist() == [False, True, False, False, False]
         assert engine.num_diverged == count
+
+
+def test_update_view_moves_what_is_seen_and_nothing_else():
+    scene = SCENE.format(jacobian="dense").replace(
+        "<worldbody>", '<worldbody><camera pos="0 0 2"/><light pos="0 0 3"/>', 1
+    )
+    seen, plain = (CpuEngine(mujoco.MjModel.from_xml_string(scene), WORLDS) for _ in range(2))
+    for each in (seen, plain):
+        shake(each)
+        each.step(20)
+    seen.model_field("cam_pos")[1, 0] = torch.tensor([1.0, 2.0, 3.0])
+    seen.model_field("light_pos")[2, 0] = torch.tensor([4.0, 5.0, 6.0])
+    qacc = seen.field("qacc").clone()
+    seen.update_view()
+    assert seen.field("cam_xpos")[:2, 0].tolist() == [[0, 0, 2], [1, 2, 3]]
+    assert seen.field("light_xpos")[1:3, 0].tolist() == [[0, 0, 3], [4, 5, 6]]
+    assert torch.equal(seen.field("qacc"), qacc)
+    seen.step(20)
+    plain.step(20)
+    assert torch.equal(seen.state(), plain.state())

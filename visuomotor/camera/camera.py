@@ -1,5 +1,7 @@
 """Images of all worlds of an engine."""
 
+import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import mujoco
@@ -8,8 +10,10 @@ import torch
 from torch import Tensor
 
 from visuomotor.camera.kernel import render_worlds
-from visuomotor.camera.scene import per_world_fields, read_appearance, read_meshes, read_poses, read_static_scene
-from visuomotor.camera.surfaces import MOST_PER_PRIMITIVE
+from visuomotor.camera.mesh_clusters import read_meshes
+from visuomotor.camera.not_drawn import not_drawn
+from visuomotor.camera.scene import per_world_fields, read_appearance, read_poses, read_static_scene
+from visuomotor.camera.textures import read_textures
 from visuomotor.engine import Engine
 from visuomotor.engine.thread_pool import available_cores, parallel_for
 from visuomotor.errors import VisuomotorError, unknown
@@ -22,6 +26,8 @@ _PARTS_PER_THREAD = 4
 @dataclass(frozen=True)
 class Frame:
     """What a camera sees of n worlds.
+
+    Depth and segmentation are those of the nearest geom, however transparent it is.
 
     Attributes:
         rgb: `(n, height, width, 3)` uint8.
@@ -37,12 +43,13 @@ class Frame:
 class Camera:
     """A camera of the scene, rendered on the CPU for many worlds at once, without GL.
 
-    Shows planes, spheres, capsules, ellipsoids, cylinders, boxes and meshes of geom groups 0, 1 and 2 in flat colours
-    under MuJoCo's lights: no textures, shadows, reflections, fog or skybox (the background is black), no height fields
-    and flexes. A geom is opaque unless its alpha is 0, and seen from outside only. Images agree with MuJoCo Warp's
-    renderer with shadows and textures off. Poses are those of the engine's last call; colours, materials, sizes,
-    lights and fields of view are the engine's per-world ones where it keeps such, else the model's at the time of
-    the call. The headlight, `zfar` and which geoms exist are taken when the camera is made.
+    Shows planes, height fields, spheres, capsules, ellipsoids, cylinders, boxes and meshes under MuJoCo's lights, with
+    textures and transparency: no shadows, reflections, fog or skybox (the background is black), and no flexes, skins,
+    tendons and sites. What of these the model has is named in a `UserWarning` when the camera is made. Images agree
+    with MuJoCo's OpenGL renderer, but light is worked out at every pixel. Poses are those of the engine's last call;
+    colours, materials, sizes, lights and fields of view are the engine's per-world ones where it keeps such, else the
+    model's at the time of the call. The headlight, `znear`, `zfar`, meshes, height fields, textures and which geoms
+    exist are taken when the camera is made.
 
     Args:
         engine: whose worlds to look at; its tensors must be on the CPU.
@@ -52,10 +59,18 @@ class Camera:
         supersampling: side of the square of rays whose mean is a pixel's colour; 1 for one ray through its middle.
             Depth and segmentation are the middle ray's (for an even side, the one right below the middle).
         threads: 0 for all cores. Images do not depend on it.
+        groups: the geom groups to show.
     """
 
     def __init__(
-        self, engine: Engine, name: str, height: int = 64, width: int = 64, supersampling: int = 1, threads: int = 0
+        self,
+        engine: Engine,
+        name: str,
+        height: int = 64,
+        width: int = 64,
+        supersampling: int = 1,
+        threads: int = 0,
+        groups: Collection[int] = (0, 1, 2),
     ):
         model = engine.model
         names = [str(model.camera(i).name) for i in range(int(model.ncam))]
@@ -70,20 +85,19 @@ class Camera:
             raise VisuomotorError(f"threads must be 0 (all cores) or more, not {threads}")
         self._threads = threads or available_cores()
         self._index = names.index(name)
+        if missing := not_drawn(model, groups):
+            warnings.warn(f"the camera does not draw {', '.join(missing)}", stacklevel=2)
         if model.cam_projection[self._index] != mujoco.mjtProjection.mjPROJ_PERSPECTIVE:
             raise VisuomotorError(f'camera {name!r} is orthographic; set its projection to "perspective"')
         if engine.field("cam_xpos").device.type != "cpu":
             raise VisuomotorError("this camera renders on the CPU; give it an engine whose tensors are there")
         self._engine = engine
         self._height, self._width, self._samples = height, width, supersampling
-        self._static = read_static_scene(model, self._index)
-        self._meshes = read_meshes(model)
+        self._static = read_static_scene(model, self._index, groups)
+        self._meshes, self._textures = read_meshes(model), read_textures(model)
         self._poses = read_poses(engine)
         self._appearance = read_appearance(engine)
         self._per_world = per_world_fields(engine)
-        of_meshes = model.geom_type[self._static.drawn] == mujoco.mjtGeom.mjGEOM_MESH
-        most_faces = int(model.mesh_facenum.max(initial=0))
-        self._most_surfaces = 1 + MOST_PER_PRIMITIVE * len(of_meshes) + most_faces * int(of_meshes.sum())
 
     @property
     def height(self) -> int:
@@ -118,10 +132,10 @@ class Camera:
                 self._appearance,
                 self._poses,
                 self._meshes,
+                self._textures,
                 self._index,
                 chosen,
                 self._samples,
-                self._most_surfaces,
                 part * len(chosen) // parts,
                 (part + 1) * len(chosen) // parts,
                 *outputs,

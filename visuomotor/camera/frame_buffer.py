@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from visuomotor.camera.njit import Float64Array, Floats, SurfaceIds, Vector, njit_call, njit_inline
+from visuomotor.camera.njit import Float64Array, Floats, SurfaceIds, Vector, njit_inline
 
 # Two formulas for one plane differ by rounding; nearer than this (relative) counts as a tie.
 _TIE = np.float32(1.0 - 2e-6)
@@ -27,6 +27,7 @@ class FrameBuffer(NamedTuple):
     surface_id: SurfaceIds  # (height, width)
     columns: Floats  # (width,), X of each column
     edges: Float64Array  # (6, 4), scratch of `rasterize_polygon`
+    near: float  # metres along the view axis; what is nearer is not painted
     left: float  # X of column 0
     dx: float  # X from one column to the next, positive
     top: float  # Y of row 0
@@ -56,20 +57,32 @@ def end_index(position: float, size: int) -> int:
     return floor(min(max(position, -1.0), size - 1.0)) + 1
 
 
-@njit_call
-def rasterize_polygon(buffer: FrameBuffer, surface: int, plane: Vector, sides: int, box: Box) -> int:
-    """Paint the part of a plane where `edge.d >= 0` for the first `sides` rows of `canvas.edges`.
+@njit_inline
+def _largest_on(buffer: FrameBuffer, plane: Vector, box: Box) -> float:
+    """The largest `plane.d` on the pixels of a box."""
+    height, width = buffer.surface_id.shape
+    left = buffer.left + buffer.dx * min(max(box[0], 0.0), width - 1.0)
+    right = buffer.left + buffer.dx * min(max(box[1], 0.0), width - 1.0)
+    top = buffer.top + buffer.dy * min(max(box[2], 0.0), height - 1.0)
+    bottom = buffer.top + buffer.dy * min(max(box[3], 0.0), height - 1.0)
+    return max(plane[0] * left, plane[0] * right) + max(plane[1] * top, plane[1] * bottom) - plane[2]
+
+
+@njit_inline
+def rasterize_polygon(buffer: FrameBuffer, surface: int, plane: Vector, sides: int, box: Box) -> None:
+    """Paint the part of a plane where `edge.d >= 0` for the first `sides` (at most 5) rows of `buffer.edges`.
 
     Args:
         plane: `n / D`, so that `w = plane.d`.
         box: pixels outside need not be looked at.
-
-    Returns:
-        How many pixels it won.
     """
     height, width = buffer.surface_id.shape
     number = np.uint32(surface)
     edges = buffer.edges
+    nearest = 1.0 / buffer.near
+    if _largest_on(buffer, plane, box) > nearest:  # one edge more: w <= nearest, where d's last component is -1
+        edges[sides, 0], edges[sides, 1], edges[sides, 2] = -plane[0], -plane[1], -plane[2] - nearest
+        sides += 1
     for side in range(sides):  # edge.d as slope * column + offset + per_row * row; then where it crosses zero
         slope = edges[side, 0] * buffer.dx
         offset = edges[side, 0] * buffer.left + edges[side, 1] * buffer.top - edges[side, 2]
@@ -83,7 +96,6 @@ def rasterize_polygon(buffer: FrameBuffer, surface: int, plane: Vector, sides: i
             edges[side, 1] = per_row
             edges[side, 3] = 0.0
     w_column = np.float32(plane[0])
-    won = 0
     for row in range(first_index(box[2]), end_index(box[3], height)):
         low, high = box[0], box[1]
         for side in range(sides):
@@ -104,8 +116,6 @@ def rasterize_polygon(buffer: FrameBuffer, surface: int, plane: Vector, sides: i
             wins = w >= old * _TIE
             buffer.inverse_depth[line, x] = w if wins else old
             buffer.surface_id[line, x] = number if wins else buffer.surface_id[line, x]
-            won += 1 if wins else 0
-    return won
 
 
 @njit_inline
@@ -161,13 +171,13 @@ def span_at(spans: Spans, row: int, low: float, high: float) -> tuple[float, flo
     return max(low, middle - half), (min(high, middle + half) if square > 0.0 else -1.0)
 
 
-@njit_call
+@njit_inline
 def rasterize_disc(buffer: FrameBuffer, surface: int, plane: Vector, conic: Conic, box: Box) -> None:
     """Paint the part of a plane inside the cone of rays `d' S d >= 0`."""
     height, width = buffer.surface_id.shape
     number = np.uint32(surface)
     s00, s01, s02, s11, s12, s22 = conic
-    w_column = np.float32(plane[0])
+    w_column, nearest = np.float32(plane[0]), np.float32(1.0 / buffer.near)
     spans = conic_spans(buffer, conic)
     for row in range(first_index(box[2]), end_index(box[3], height)):
         y = buffer.top + buffer.dy * row
@@ -186,12 +196,12 @@ def rasterize_disc(buffer: FrameBuffer, surface: int, plane: Vector, conic: Coni
             inside = (c2 * dx + c1) * dx + c0
             w = w_column * buffer.columns[x] + w_row
             old = buffer.inverse_depth[line, x]
-            wins = (inside >= _ZERO) & (w >= old * _TIE)
+            wins = (inside >= _ZERO) & (w >= old * _TIE) & (w <= nearest)
             buffer.inverse_depth[line, x] = w if wins else old
             buffer.surface_id[line, x] = number if wins else buffer.surface_id[line, x]
 
 
-@njit_call
+@njit_inline
 def rasterize_quadric(
     buffer: FrameBuffer,
     surface: int,
@@ -214,7 +224,7 @@ def rasterize_quadric(
     height, width = buffer.surface_id.shape
     number = np.uint32(surface)
     s00, s01, s02, s11, s12, s22 = conic
-    inverse = np.float32(1.0 / offset)
+    inverse, nearest = np.float32(1.0 / offset), np.float32(1.0 / buffer.near)
     spans = conic_spans(buffer, conic)
     for row in range(first_index(box[2]), end_index(box[3], height)):
         y = buffer.top + buffer.dy * row
@@ -232,12 +242,12 @@ def rasterize_quadric(
             inside = (c2 * dx + c1) * dx + c0
             w = (b1 * dx + b0 + np.sqrt(max(inside, _ZERO))) * inverse
             old = buffer.inverse_depth[line, x]
-            wins = (inside >= _ZERO) & (w >= old * _TIE)
+            wins = (inside >= _ZERO) & (w >= old * _TIE) & (w <= nearest)
             buffer.inverse_depth[line, x] = w if wins else old
             buffer.surface_id[line, x] = number if wins else buffer.surface_id[line, x]
 
 
-@njit_call
+@njit_inline
 def rasterize_tube(
     buffer: FrameBuffer,
     surface: int,
@@ -262,7 +272,7 @@ def rasterize_tube(
     height, width = buffer.surface_id.shape
     number = np.uint32(surface)
     s00, s01, s02, s11, s12, s22 = conic
-    inverse = np.float32(1.0 / offset)
+    inverse, nearest = np.float32(1.0 / offset), np.float32(1.0 / buffer.near)
     centre, half = np.float32(axial_centre), np.float32(half_length)
     spans = conic_spans(buffer, conic)
     for row in range(first_index(box[2]), end_index(box[3], height)):
@@ -285,6 +295,6 @@ def rasterize_tube(
             w = (b1 * dx + b0 + np.sqrt(max(inside, _ZERO))) * inverse
             between = abs(g1 * dx + g0 - centre * w) <= half * w
             old = buffer.inverse_depth[line, x]
-            wins = (inside >= _ZERO) & between & (w >= old * _TIE)
+            wins = (inside >= _ZERO) & between & (w >= old * _TIE) & (w <= nearest)
             buffer.inverse_depth[line, x] = w if wins else old
             buffer.surface_id[line, x] = number if wins else buffer.surface_id[line, x]

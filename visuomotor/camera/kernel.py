@@ -8,25 +8,29 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from visuomotor.camera.draw import Layers, draw_geoms
 from visuomotor.camera.frame_buffer import FrameBuffer
-from visuomotor.camera.geometry import add_scaled, axes_into_frame, into_frame, matrix_columns, vector_at
-from visuomotor.camera.meshes import Meshes, draw_mesh
-from visuomotor.camera.njit import Bytes, Float64Array, Floats, Integers, Mat3, Vector, njit_inline, source_digest
-from visuomotor.camera.primitives import (
-    draw_box,
-    draw_capsule,
-    draw_cylinder,
-    draw_ellipsoid,
-    draw_rectangle,
-    draw_sphere,
+from visuomotor.camera.geometry import into_frame, matrix_columns, vector_at
+from visuomotor.camera.lights import DIRECTIONAL, LIGHT_WIDTH, light_into_camera, put_light
+from visuomotor.camera.mesh_clusters import Meshes
+from visuomotor.camera.mesh_views import MeshViews, clear_views, geom_of
+from visuomotor.camera.njit import (
+    Bytes,
+    Float64Array,
+    Floats,
+    Integers,
+    Mat3,
+    SurfaceIds,
+    Vector,
+    njit_inline,
+    source_digest,
 )
 from visuomotor.camera.scene import Appearance, Poses, StaticScene
-from visuomotor.camera.shading import LIGHT_WIDTH, SCRATCH_ROWS, light_into_camera, put_light, shade, tile_rows
-from visuomotor.camera.surfaces import NOTHING, WIDTH, Surfaces, clear, set_look
+from visuomotor.camera.shading import shade
+from visuomotor.camera.surfaces import COLOUR, FACE, MOST_PER_PRIMITIVE, NOTHING, WIDTH, Surfaces, clear
+from visuomotor.camera.textures import Textures
+from visuomotor.camera.tile import SCRATCH_ROWS, Scratch, tile_rows
 
-# MuJoCo's numbers, as plain constants for compiled code.
-_PLANE, _SPHERE, _CAPSULE, _ELLIPSOID, _CYLINDER, _BOX, _MESH = 0, 2, 3, 4, 5, 6, 7
-_DIRECTIONAL = 1
 _AMBIENT_WITHOUT_LIGHT = 0.3
 
 
@@ -54,58 +58,6 @@ def _frustum(
 
 
 @njit_inline
-def _rasterize_world(
-    buffer: FrameBuffer,
-    surfaces: Surfaces,
-    static: StaticScene,
-    appearance: Appearance,
-    poses: Poses,
-    meshes: Meshes,
-    vertices: Float64Array,
-    world: int,
-    eye: Vector,
-    axes: Mat3,
-) -> None:
-    """Find the nearest surface at every pixel."""
-    clear(surfaces)
-    buffer.inverse_depth[:, :] = np.float32(1.0 / static.zfar)
-    buffer.surface_id[:, :] = np.uint32(NOTHING)
-    sizes = appearance.geom_size[world % appearance.geom_size.shape[0]]
-    rgba = appearance.geom_rgba[world % appearance.geom_rgba.shape[0]]
-    materials = appearance.geom_matid[world % appearance.geom_matid.shape[0]]
-    data = appearance.geom_dataid[world % appearance.geom_dataid.shape[0]]
-    mat_rgba = appearance.mat_rgba[world % appearance.mat_rgba.shape[0]]
-    mat_specular = appearance.mat_specular[world % appearance.mat_specular.shape[0]]
-    mat_shininess = appearance.mat_shininess[world % appearance.mat_shininess.shape[0]]
-    mat_emission = appearance.mat_emission[world % appearance.mat_emission.shape[0]]
-    places, turns = poses.geom_xpos[world], poses.geom_xmat[world]
-    for index in range(static.drawn.shape[0]):
-        geom = static.drawn[index]
-        if not set_look(
-            surfaces, geom, int(materials[geom]), rgba, mat_rgba, mat_specular, mat_shininess, mat_emission
-        ):
-            continue
-        centre = into_frame(axes, add_scaled(vector_at(places, geom), eye, -1.0))
-        turned = axes_into_frame(axes, matrix_columns(turns, geom))
-        size = vector_at(sizes, geom)
-        kind = static.geom_type[geom]
-        if kind == _PLANE:
-            draw_rectangle(buffer, surfaces, geom, centre, turned[2], turned[0], size[0], turned[1], size[1])
-        elif kind == _SPHERE:
-            draw_sphere(buffer, surfaces, geom, centre, size[0])
-        elif kind == _CAPSULE:
-            draw_capsule(buffer, surfaces, geom, centre, turned[2], size[0], size[1])
-        elif kind == _ELLIPSOID:
-            draw_ellipsoid(buffer, surfaces, geom, centre, turned, size)
-        elif kind == _CYLINDER:
-            draw_cylinder(buffer, surfaces, geom, centre, turned[2], size[0], size[1])
-        elif kind == _BOX:
-            draw_box(buffer, surfaces, geom, centre, turned, size)
-        elif kind == _MESH and data[geom] >= 0:
-            draw_mesh(buffer, surfaces, geom, centre, turned, int(data[geom]), meshes, vertices)
-
-
-@njit_inline
 def _collect_lights(
     static: StaticScene, appearance: Appearance, poses: Poses, world: int, eye: Vector, axes: Mat3, lights: Float64Array
 ) -> tuple[int, Vector]:
@@ -124,23 +76,24 @@ def _collect_lights(
         own = static.headlight[0]
         ambient = (float(own[0]), float(own[1]), float(own[2]))
         put_light(
-            lights, 0, _DIRECTIONAL, (0.0, 0.0, 0.0), (0.0, 0.0, -1.0), static.headlight[1], static.headlight[2],
-            static.headlight[0], 0.0, 0.0,
+            lights, 0, DIRECTIONAL, (0.0, 0.0, 0.0), (0.0, 0.0, -1.0), static.headlight[0], static.headlight[1],
+            static.headlight[2], static.headlight[0], 0.0, 0.0,
         )  # fmt: skip
         count = 1
-    elif active.shape[0] == 0:
-        ambient = (_AMBIENT_WITHOUT_LIGHT, _AMBIENT_WITHOUT_LIGHT, _AMBIENT_WITHOUT_LIGHT)
     for light in range(active.shape[0]):
         if active[light]:
-            own = ambients[light]
-            ambient = (ambient[0] + own[0], ambient[1] + own[1], ambient[2] + own[2])
+            if kinds[light] == DIRECTIONAL:  # those of other lights weaken with distance
+                own = ambients[light]
+                ambient = (ambient[0] + own[0], ambient[1] + own[1], ambient[2] + own[2])
             place = light_into_camera(axes, eye, vector_at(poses.light_xpos[world], light))
             direction = into_frame(axes, vector_at(poses.light_xdir[world], light))
             put_light(
-                lights, count, kinds[light], place, direction, diffuse[light], specular[light], attenuation[light],
-                float(cutoff[light]), float(exponent[light]),
+                lights, count, kinds[light], place, direction, ambients[light], diffuse[light], specular[light],
+                attenuation[light], float(cutoff[light]), float(exponent[light]),
             )  # fmt: skip
             count += 1
+    if count == 0:
+        ambient = (_AMBIENT_WITHOUT_LIGHT, _AMBIENT_WITHOUT_LIGHT, _AMBIENT_WITHOUT_LIGHT)
     return count, ambient
 
 
@@ -159,16 +112,22 @@ def _average_blocks(fine: Bytes, samples: int, coarse: Bytes) -> None:
 
 
 @njit_inline
-def _write_depth(buffer: FrameBuffer, surfaces: Surfaces, samples: int, depth: Floats, segmentation: Integers) -> None:
+def _write_depth(
+    surfaces: Surfaces,
+    views: MeshViews,
+    inverse_depth: Floats,
+    surface_id: SurfaceIds,
+    samples: int,
+    depth: Floats,
+    segmentation: Integers,
+) -> None:
     """Depth and geom of each pixel's middle sample."""
     for row in range(depth.shape[0]):
         for column in range(depth.shape[1]):
             i, j = row * samples + samples // 2, column * samples + samples // 2
-            surface_id = buffer.surface_id[i, j]
-            segmentation[row, column] = surfaces.geom[surface_id]
-            depth[row, column] = (
-                np.float32(0.0) if surface_id == NOTHING else np.float32(1.0) / buffer.inverse_depth[i, j]
-            )
+            surface = surface_id[i, j]
+            segmentation[row, column] = geom_of(surfaces, views, surface)
+            depth[row, column] = np.float32(0.0) if surface == NOTHING else np.float32(1.0) / inverse_depth[i, j]
 
 
 def _make_kernel(digest: int) -> Callable[..., int]:
@@ -177,10 +136,10 @@ def _make_kernel(digest: int) -> Callable[..., int]:
         appearance: Appearance,
         poses: Poses,
         meshes: Meshes,
+        textures: Textures,
         camera: int,
         worlds: NDArray[np.int64],
         samples: int,
-        most_surfaces: int,
         first: int,
         end: int,
         rgb: Bytes,
@@ -189,23 +148,34 @@ def _make_kernel(digest: int) -> Callable[..., int]:
     ) -> int:
         """Render `worlds[first:end]` into the same rows of `rgb` and, unless empty, `depth` and `segmentation`."""
         height, width = rgb.shape[1] * samples, rgb.shape[2] * samples
+        pixels = tile_rows(height, width) * width
+        most_geoms = static.drawn.shape[0]
+        most_surfaces = FACE + 1 + MOST_PER_PRIMITIVE * most_geoms
         most_vertices = 0
-        for mesh in range(meshes.mesh_vertnum.shape[0]):
-            most_vertices = max(most_vertices, meshes.mesh_vertnum[mesh])
+        for cluster in range(meshes.sphere.shape[0]):
+            most_vertices = max(most_vertices, meshes.cluster_vertices[cluster + 1] - meshes.cluster_vertices[cluster])
         columns = np.empty(width, np.float32)
-        inverse_depth = np.empty((height, width), np.float32)
-        surface_id = np.empty((height, width), np.uint32)
+        inverse_depth, layer_depth = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
+        surface_id, layer_id = np.empty((height, width), np.uint32), np.empty((height, width), np.uint32)
         edges = np.empty((6, 4), np.float64)
         surfaces = Surfaces(
             np.empty((most_surfaces, WIDTH), np.float32),
             np.empty(most_surfaces, np.int32),
             np.empty(1, np.int32),
-            np.empty(WIDTH, np.float32),
+            np.empty(WIDTH - COLOUR, np.float32),
         )
+        views = MeshViews(
+            np.empty((most_geoms + 1, 3), np.int32),
+            np.empty((most_geoms, 4, 3), np.float64),
+            np.empty((most_geoms, WIDTH - COLOUR), np.float32),
+            np.empty(1, np.int32),
+        )
+        layers = Layers(np.empty(most_geoms, np.int32), np.empty(most_geoms, np.float64), np.empty(1, np.int32))
         lights = np.empty((appearance.light_active.shape[1] + 1, LIGHT_WIDTH), np.float64)
-        scratch = np.empty((SCRATCH_ROWS, tile_rows(height, width) * width), np.float32)
-        packed = np.empty(tile_rows(height, width) * width, np.int32)
-        vertices = np.empty((most_vertices, 5), np.float64)
+        scratch = Scratch(
+            np.empty((SCRATCH_ROWS, pixels), np.float32), np.empty(pixels, np.int32), np.empty((pixels, 3), np.uint8)
+        )
+        projected = np.empty((3, most_vertices), np.float32)
         fine = np.empty((height if samples > 1 else 0, width, 3), np.uint8)
         for item in range(first, end):
             world = worlds[item]
@@ -216,15 +186,46 @@ def _make_kernel(digest: int) -> Callable[..., int]:
             left, top = left + 0.5 * dx, top + 0.5 * dy
             for column in range(width):
                 columns[column] = left + dx * column
-            buffer = FrameBuffer(inverse_depth, surface_id, columns, edges, left, dx, top, dy)
-            _rasterize_world(buffer, surfaces, static, appearance, poses, meshes, vertices, world, eye, axes)
+            clear(surfaces)
+            clear_views(views)
+            inverse_depth[:, :] = np.float32(1.0 / static.zfar)
+            surface_id[:, :] = np.uint32(NOTHING)
+            layers.used[0] = 0
             count, ambient = _collect_lights(static, appearance, poses, world, eye, axes, lights)
-            image = fine if samples > 1 else rgb[item]
-            shade(buffer, surfaces, lights[:count], ambient, scratch, packed, image.reshape(height * width, 3))
+            image = (fine if samples > 1 else rgb[item]).reshape(height * width, 3)
+            # Turn 0 paints what is opaque. MuJoCo lays transparent geoms over that from the nearest to the farthest,
+            # and once more back: a turn each. A last turn paints them all, for depth and segmentation.
+            turn, turns, used, viewed = 0, 1, 0, 0
+            while turn < turns:
+                layer = turn if turn <= layers.used[0] else 2 * layers.used[0] + 1 - turn  # counted from 1
+                between = turn > 0 and layer > 0
+                if turn > 0:
+                    surfaces.used[0], views.used[0] = used, viewed
+                if between:
+                    layer_depth[:, :] = inverse_depth
+                    layer_id[:, :] = np.uint32(NOTHING)
+                buffer = FrameBuffer(
+                    layer_depth if between else inverse_depth, layer_id if between else surface_id, columns, edges,
+                    static.znear, left, dx, top, dy,
+                )  # fmt: skip
+                draw_geoms(
+                    buffer, surfaces, views, static, appearance, poses, meshes, textures, projected, world, eye, axes,
+                    static.drawn if turn == 0 else layers.geom,
+                    layer - 1 if between else 0,
+                    layer if between else (most_geoms if turn == 0 else layers.used[0]),
+                    layers, turn == 0,
+                )  # fmt: skip
+                if turn == 0 or between:
+                    shade(buffer, surfaces, views, meshes, textures, lights[:count], ambient, between, scratch, image)
+                if turn == 0:
+                    used, viewed = surfaces.used[0], views.used[0]
+                    if layers.used[0] > 0:
+                        turns += 2 * layers.used[0] + (1 if depth.shape[0] > 0 else 0)
+                turn += 1
             if samples > 1:
                 _average_blocks(fine, samples, rgb[item])
             if depth.shape[0] > 0:
-                _write_depth(buffer, surfaces, samples, depth[item], segmentation[item])
+                _write_depth(surfaces, views, inverse_depth, surface_id, samples, depth[item], segmentation[item])
         return digest
 
     return cast(Callable[..., int], njit(nogil=True, cache=True, fastmath=True, error_model="numpy")(render_worlds))

@@ -17,8 +17,9 @@ from visuomotor.camera.frame_buffer import (
     whole_image,
 )
 from visuomotor.camera.geometry import add_scaled, dot, scale
-from visuomotor.camera.njit import Mat3, Vector, njit_call, njit_inline
+from visuomotor.camera.njit import Mat3, Vector, njit_inline
 from visuomotor.camera.surfaces import Surfaces, add_centred_surface, add_flat_surface
+from visuomotor.camera.texture_mapping import map_capsule_cap, map_flat
 
 _NEAR = 1e-6  # closer to the camera's plane than this, a point has no usable place on the image
 _NO_LIMIT = 1e9
@@ -42,7 +43,7 @@ def _edge(buffer: FrameBuffer, side: int, edge: Vector) -> None:
     buffer.edges[side, 2] = edge[2]
 
 
-@njit_call
+@njit_inline
 def draw_rectangle(
     buffer: FrameBuffer,
     surfaces: Surfaces,
@@ -54,9 +55,10 @@ def draw_rectangle(
     v: Vector,
     half_v: float,
 ) -> None:
-    """The part `|u.(p - c)| <= half_u, |v.(p - c)| <= half_v` of the plane through `c`; no limit where half <= 0."""
+    """The part `|u.(p - c)| <= half_u, |v.(p - c)| <= half_v` of the plane through `c`, from both its sides; no limit
+    where half <= 0."""
     distance = dot(normal, centre)
-    if distance >= 0.0:  # the camera is behind it
+    if distance == 0.0:
         return
     plane = scale(normal, 1.0 / distance)
     # With p = d / w and w = plane.d, the limit |u.(p - c)| <= s is |(u - (u.c) plane).d| <= s plane.d.
@@ -105,6 +107,7 @@ def _draw_faces(
     if abs(towards_camera) > half:
         outwards = scale(normal, 1.0 if towards_camera > 0.0 else -1.0)
         face = add_scaled(centre, outwards, half)
+        map_flat(surfaces.look, centre, u, half_u, v, half_v, -1.0)
         draw_rectangle(buffer, surfaces, geom, face, outwards, u, max(half_u, 1e-12), v, max(half_v, 1e-12))
 
 
@@ -112,11 +115,11 @@ def _draw_faces(
 def draw_box(buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector, axes: Mat3, size: Vector) -> None:
     a, b, c = axes
     _draw_faces(buffer, surfaces, geom, centre, a, size[0], b, size[1], c, size[2])
-    _draw_faces(buffer, surfaces, geom, centre, b, size[1], c, size[2], a, size[0])
+    _draw_faces(buffer, surfaces, geom, centre, b, size[1], a, size[0], c, size[2])
     _draw_faces(buffer, surfaces, geom, centre, c, size[2], a, size[0], b, size[1])
 
 
-@njit_call
+@njit_inline
 def draw_sphere(buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector, radius: float) -> None:
     x, y, z = centre
     square = radius * radius
@@ -206,7 +209,7 @@ def _left_border(upper: Box, lower: Box, sign: float) -> Box:
     return (-at_zero, -slope, -greatest, -least)
 
 
-@njit_call
+@njit_inline
 def _draw_side(
     buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector, axis: Vector, radius: float, half: float
 ) -> bool:
@@ -260,14 +263,17 @@ def draw_capsule(
 ) -> None:
     # Whole spheres: what of them is inside the cylinder lies behind its side.
     if _draw_side(buffer, surfaces, geom, centre, axis, radius, half):
+        map_capsule_cap(surfaces.look, axis, centre, radius, half, 1.0)
         draw_sphere(buffer, surfaces, geom, add_scaled(centre, axis, half), radius)
+        map_capsule_cap(surfaces.look, axis, centre, radius, half, -1.0)
         draw_sphere(buffer, surfaces, geom, add_scaled(centre, axis, -half), radius)
 
 
 @njit_inline
 def draw_cylinder(
-    buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector, axis: Vector, radius: float, half: float
+    buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector, axes: Mat3, radius: float, half: float
 ) -> None:
+    u, v, axis = axes
     towards_camera = -dot(axis, centre)
     if not _draw_side(buffer, surfaces, geom, centre, axis, radius, half) or abs(towards_camera) <= half:
         return
@@ -289,4 +295,5 @@ def draw_cylinder(
     box = conic_box(buffer, conic)
     if box[2] > box[3]:
         return
+    map_flat(surfaces.look, centre, u, radius, v, radius, 1.0)
     rasterize_disc(buffer, add_flat_surface(surfaces, geom, normal), plane, conic, box)

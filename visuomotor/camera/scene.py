@@ -1,24 +1,25 @@
 """What the kernel reads of a model and an engine, as plain arrays."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from visuomotor.camera.meshes import Meshes
 from visuomotor.camera.njit import Float64Array, Floats, Integers
 from visuomotor.engine import Engine
 
-VISIBLE_GROUPS = (0, 1, 2)
-_DRAWN_TYPES = (
+DRAWN_TYPES = (
     mujoco.mjtGeom.mjGEOM_PLANE,
+    mujoco.mjtGeom.mjGEOM_HFIELD,
     mujoco.mjtGeom.mjGEOM_SPHERE,
     mujoco.mjtGeom.mjGEOM_CAPSULE,
     mujoco.mjtGeom.mjGEOM_ELLIPSOID,
     mujoco.mjtGeom.mjGEOM_CYLINDER,
     mujoco.mjtGeom.mjGEOM_BOX,
     mujoco.mjtGeom.mjGEOM_MESH,
+    mujoco.mjtGeom.mjGEOM_SDF,
 )
 
 
@@ -26,6 +27,7 @@ class Appearance(NamedTuple):
     """MjModel's fields that worlds may differ in, under its names; first axis world, or 1 where all worlds agree."""
 
     geom_size: Float64Array
+    geom_rbound: Float64Array
     geom_rgba: Floats
     geom_matid: Integers
     geom_dataid: Integers
@@ -33,6 +35,9 @@ class Appearance(NamedTuple):
     mat_specular: Floats
     mat_shininess: Floats
     mat_emission: Floats
+    mat_texid: Integers
+    mat_texrepeat: Floats
+    mat_texuniform: NDArray[np.bool_]
     light_type: Integers
     light_active: NDArray[np.bool_]
     light_attenuation: Floats
@@ -61,10 +66,12 @@ class StaticScene(NamedTuple):
 
     geom_type: Integers
     drawn: Integers  # ids of the geoms to paint, ascending
+    meshes: int  # how many meshes there are; height fields are counted from there on
     camera_sensorsize: Floats  # (2,)
     headlight: Floats  # (3, 3): ambient, diffuse, specular
     headlight_active: bool
-    zfar: float  # metres along the view axis
+    znear: float  # metres along the view axis
+    zfar: float
 
 
 def read_poses(engine: Engine) -> Poses:
@@ -85,18 +92,16 @@ def per_world_fields(engine: Engine) -> tuple[bool, ...]:
     return tuple(engine.is_per_world(name) for name in Appearance._fields)
 
 
-def read_meshes(model: mujoco.MjModel) -> Meshes:
-    return Meshes(*(getattr(model, name) for name in Meshes._fields))
-
-
-def read_static_scene(model: mujoco.MjModel, camera: int) -> StaticScene:
+def read_static_scene(model: mujoco.MjModel, camera: int, groups: Collection[int]) -> StaticScene:
     headlight = model.vis.headlight
-    drawn = np.isin(model.geom_group, VISIBLE_GROUPS) & np.isin(model.geom_type, [int(kind) for kind in _DRAWN_TYPES])
+    drawn = np.isin(model.geom_group, list(groups)) & np.isin(model.geom_type, [int(kind) for kind in DRAWN_TYPES])
     return StaticScene(
         geom_type=model.geom_type,
         drawn=np.flatnonzero(drawn).astype(np.int32),
+        meshes=int(model.nmesh),
         camera_sensorsize=np.array(model.cam_sensorsize[camera], dtype=np.float32),
         headlight=np.array([headlight.ambient, headlight.diffuse, headlight.specular], dtype=np.float32),
         headlight_active=bool(headlight.active),
+        znear=float(model.vis.map.znear * model.stat.extent),
         zfar=float(model.vis.map.zfar * model.stat.extent),
     )

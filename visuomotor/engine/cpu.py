@@ -10,6 +10,7 @@ from torch import Tensor
 
 from visuomotor.errors import VisuomotorError, one_line
 
+_POSITION_STAGE = int(mujoco.mjtStage.mjSTAGE_POS)
 _VELOCITY_STAGE = int(mujoco.mjtStage.mjSTAGE_VEL)
 _INSTABILITIES = [
     int(mujoco.mjtWarning.mjWARN_BADQPOS),
@@ -102,6 +103,9 @@ class CpuEngine:
     def forward(self, worlds: Tensor | None = None) -> None:
         self._batch.forward(ids=None if worlds is None else worlds.numpy())
         self._reset_unstable()
+
+    def update_view(self) -> None:
+        self._batch.forward(stage=_POSITION_STAGE)
 
     def reset(self, worlds: Tensor | None = None) -> None:
         keyframe = 0 if self.model.nkey else -1

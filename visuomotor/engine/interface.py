@@ -64,6 +64,12 @@ class Engine(Protocol):
         count in `num_diverged`."""
         ...
 
+    def update_view(self) -> None:
+        """Bring cameras, lights and geoms of all worlds up to date with their model fields, for images of the same
+        states: nothing that depends on velocities or forces is computed, and physics goes on as if nothing had been
+        called."""
+        ...
+
     def reset(self, worlds: Tensor | None = None) -> None:
         """Put worlds back to the model's first keyframe, or to its defaults where it has none."""
         ...

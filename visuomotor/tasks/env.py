@@ -137,7 +137,7 @@ class VecEnv:
 
     def _set_appearance(self, appearance: dict[str, Tensor]) -> None:
         self.task.apply_appearance(self.engine, torch.arange(self.num_envs), appearance)
-        self.engine.forward()  # else cameras and lights stay where they are
+        self.engine.update_view()  # else cameras and lights stay where they are
 
     def observe(self) -> Observations:
         """The groups of observations of all worlds, fresh."""
