@@ -29,7 +29,7 @@ def load(path: Path) -> mujoco.MjModel:
         z = (place - statistic.center) / np.linalg.norm(place - statistic.center)
         x = np.cross([0, 0, 1], z)
         camera = spec.worldbody.add_camera(name="overview", pos=place)
-        camera.alt.xyaxes = [*x, *np.cross(z, x)]
+        camera.alt.type, camera.alt.xyaxes = mujoco.mjtOrientation.mjORIENTATION_XYAXES, [*x, *np.cross(z, x)]
     return spec.compile()
 
 

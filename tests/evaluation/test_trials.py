@@ -156,7 +156,7 @@ class NearRacks(Hanger):
     max_episode_steps = 1
 
     def finish_episode(self, engine, callback=None) -> EpisodeOutcome:
-        x = engine.field("site_xpos")[:, self._bar, 0]
+        x = self.target_position(engine)[:, 0]
         return EpisodeOutcome(x < 0.7, x)
 
 
