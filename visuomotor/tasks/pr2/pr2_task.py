@@ -113,6 +113,8 @@ class Pr2Task(Task):
         self._clutter_alpha = {
             name: torch.from_numpy(model.geom_rgba[ids, 3].copy()) for name, ids in self._clutter.items()
         }
+        for ids in self._clutter.values():
+            model.geom_rgba[ids, 3] = 0.0  # the model itself shows none
         self._start_angles = torch.from_numpy(solve_arm(model, "r", *self.start))
         self._left_angles: dict[tuple[float, ...], Tensor] = {}
 
