@@ -45,7 +45,7 @@ class Bottle(Pr2Task):
     center = (0.58, -0.10, 0.94)  # of the bottle's mouth
     start = ((0.50, -0.14, 1.09), _DOWN)
     points = ((0.02, 0.0, 0.0), (0.08, 0.0, 0.0), (-0.04, 0.0, 0.0))
-    grasps = ((0.0,),)  # m, how much farther out the cap is held
+    held_at = (_TOOL_TO_CAP, 0.0, 0.0), _UP
 
     def add_objects(self, spec: mujoco.MjSpec, pr2: Pr2) -> Scene:
         cap, bottle = add_cap(spec, pr2.right_tool), add_bottle(spec, pr2.left_tool)
@@ -64,11 +64,6 @@ class Bottle(Pr2Task):
         cap, bottle = self._names
         self._cap, self._bottle = self.model.body(cap.body).id, self.model.body(bottle.body).id
         self._thread = int(self.model.joint(bottle.thread).qposadr[0])
-
-    def grasp_poses(self, grasp: Tensor) -> tuple[Tensor, Tensor]:
-        position = grasp.new_zeros(len(grasp), 3)
-        position[:, 0] = _TOOL_TO_CAP + grasp[:, 0]
-        return position, torch.tensor(_UP, dtype=torch.float64).expand(len(grasp), 4)
 
     def goal(self, target: Tensor) -> tuple[Tensor, Tensor]:
         upright = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64)

@@ -40,7 +40,7 @@ class Cube(Pr2Task):
     camera_fovy = 32.0
     center = (0.58, -0.10, 0.84 + CUBE_HALF)  # of the hole
     start = ((0.50, -0.14, 1.06), _DOWN)
-    grasps = ((0.0,),)  # m, how much farther out the block is held
+    held_at = (_TOOL_TO_BLOCK, 0.0, 0.0), _UP
 
     def add_objects(self, spec: mujoco.MjSpec, pr2: Pr2) -> Scene:
         block, cube = add_held_block(spec, pr2.right_tool), add_shape_cube(spec)
@@ -58,11 +58,6 @@ class Cube(Pr2Task):
         super().__init__()
         block, cube = self._names
         self._block, self._cube = self.model.body(block.body).id, self.model.body(cube.body).id
-
-    def grasp_poses(self, grasp: Tensor) -> tuple[Tensor, Tensor]:
-        position = grasp.new_zeros(len(grasp), 3)
-        position[:, 0] = _TOOL_TO_BLOCK + grasp[:, 0]
-        return position, torch.tensor(_UP, dtype=torch.float64).expand(len(grasp), 4)
 
     def goal(self, target: Tensor) -> tuple[Tensor, Tensor]:
         """Upright in the hole."""

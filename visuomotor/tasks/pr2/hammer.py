@@ -36,7 +36,7 @@ class Hammer(Pr2Task):
     camera_fovy = 32.0
     center = (0.60, 0.0, 0.88)  # of the nail's head
     start = ((0.58, -0.36, 1.01), _LEFTWARDS)  # beside it, and a little higher than at the goal
-    grasps = ((0.0, 0.0), (0.012, 0.15), (-0.012, -0.15))  # shift along the handle (m), tilt about the fingers' axis
+    grasps = ((0.0, 0.0), (0.012, 0.15), (-0.012, -0.15))
     spatial_grasps = ((0.006, 0.075), (-0.006, -0.075), (0.006, -0.075))
     releases = False
 
@@ -62,12 +62,6 @@ class Hammer(Pr2Task):
 
     def spatial_positions(self) -> Tensor:
         return torch.tensor([(0, -0.5), (0, 0.5), (-0.5, 0), (0.5, 0)], dtype=torch.float64)
-
-    def grasp_poses(self, grasp: Tensor) -> tuple[Tensor, Tensor]:
-        shift, tilt = grasp.unbind(-1)
-        nothing = torch.zeros_like(shift)
-        quat = torch.stack([(tilt / 2).cos(), nothing, (tilt / 2).sin(), nothing], dim=-1)
-        return torch.stack([nothing, nothing, shift], dim=-1), quat
 
     def goal(self, target: Tensor) -> tuple[Tensor, Tensor]:
         """Upright, with the middle of the claw under the nail's head."""

@@ -35,7 +35,7 @@ class Hanger(Pr2Task):
 
     center = (0.68, -0.10, 1.0)  # of the bar
     start = ((0.53, -0.10, 1.20), (1.0, 0.0, 0.0, 0.0))  # above and behind every bar
-    grasps = ((0.0, 0.0), (0.015, 0.2))  # shift along the neck (m), tilt about the fingers' axis (rad)
+    grasps = ((0.0, 0.0), (0.015, 0.2))
 
     def add_objects(self, spec: mujoco.MjSpec, pr2: Pr2) -> Scene:
         hanger = add_hanger(spec, pr2.right_tool)
@@ -54,12 +54,6 @@ class Hanger(Pr2Task):
         super().__init__()
         self._hook = self.model.site(self._hook_site).id
         self._rack = self.model.body(self._rack_name).id
-
-    def grasp_poses(self, grasp: Tensor) -> tuple[Tensor, Tensor]:
-        shift, tilt = grasp.unbind(-1)
-        nothing = torch.zeros_like(shift)
-        quat = torch.stack([(tilt / 2).cos(), nothing, (tilt / 2).sin(), nothing], dim=-1)
-        return torch.stack([nothing, nothing, shift], dim=-1), quat
 
     def goal(self, target: Tensor) -> tuple[Tensor, Tensor]:
         """Upright, with the hook over the middle of the bar."""

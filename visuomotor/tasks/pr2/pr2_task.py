@@ -70,9 +70,15 @@ class Pr2Task(Task):
     """Position (m) and quaternion of the right hand where episodes start."""
     points: ClassVar[tuple[tuple[float, float, float], ...]] = END_EFFECTOR_POINTS
     """m, the three end-effector points in the hand's frame. On one line, they leave the turn about it free."""
-    grasps: ClassVar[tuple[tuple[float, ...], ...]]
-    """How the hand holds the object, one row a grasp; `grasp_poses` says what the numbers mean."""
-    spatial_grasps: ClassVar[tuple[tuple[float, ...], ...] | None] = None
+    held_at: ClassVar[tuple[tuple[float, float, float], tuple[float, float, float, float]]] = (
+        (0.0, 0.0, 0.0),
+        (1.0, 0.0, 0.0, 0.0),
+    )
+    """Position (m) and quaternion of the held object in the hand."""
+    grasps: ClassVar[tuple[tuple[float, float], ...]] = ((0.0, 0.0),)
+    """How the hand's hold differs from that, one row a grasp: shift along the object's z axis (m), tilt about the
+    fingers' axis (rad)."""
+    spatial_grasps: ClassVar[tuple[tuple[float, float], ...] | None] = None
     """Those of the split `spatial`; by default the same."""
     releases: ClassVar[bool] = True
     """Whether the hand lets go in the end."""
@@ -123,10 +129,6 @@ class Pr2Task(Task):
     @abstractmethod
     def add_objects(self, spec: mujoco.MjSpec, pr2: Pr2) -> Scene:
         """Put what the right hand holds, the target and the clutter into a spec."""
-
-    @abstractmethod
-    def grasp_poses(self, grasp: Tensor) -> tuple[Tensor, Tensor]:
-        """Position `(n, 3)` m and quaternion `(n, 4)` of the held object in the hand, for rows `(n, G)` of `grasps`."""
 
     @abstractmethod
     def goal(self, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -181,6 +183,15 @@ class Pr2Task(Task):
     def reset(self, engine: Engine, env_ids: Tensor, params: ResetParams) -> None:
         self.apply_randomization(engine, env_ids, params)
         self._place(engine, env_ids, params, self._start_angles + params.placement["start"])
+
+    def grasp_poses(self, grasp: Tensor) -> tuple[Tensor, Tensor]:
+        """Position `(n, 3)` m and quaternion `(n, 4)` of the held object in the hand, for rows `(n, 2)` of `grasps`."""
+        position, quat = (torch.tensor(part, dtype=torch.float64).expand(len(grasp), -1) for part in self.held_at)
+        shift, tilt = grasp.unbind(-1)
+        nothing = torch.zeros_like(shift)
+        along = rotate(quat, torch.stack([nothing, nothing, shift], dim=-1))
+        tilted = torch.stack([(tilt / 2).cos(), nothing, (tilt / 2).sin(), nothing], dim=-1)
+        return position + along, multiply(tilted, quat)
 
     def apply_randomization(self, engine: Engine, env_ids: Tensor, params: ResetParams) -> None:
         position, quat = self.grasp_poses(params.dynamics["grasp"])
