@@ -10,7 +10,7 @@ import torch
 from visuomotor.camera import Camera
 from visuomotor.engine import CpuEngine
 from visuomotor.props import bottle as bottle_prop
-from visuomotor.props.nail import HEAD_HEIGHT
+from visuomotor.props.nail import HEAD_HEIGHT, PRONG_YAW
 from visuomotor.props.shape_cube import BLOCK_HALF, CUBE_HALF
 from visuomotor.robots.pr2 import solve_arm
 from visuomotor.tasks import make_task
@@ -237,7 +237,7 @@ def test_the_left_hand_holds_the_cube_except_where_it_stands_on_a_table(cube):
 
 
 def test_the_claw_fits_under_the_nail_with_2_5_mm_beside_it(hammer):
-    gap = abs(float(hammer.model.geom("claw_left").pos[1])) - half(hammer, "claw_left", 1)
+    gap = abs(float(hammer.model.geom("claw_left").pos[1])) - half(hammer, "claw_left", 1) / cos(PRONG_YAW)
     assert gap - half(hammer, "nail_shaft", 0) == pytest.approx(0.0025, abs=1e-9)
     assert gap < half(hammer, "nail_head", 0)  # the head does not pass between the prongs
     assert HEAD_HEIGHT - 2 * half(hammer, "claw_left", 2) == pytest.approx(0.022, abs=1e-9)  # above and below

@@ -15,7 +15,7 @@ HEAD_RADIUS: Final = 0.010  # m
 HEAD_HEIGHT: Final = 0.030  # m, from the bench to the lower side of the nail's head
 PRONG_HALF: Final = (0.022, 0.005, 0.004)  # m
 PRONG_GAP: Final = 0.0055  # m, from the claw's middle to each prong: 2.5 mm of play beside the nail
-PRONG_YAW: Final = 0.12  # rad: the claw is wider at its tips
+PRONG_YAW: Final = 0.35  # rad, of each prong: the claw is wider at its tips
 CLAW: Final = (0.045, 0.0, -0.13)  # m, the middle of the claw's gap in the hammer's frame
 HAMMER_MASS: Final = 0.15  # kg
 HANDLE_RADIUS: Final = 0.010  # m
@@ -88,7 +88,7 @@ def add_hammer(spec: mujoco.MjSpec, tool: str = "r_gripper_tool_frame") -> Hamme
     part(box, "hammer_head", (-0.005, 0, z), (0.025, 0.014, 0.012), _METAL, AS_HELD, share=0.3)
     part(box, "hammer_face", (-0.037, 0, z), (0.010, 0.017, 0.015), _HANDLE_COLOR, AS_HELD, share=0.1)
     for name, side in (("left", 1), ("right", -1)):
-        center, turn = (x, side * (PRONG_GAP + PRONG_HALF[1]), z), side * PRONG_YAW / 2
+        center, turn = (x, side * (PRONG_GAP + PRONG_HALF[1] / np.cos(PRONG_YAW)), z), side * PRONG_YAW / 2
         quat = (np.cos(turn), 0, 0, np.sin(turn))
         part(box, f"claw_{name}", center, PRONG_HALF, _METAL, AS_HELD, share=0.1, quat=quat)
     body.add_site(name="claw", pos=CLAW, size=[0.003, 0, 0], group=4)

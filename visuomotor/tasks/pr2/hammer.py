@@ -34,8 +34,8 @@ class Hammer(Pr2Task):
     stage_rewards: ClassVar[tuple[float, ...]] = (0.0, 0.125, 1.0)
 
     camera_fovy = 32.0
-    center = (0.60, 0.0, 0.88)  # of the nail's head
-    start = ((0.58, -0.36, 1.01), _LEFTWARDS)  # beside it, and a little higher than at the goal
+    center = (0.60, 0.02, 0.88)  # of the nail's head
+    start = ((0.59, -0.42, 1.01), _LEFTWARDS)  # beside it, and a little higher than at the goal
     grasps = ((0.0, 0.0), (0.012, 0.15), (-0.012, -0.15))
     spatial_grasps = ((0.006, 0.075), (-0.006, -0.075), (0.006, -0.075))
     releases = False
