@@ -70,14 +70,14 @@ def _scenes() -> dict[str, str]:
     scenes["behind"] = SCENE.format(headlight=1, asset="", body=FLOOR.format("") + ball + behind)
     lens = '<geom type="box" size=".03 .03 .0005" pos="0 -2.99 1.985"/>'
     scenes["near"] = SCENE.format(headlight=1, asset="", body=FLOOR.format("") + ball + lens)
-    lamps = {
+    lights = {
         "dark": "",
         "switched_off": '<light pos="0 0 3" active="false"/>',
         "ambient_spot": '<light pos="0 0 3" ambient=".5 .4 .3" diffuse="0 0 0" specular="0 0 0" attenuation="1 .1 0"/>',
         "sun": '<light type="directional" dir="0 .3 -1" ambient=".3 .1 .2" specular="0 0 0"/>',
     }
-    for name, lamp in lamps.items():
-        scenes[name] = SCENE.format(headlight=0, asset="", body=lamp + FLOOR.format('rgba=".8 .7 .6 1"') + ball)
+    for name, light in lights.items():
+        scenes[name] = SCENE.format(headlight=0, asset="", body=light + FLOOR.format('rgba=".8 .7 .6 1"') + ball)
     return scenes
 
 

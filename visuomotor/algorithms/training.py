@@ -31,8 +31,8 @@ def train(
         resume: go on from the run's checkpoint, if it has one. The algorithm's config may differ from the run's in
             `Algorithm.adjustable`; the run's config.json then tells both.
         source: begin with the networks of this run's checkpoint; see `Algorithm.load_weights`.
-        time_limit: s from now. Training is saved and stops before the step that would pass it, judged by the longest
-            step so far; one step is always made.
+        time_limit: s from now. Training is saved and stops before a step that would pass it if it took as long as
+            the longest so far; one step is always made.
         callback: gets every row of metrics, in the main process.
 
     Returns:

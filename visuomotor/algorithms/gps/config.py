@@ -130,7 +130,7 @@ _LAPTOP = GpsConfig()
 PRESETS: dict[str, GpsConfig] = {
     # two cores: small images, and shapes over them so that clutter distracts less
     "laptop": _LAPTOP,
-    # the paper's numbers where it gives them, and nothing that it did not do
+    # the paper's numbers where it gives them, small images and pasted shapes left out
     "paper": replace(
         _LAPTOP,
         image=ImageConfig(size=240, supersampling=1, num_shapes=0),
