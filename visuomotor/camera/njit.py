@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
@@ -20,18 +20,22 @@ Bytes = NDArray[np.uint8]
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-def njit_inline(function: Function) -> Function:
-    """Machine code that becomes part of its caller.
+# LLVM may vectorise the pixel loops; the callers keep NaN and zero divisors out. References to arrays are not counted
+# (`_nrt`): that took up to a third of a picture's time. The kernel that allocates the arrays outlives all calls.
+_OPTIONS: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "_nrt": False}
 
-    `fastmath` and NumPy's division let LLVM vectorise the pixel loops; the callers keep NaN and zero divisors out. A
-    call proper would be slow: every array among the arguments, also inside a tuple, goes over the stack as nine words.
+
+def njit_inline(function: Function) -> Function:
+    """Machine code that becomes part of its caller. It cannot allocate arrays.
+
+    A real call would be slow: each array among the arguments, also in a tuple, goes over the stack as nine words.
     """
-    return cast(Function, njit(fastmath=True, error_model="numpy", forceinline=True)(function))
+    return cast(Function, njit(forceinline=True, **_OPTIONS)(function))
 
 
 def njit_call(function: Function) -> Function:
     """`njit_inline`, but as a function of its own, for large ones that are called at several places."""
-    return cast(Function, njit(fastmath=True, error_model="numpy")(function))
+    return cast(Function, njit(**_OPTIONS)(function))
 
 
 def source_digest() -> int:

@@ -177,6 +177,14 @@ def _blend(owners: SurfaceIds, scratch: Floats, pixels: int, over: Bytes, image:
 
 
 @njit_inline
+def _is_empty(owners: SurfaceIds) -> bool:
+    seen = 0
+    for x in range(owners.shape[0]):
+        seen += owners[x] != NOTHING
+    return seen == 0
+
+
+@njit_inline
 def shade(
     buffer: FrameBuffer,
     surfaces: Surfaces,
@@ -202,7 +210,7 @@ def shade(
         rows = min(step, height - first)
         pixels = rows * width
         start, end = first * width, first * width + pixels
-        if transparent and not (owners[start:end] != NOTHING).any():
+        if transparent and _is_empty(owners[start:end]):
             continue
         _spread(buffer, surfaces, views, meshes, first, rows, rows_of)
         _prepare(rows_of, pixels, ambient)

@@ -44,10 +44,7 @@ INVISIBLE, OPAQUE, TRANSPARENT = 0, 1, 2
 
 
 class Surfaces(NamedTuple):
-    """The list; `used[0]` of its rows are in use.
-
-    Few arrays on purpose: compiled code counts references to every one of them at each call.
-    """
+    """The list; `used[0]` of its rows are in use."""
 
     table: Floats  # (surface, WIDTH)
     geom: Integers  # (surface,), -1 for the background
