@@ -125,13 +125,13 @@ def test_gradients_reach_every_layer():
 def test_readings_and_actions_are_scaled():
     policy = VisuomotorPolicy(3, 2)
     points, readings = torch.randn(4, 64), torch.randn(4, 3, dtype=torch.float64)
-    plain = policy.act_from_feature_points(points, readings)
+    plain = policy.act_from_features(points, readings)
     policy.proprioception_mean.copy_(torch.tensor([1.0, 2.0, 3.0]))
     policy.proprioception_scale.copy_(torch.tensor([2.0, 0.5, 4.0]))
     policy.action_scale.copy_(torch.tensor([10.0, 0.1]))
     moved = readings * policy.proprioception_scale + policy.proprioception_mean
     torch.testing.assert_close(
-        policy.act_from_feature_points(points, moved), plain * policy.action_scale, rtol=1e-4, atol=1e-5
+        policy.act_from_features(points, moved), plain * policy.action_scale, rtol=1e-4, atol=1e-5
     )
     state_policy = StatePolicy(3, 2)
     plain = state_policy(readings)

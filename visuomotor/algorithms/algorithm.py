@@ -73,6 +73,21 @@ class Algorithm(ABC):
         """
         raise VisuomotorError(f"{self.name} cannot begin with the weights of another run")
 
+    @property
+    def pretraining_settings(self) -> dict[str, Any] | None:
+        """The settings that training depends on until `is_pretrained`, where runs that differ in others can share it;
+        None where there is nothing to share."""
+        return None
+
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether the last step was the last of pretraining."""
+        return False
+
+    def load_pretraining(self, content: dict[str, Any]) -> None:
+        """Begin after the pretraining of a run whose `state_dict` was taken when it was `is_pretrained`."""
+        raise NotImplementedError(f"{self.name} has pretraining_settings, and no load_pretraining")
+
     @abstractmethod
     def policy(self) -> TrainedPolicy | None:
         """The policy as it is now; None while it has learned nothing yet."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from visuomotor.algorithms.algorithm import Algorithm
+from visuomotor.algorithms.shared_pretraining import SharedPretraining
 from visuomotor.errors import VisuomotorError
 from visuomotor.policies.policy import FILE_NAME
 from visuomotor.runs import Run, config_to_dict, load_checkpoint, save_checkpoint
@@ -19,6 +20,7 @@ def train(
     *,
     resume: bool = False,
     source: Run | None = None,
+    pretraining: SharedPretraining | None = None,
     time_limit: float | None = None,
     callback: Callable[[dict[str, Any]], None] | None = None,
 ) -> bool:
@@ -31,6 +33,7 @@ def train(
         resume: go on from the run's checkpoint, if it has one. The algorithm's config may differ from the run's in
             `Algorithm.adjustable`; the run's config.json then tells both.
         source: begin with the networks of this run's checkpoint; see `Algorithm.load_weights`.
+        pretraining: begin with what it holds for this algorithm, or store there what other runs can begin with.
         time_limit: s from now. Training is saved and stops before a step that would pass it if it took as long as
             the longest so far; one step is always made.
         callback: gets every row of metrics, in the main process.
@@ -54,6 +57,8 @@ def train(
         elif source is not None:
             _begin_from(algorithm, source)
             _save(algorithm, run, logged)  # what is resumed later does not depend on the source
+        elif pretraining is not None:
+            logged = _begin_after(pretraining, algorithm, run, callback)
         # Of several processes torchrun is the master, and stops them itself.
         with GracefulShutdown(enabled=distributed.world_size == 1) as shutdown:
             for row in algorithm.steps():
@@ -62,6 +67,8 @@ def train(
                     run.log(row)
                     if callback is not None:
                         callback(row)
+                if pretraining is not None and algorithm.is_pretrained and distributed.is_main:
+                    pretraining.save(run.metrics())
                 now = time.monotonic()
                 longest, last = max(longest, now - last), now
                 stop = shutdown.requested
@@ -118,6 +125,23 @@ def _begin_from(algorithm: Algorithm, source: Run) -> None:
         algorithm.load_weights(content["state"])
     except VisuomotorError as error:
         raise VisuomotorError(f"cannot begin with the weights of {source.path}: {error}") from error
+
+
+def _begin_after(
+    pretraining: SharedPretraining,
+    algorithm: Algorithm,
+    run: Run,
+    callback: Callable[[dict[str, Any]], None] | None,
+) -> int:
+    """Take over shared pretraining, if there is one that fits; returns how many rows of metrics that makes."""
+    rows = pretraining.load()
+    for row in rows:
+        run.log(row)
+    if rows:
+        if callback is not None:
+            callback(rows[-1])
+        _save(algorithm, run, len(rows))
+    return len(rows)
 
 
 def _save(algorithm: Algorithm, run: Run, logged: int) -> None:

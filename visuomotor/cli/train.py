@@ -44,6 +44,10 @@ class Train(Generic[Config]):
     (--total-steps, --end-to-end.iterations), how often it is saved, its device, and where its demonstrations lie."""
     source: Annotated[Path | None, tyro.conf.arg(name="from")] = None
     """Begin the new run with the networks of this one, which may have other settings."""
+    share: bool = True
+    """Begin with the pretraining that another run of this task, seed and settings has stored in ROOT/pretraining, or
+    store it there; the policy is the same, bit for bit. Of gps: pose regression and trajectories, which all kinds of
+    `--vision` share."""
     time_limit: str | None = None
     """Save and stop, with exit code 0, before this time is over: 90s, 9m or 1h30m."""
     config: Annotated[Config, tyro.conf.arg(name="")]  # fields as --field and --group.field
@@ -185,6 +189,7 @@ def _train(
     distributed: "Distributed",
     began: float,
 ) -> None:
+    from visuomotor.algorithms.shared_pretraining import SharedPretraining
     from visuomotor.algorithms.training import train
     from visuomotor.cli.progress import Progress
     from visuomotor.runs import Run
@@ -197,6 +202,7 @@ def _train(
     go_on = f"visuomotor train {folder.algorithm} --resume {folder.path}"
     try:
         algorithm = kind(task, options.config, folder.seed, distributed, folder.task)
+        shares = options.share and folder.metadata.get("source") is None  # that run's weights are no pretraining
         limit = None
         if options.time_limit is not None:
             limit = seconds_of(options.time_limit, "--time-limit") - (time.monotonic() - began)
@@ -206,6 +212,7 @@ def _train(
                 folder,
                 resume=not new or distributed.restarted,
                 source=None if options.source is None else Run.open(options.source),
+                pretraining=SharedPretraining(folder.path.parent / "pretraining", algorithm) if shares else None,
                 time_limit=limit,
                 callback=progress.update,
             )

@@ -14,6 +14,10 @@ class VisuomotorPolicy(nn.Module):
 
     Feature points are joined with the robot's readings and go through two rectified layers of 40 to the actions.
     Buffers, not parameters: the readings' mean and scale, set once from data, the actions' scale, and the covariance.
+
+    Args:
+        predicted_coordinates: of the target's points, which then take the place of the feature points: `pose_head`
+            predicts them, as the pose network's last layer does. 0 for the policy that is trained end to end.
     """
 
     proprioception_mean: Tensor
@@ -21,10 +25,12 @@ class VisuomotorPolicy(nn.Module):
     action_scale: Tensor
     covariance: Tensor
 
-    def __init__(self, proprioception_size: int, action_size: int) -> None:
+    def __init__(self, proprioception_size: int, action_size: int, predicted_coordinates: int = 0) -> None:
         super().__init__()
         self.vision = VisionEncoder()
-        self.control_head = control_layers(2 * FEATURE_POINTS + proprioception_size, action_size)
+        self.pose_head = nn.Linear(2 * FEATURE_POINTS, predicted_coordinates) if predicted_coordinates else None
+        features = predicted_coordinates or 2 * FEATURE_POINTS
+        self.control_head = control_layers(features + proprioception_size, action_size)
         self.register_buffer("proprioception_mean", torch.zeros(proprioception_size))
         self.register_buffer("proprioception_scale", torch.ones(proprioception_size))
         self.register_buffer("action_scale", torch.ones(action_size))
@@ -33,7 +39,11 @@ class VisuomotorPolicy(nn.Module):
     @property
     def settings(self) -> dict[str, int]:
         """The constructor's arguments."""
-        return {"proprioception_size": len(self.proprioception_mean), "action_size": len(self.action_scale)}
+        return {
+            "proprioception_size": len(self.proprioception_mean),
+            "action_size": len(self.action_scale),
+            "predicted_coordinates": 0 if self.pose_head is None else self.pose_head.out_features,
+        }
 
     def initial_hidden_state(self, n: int) -> Tensor:
         """`(n, 0)`: this network remembers nothing."""
@@ -45,16 +55,22 @@ class VisuomotorPolicy(nn.Module):
 
     def forward(self, images: Tensor, proprioception: Tensor) -> Tensor:
         """Mean actions `(batch, action)` for images `(batch, height, width, rgb)` uint8 and readings `(batch, P)`."""
-        return self.act_from_feature_points(self.vision(images), proprioception)
+        return self.act_from_features(self.features(images), proprioception)
 
-    def act_from_feature_points(self, points: Tensor, proprioception: Tensor) -> Tensor:
-        """Mean actions when the feature points `(batch, 64)` are known already."""
+    def features(self, images: Tensor) -> Tensor:
+        """What the control layers get of images: feature points `(batch, 64)`, or the target's predicted coordinates
+        `(batch, predicted_coordinates)` in the pose network's units."""
+        points = self.vision(images)
+        return points if self.pose_head is None else self.pose_head(points)
+
+    def act_from_features(self, features: Tensor, proprioception: Tensor) -> Tensor:
+        """Mean actions when the images' features are known already."""
         if proprioception.shape[-1] != len(self.proprioception_mean):
             raise VisuomotorError(
                 f"this policy reads {len(self.proprioception_mean)} joint readings, not {proprioception.shape[-1]}"
             )
         readings = (proprioception.float() - self.proprioception_mean) / self.proprioception_scale
-        return self.control_head(torch.cat([points, readings], dim=-1)) * self.action_scale
+        return self.control_head(torch.cat([features, readings], dim=-1)) * self.action_scale
 
 
 def control_layers(inputs: int, actions: int) -> nn.Sequential:

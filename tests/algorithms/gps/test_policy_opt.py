@@ -82,3 +82,19 @@ def test_the_visuomotor_policy_learns_each_image_s_action(num_shapes, head_fit, 
         step_by_step = torch.stack(seen, 1)
         assert (step_by_step - right).square().mean() < 0.1 * right.var()
         torch.testing.assert_close(optimizer.mean_actions(episode), step_by_step, rtol=1e-4, atol=1e-4)
+
+
+def test_a_baseline_fits_its_control_layers_alone():
+    generator = torch.Generator().manual_seed(1)
+    samples, actions = episodes_with_a_square(generator)
+    torch.manual_seed(0)
+    policy = VisuomotorPolicy(1, 2, predicted_coordinates=6)
+    before = {name: value.clone() for name, value in policy.named_parameters()}
+    fits = EndToEndConfig(
+        head_fit=FitConfig(steps=200, batch=24, learning_rate=1e-2), finetune_fit=FitConfig(steps=2, batch=12)
+    )
+    optimizer = VisuomotorPolicyOptimizer(policy, fits, 0, generator, end_to_end=False)
+    optimizer.fit([samples], targets_of((actions,)), COVARIANCE)
+    for name, value in policy.named_parameters():
+        assert torch.equal(value, before[name]) != name.startswith("control_head"), name
+    assert (optimizer.mean_actions(samples) - actions).square().mean() < 0.1 * actions.var()

@@ -104,6 +104,9 @@ class EndToEndConfig:
 class GpsConfig:
     """Guided policy search."""
 
+    vision: Literal["end-to-end", "pose-features", "pose-prediction"] = "end-to-end"
+    """What the policy's vision is trained for. The other two are the paper's baselines, with vision layers that learn
+    nothing after pose regression: the policy gets the pose network's feature points, or the points that it predicts."""
     num_conditions: Annotated[int, Range(2, 10_000)] = 18
     """Starts that trajectories are optimised from. They are drawn once; the hanger's are its 9 positions x 2 grasps."""
     randomize: bool = False

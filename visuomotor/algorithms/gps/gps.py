@@ -18,7 +18,7 @@ from visuomotor.algorithms.gps.pose_regression import PoseTraining, collect_pose
 from visuomotor.algorithms.gps.rollout import Samples, engine_positions, render_again, rollout
 from visuomotor.errors import VisuomotorError
 from visuomotor.policies import PoseNetwork, StatePolicy, TrainedPolicy, VisuomotorPolicy
-from visuomotor.runs import generator_states, restore_generators
+from visuomotor.runs import config_to_dict, generator_states, restore_generators
 from visuomotor.runs.devices import choose_device
 from visuomotor.runs.distributed import Distributed
 from visuomotor.runs.restore import OrNone, check_like, restore_fitting, restore_module, restore_optimizer
@@ -55,7 +55,9 @@ class Gps(Algorithm):
             torch.manual_seed(seed)
             self.pose_network = PoseNetwork(3 * keypoints).to(self.device)
             self.state_policy = StatePolicy(task.size("state"), task.action_size)
-            self.visuomotor_policy = VisuomotorPolicy(proprioception, task.action_size).to(self.device).eval()
+            predicted = 3 * keypoints if config.vision == "pose-prediction" else 0
+            policy = VisuomotorPolicy(proprioception, task.action_size, predicted)
+            self.visuomotor_policy = policy.to(self.device).eval()
         if config.image.first_layer is not None:
             self.pose_network.vision.load_first_layer(config.image.first_layer)
         split = "training" if "training" in task.splits else "random"
@@ -106,11 +108,18 @@ class Gps(Algorithm):
         phases = (*PHASES, "done")
         while self.phase != "done" and self.iteration >= self._length(self.phase):
             if self.phase == "vision_pretraining":
-                self.visuomotor_policy.vision.load_state_dict(self.pose_network.vision.state_dict())
+                self._take_vision()
                 self.pose_training = None
             self.phase = phases[phases.index(self.phase) + 1]
             if self.phase != "done":  # else the count of the last phase stays, for a run that is prolonged
                 self.iteration = 0
+
+    def _take_vision(self) -> None:
+        """The policy begins with what the pose network has learned."""
+        policy, network = self.visuomotor_policy, self.pose_network
+        policy.vision.load_state_dict(network.vision.state_dict())
+        if policy.pose_head is not None:
+            policy.pose_head.load_state_dict(network.head.state_dict())
 
     def _pretrain_vision(self) -> dict[str, float]:
         return self._pose_training().run_epoch(self.generator)
@@ -129,7 +138,11 @@ class Gps(Algorithm):
     def _train_end_to_end(self) -> dict[str, Any]:
         config = self.config
         optimizer = VisuomotorPolicyOptimizer(
-            self.visuomotor_policy, config.end_to_end, config.image.num_shapes, self.generator
+            self.visuomotor_policy,
+            config.end_to_end,
+            config.image.num_shapes,
+            self.generator,
+            end_to_end=config.vision == "end-to-end",
         )
         if self.iteration == 0 and self.badmm is not None:
             self._release_trajectories(self.badmm)
@@ -260,6 +273,22 @@ class Gps(Algorithm):
             "pose_optimizer": OrNone(dict),
             "badmm": OrNone(badmm_pattern(shape, sizes, task.action_size, positions, config)),
         }
+
+    @property
+    def pretraining_settings(self) -> dict[str, Any] | None:
+        """See `Algorithm`: the three kinds of vision have the same pose network and trajectories."""
+        if self.config.image.first_layer is not None:
+            return None  # settings name that file, and do not tell what is in it
+        settings = config_to_dict(self.config)
+        return {name: value for name, value in settings.items() if name not in ("vision", "end_to_end")}
+
+    @property
+    def is_pretrained(self) -> bool:
+        return self.phase == "policy" and self.iteration == 0
+
+    def load_pretraining(self, content: dict[str, Any]) -> None:
+        self.load_state_dict(content | {"policy": dict(self.visuomotor_policy.state_dict())})
+        self._take_vision()
 
     def load_weights(self, content: dict[str, Any]) -> None:
         """See `Algorithm`: all networks, but for parts of other sizes. The vision layers are the policy's, if it was

@@ -32,10 +32,23 @@ class StatePolicyOptimizer:
 
 
 class VisuomotorPolicyOptimizer:
-    """The visuomotor policy: fits its control head first, on fixed feature points, then all layers."""
+    """The visuomotor policy: fits its control head first, on fixed features of the images, then all layers.
 
-    def __init__(self, policy: VisuomotorPolicy, config: EndToEndConfig, num_shapes: int, generator: torch.Generator):
+    Args:
+        num_shapes: random shapes pasted over a training image, at most.
+        end_to_end: whether to fit all layers; the vision layers stay as they are otherwise.
+    """
+
+    def __init__(
+        self,
+        policy: VisuomotorPolicy,
+        config: EndToEndConfig,
+        num_shapes: int,
+        generator: torch.Generator,
+        end_to_end: bool = True,
+    ):
         self.policy, self._config, self._num_shapes, self._generator = policy, config, num_shapes, generator
+        self._end_to_end = end_to_end
 
     def fit(self, samples: list[Samples], targets: PolicyTargets, covariance: Tensor) -> float:
         policy = self.policy
@@ -46,23 +59,24 @@ class VisuomotorPolicyOptimizer:
             policy.proprioception_mean, policy.proprioception_scale, policy.action_scale, readings, targets.target
         )
         policy.covariance.copy_(covariance)
-        # feature points of each image as it is and, since they will shift a little among clutter, with shapes on it
+        # features of each image as it is and, since they will shift a little among clutter, with shapes on it
         policy.train()
         with torch.no_grad():
-            points = [policy.vision(chunk.to(device)) for chunk in images.split(_CHUNK)]
+            features = [policy.features(chunk.to(device)) for chunk in images.split(_CHUNK)]
             if self._num_shapes:
-                points += [policy.vision(self._augment(chunk).to(device)) for chunk in images.split(_CHUNK)]
+                features += [policy.features(self._augment(chunk).to(device)) for chunk in images.split(_CHUNK)]
         copies = 2 if self._num_shapes else 1
         repeated = PolicyTargets(targets.target.repeat(copies, 1), targets.precision.repeat(copies, 1, 1))
-        inputs = [torch.cat(points), readings.repeat(copies, 1)]
+        inputs = [torch.cat(features), readings.repeat(copies, 1)]
         motor = list(policy.control_head.parameters())
-        loss = fit(policy.act_from_feature_points, motor, inputs, repeated, self._config.head_fit, self._generator)
+        loss = fit(policy.act_from_features, motor, inputs, repeated, self._config.head_fit, self._generator)
 
         def augmented(images: Tensor, readings: Tensor) -> Tensor:
             return policy(self._augment(images).to(device), readings)
 
-        whole = list(policy.parameters())
-        loss = fit(augmented, whole, [images, readings], targets, self._config.finetune_fit, self._generator) or loss
+        if self._end_to_end:
+            whole, config = list(policy.parameters()), self._config.finetune_fit
+            loss = fit(augmented, whole, [images, readings], targets, config, self._generator) or loss
         policy.eval()
         return loss
 
