@@ -1,4 +1,4 @@
-"""`visuomotor bench PART`: how fast the parts are on this machine, and how soon trajectories are learned."""
+"""`visuomotor bench PART`: how fast the parts are on this machine, and how well the parts of gps learn."""
 
 import json
 import shlex
@@ -17,23 +17,24 @@ from visuomotor.errors import VisuomotorError
 class Bench:
     """Measure the speed of one part on this machine."""
 
-    part: Positional[Literal["camera", "engine", "env", "gps", "policy", "ppo-gail", "trajectories"]]
+    part: Positional[Literal["camera", "engine", "env", "gps", "policy", "pose", "ppo-gail", "trajectories"]]
     """Images, physics, both with all that learning needs (env), one trajectory update, the networks, a whole training
-    loop (ppo-gail), or the whole trajectory phase."""
+    loop (ppo-gail); or what is learned by the whole trajectory phase, and by pose networks with and without feature
+    points (pose)."""
     json: bool = False
     """Print one JSON object as the last line instead of a table."""
     task: str | None = None
-    """Which task to measure (camera, engine, env, trajectories); by default hanger, for env and ppo-gail lifting."""
-    size: int = 64
-    """Side of the images in pixels (camera)."""
+    """Which task to measure (all but gps and policy); by default hanger, for env and ppo-gail lifting."""
+    size: int | None = None
+    """Side of the images in pixels (camera, pose); by default 64, for pose 128."""
     num_envs: int | None = None
     """How many worlds at once (camera, engine, env, ppo-gail); by default 64, for env 256, for ppo-gail 128."""
     seconds: float = 15.0
     """How long to measure (env, ppo-gail)."""
     seed: int = 0
-    """Of the training (trajectories) or the episodes (env, ppo-gail)."""
+    """Of the training (pose, trajectories) or the episodes (env, ppo-gail)."""
     seeds: int = 1
-    """How many seeds to train with, from --seed on (trajectories)."""
+    """How many seeds to train with, from --seed on (pose, trajectories)."""
     results: Path | None = None
     """Also write the measurement into this folder."""
 
@@ -49,12 +50,15 @@ def run(arguments: list[str]) -> None:
 
     check_range("--seed", options.seed, 0, 2**31 - 1)
     check_range("--seeds", options.seeds, 1, 1000)
+    if options.size is not None:
+        check_range("--size", options.size, 88 if options.part == "pose" else 1, 4096)
     measured = {"bench": options.part, **_measure(options)}
     measured |= {"cores": cores(), "hardware": hardware(), "commit": git_commit(), "versions": versions()}
     measured |= {"command": shlex.join(["visuomotor", "bench", *arguments])}
     if options.results is not None:
         detail = {
-            "camera": f"-{options.size}",
+            "camera": f"-{measured.get('size')}",
+            "pose": f"-{measured.get('task')}-{measured.get('size')}",
             "trajectories": f"-{measured.get('task')}-seeds{options.seed}-{options.seed + options.seeds - 1}",
             "env": f"-{measured.get('task')}",
             "ppo-gail": f"-{measured.get('task')}",
@@ -89,16 +93,20 @@ def _measure(options: Bench) -> dict[str, Any]:
 
         task = make_task(options.task or "lifting")
         return bench_ppo_gail(task, options.num_envs, options.seconds, options.seed)
+    seeds = range(options.seed, options.seed + options.seeds)
+    if options.part == "pose":
+        from visuomotor.cli.bench_pose import bench_pose
+
+        return bench_pose(make_task(options.task or "hanger"), seeds, options.size or 128)
     if options.part == "trajectories":
         from visuomotor.cli.bench_trajectories import bench_trajectories
 
-        seeds = range(options.seed, options.seed + options.seeds)
         return bench_trajectories(make_task(options.task or "hanger"), seeds)
     task = make_task(options.task or "hanger")
     if options.part == "camera":
         from visuomotor.cli.bench_camera import bench_camera
 
-        return bench_camera(task.model, task.camera, options.size, options.num_envs or 64)
+        return bench_camera(task.model, task.camera, options.size or 64, options.num_envs or 64)
     from visuomotor.cli.bench_engine import bench_engine
 
     return bench_engine(task.model, options.num_envs or 64)

@@ -81,6 +81,12 @@ def _old_share(measured: Measured) -> float:
     return sum(last) / len(last) / measured["conditions"]
 
 
+def _pose(measured: Measured) -> tuple[str, str]:
+    errors = ", ".join(f"{name} {found['test_cm']:.1f} cm" for name, found in measured["networks"].items())
+    what = f"pose of {measured['task']}, {measured['size']}x{measured['size']}, {len(measured['seeds'])} seeds"
+    return f"{what}: error on test images", errors
+
+
 def _make_train(measured: Measured) -> tuple[str, str]:
     return "fresh clone to report, installation included", f"{measured['seconds'] / 60:.0f} min"
 
@@ -96,6 +102,7 @@ _ROWS: dict[str, Callable[[Measured], tuple[str, str]]] = {
     "gps": _gps,
     "make-train": _make_train,
     "policy": _policy,
+    "pose": _pose,
     "ppo-gail": _ppo_gail,
     "trajectories": _trajectories,
 }

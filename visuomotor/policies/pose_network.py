@@ -28,6 +28,10 @@ class PoseNetwork(nn.Module):
         self.center.copy_(points.mean(0))
         self.scale.copy_((points - points.mean(0)).square().mean().sqrt().clamp(min=1e-6))
 
+    def features(self, images: Tensor) -> Tensor:
+        """What the linear layer reads, `(batch, 64)`."""
+        return self.vision(images)
+
     def forward(self, images: Tensor) -> Tensor:
         """Images `(batch, height, width, rgb)` uint8 to target points `(batch, 9)` in metres."""
-        return self.head(self.vision(images)) * self.scale + self.center
+        return self.head(self.features(images)) * self.scale + self.center

@@ -54,8 +54,11 @@ class VisionEncoder(nn.Module):
         pixels = (images.float() / 255 - self.pixel_mean).permute(0, 3, 1, 2)  # channels last, as convolutions like it
         fast = self.training and images.device.type == "cpu" and multiplies_bfloat16()
         with torch.autocast("cpu", torch.bfloat16, enabled=fast):
-            maps = self.conv3(self.conv2(self.conv1(pixels).relu_()).relu_()).relu_()  # in place: fresh memory is slow
+            maps = self._convolve(pixels)
         return maps.float()
+
+    def _convolve(self, pixels: Tensor) -> Tensor:
+        return self.conv3(self.conv2(self.conv1(pixels).relu_()).relu_()).relu_()  # in place: fresh memory is slow
 
     def load_first_layer(self, path: Path | str) -> None:
         """Take the first layer's filters from a file, for instance those of an ImageNet classifier.

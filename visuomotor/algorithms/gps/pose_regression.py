@@ -24,8 +24,14 @@ class PoseData:
     held_out: int
 
 
-def collect_pose_dataset(task: Task, count: int, image: ImageConfig, generator: torch.Generator) -> PoseData:
-    """Images of the target at random places, the robot's own arm anywhere between its start and the target."""
+def collect_pose_dataset(
+    task: Task, count: int, image: ImageConfig, generator: torch.Generator, held_out: int | None = None
+) -> PoseData:
+    """Images of the target at random places, the robot's own arm anywhere between its start and the target.
+
+    Args:
+        held_out: how many of them are for testing; by default a tenth.
+    """
     engine = task.make_engine(min(_WORLDS, count))
     task.reset_for_pose_data(engine, torch.Generator().manual_seed(0))  # fields of worlds before the camera
     camera = Camera(engine, task.camera, image.size, image.size, image.supersampling)
@@ -35,7 +41,7 @@ def collect_pose_dataset(task: Task, count: int, image: ImageConfig, generator: 
         task.reset_for_pose_data(engine, generator)
         images.append(camera.rgb())
         points.append(task.keypoints(engine).flatten(1))
-    return PoseData(torch.cat(images)[:count], torch.cat(points)[:count], held_out=count // 10)
+    return PoseData(torch.cat(images)[:count], torch.cat(points)[:count], count // 10 if held_out is None else held_out)
 
 
 class PoseTraining:
@@ -75,14 +81,14 @@ class PoseTraining:
         self.epoch += 1
         if not total < float("inf"):
             raise VisuomotorError("the pose network's loss is no longer finite; lower pose.learning-rate")
-        return {"pose_loss": total / train, "pose_error_m": self.error(train, len(data.images))}
+        return {"pose_loss": total / train, "pose_error_m": self.errors(train, len(data.images)).mean().item()}
 
     @torch.inference_mode()
-    def error(self, first: int, last: int) -> float:
-        """Mean distance (m) between predicted and true points over images first..last."""
+    def errors(self, first: int, last: int) -> Tensor:
+        """Distance (m) between predicted and true points, mean over the points, of each of the images first..last."""
         device = next(self.network.parameters()).device
         gaps: list[Tensor] = []
         for rows in torch.arange(first, last).split(256):
             gap = self.network(self._data.images[rows].to(device)).cpu() - self._data.points[rows]
             gaps.append(gap.unflatten(-1, (-1, 3)).norm(dim=-1))
-        return torch.cat(gaps).mean().item()
+        return torch.cat(gaps).mean(-1)
