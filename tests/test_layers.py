@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ORDER = [
     *("errors", "engine", "camera", "robots", "props", "registry", "tasks", "runs", "policies", "demos", "algorithms"),
-    *("figures", "evaluation", "adapters", "cli", "__main__"),
+    *("figures", "evaluation", "reproduction", "adapters", "cli", "__main__"),
 ]
 
 

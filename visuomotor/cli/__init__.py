@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "demos": ("visuomotor.cli.demos", "record, play back and verify demonstrations"),
     "compare": ("visuomotor.cli.compare", "learning curves of several runs in one figure"),
     "tables": ("visuomotor.cli.tables", "write the measured results into README.md"),
+    "reproduce": ("visuomotor.cli.reproduce", "measure a paper's tables and figures: visuomotor reproduce levine2015"),
     "bench": ("visuomotor.cli.bench", "measure speed: visuomotor bench camera"),
     "doctor": ("visuomotor.cli.doctor", "check that this machine has all that is needed"),
 }

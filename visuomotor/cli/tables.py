@@ -7,8 +7,6 @@ import tyro
 
 from visuomotor.errors import VisuomotorError
 
-BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
-
 
 @dataclass(frozen=True)
 class Tables:
@@ -47,9 +45,10 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def replace_between_marks(page: str, table: str, name: Path) -> str:
-    """`page` with `table` between its two marks, which stay."""
-    if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(BEGIN) > page.index(END):
-        raise VisuomotorError(f"{name} needs one line {BEGIN} and after it one line {END}, to write the tables between")
-    before, after = page[: page.index(BEGIN)], page[page.index(END) :]
-    return f"{before}{BEGIN}\n\n{table}\n{after}"
+def replace_between_marks(page: str, text: str, name: Path, what: str = "results") -> str:
+    """`page` with `text` between the two marks of `what`, which stay."""
+    begin, end = f"<!-- {what}:begin -->", f"<!-- {what}:end -->"
+    if page.count(begin) != 1 or page.count(end) != 1 or page.index(begin) > page.index(end):
+        raise VisuomotorError(f"{name} needs one line {begin} and after it one line {end}, to write the {what} between")
+    before, after = page[: page.index(begin)], page[page.index(end) :]
+    return f"{before}{begin}\n\n{text.strip()}\n\n{after}"

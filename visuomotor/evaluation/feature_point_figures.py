@@ -10,7 +10,7 @@ from visuomotor.figures.feature_points import draw_feature_points, draw_policy_a
 from visuomotor.policies import Policy, PolicySpec, VisionEncoder, VisuomotorPolicy, load_policy
 from visuomotor.runs import Run, load_checkpoint
 from visuomotor.runs.restore import check_like, restore_module
-from visuomotor.tasks import make_task
+from visuomotor.tasks import Task, make_task
 
 _MOMENTS = (0.0, 0.3, 0.6, 0.99)  # of the episode
 _SPLITS = ("training", "visual", "background")  # those that look different
@@ -28,12 +28,10 @@ def draw_feature_point_figures(run: Run) -> list[Path]:
     if not isinstance(policy.network, VisuomotorPolicy):
         return []
     task = make_task(run.task)
-    pretrained = _pose_vision(run)
+    pretrained = pose_vision(run)
     drawn: list[Path] = []
     for split in [split for split in _SPLITS if split in task.splits] or ["random"]:
-        watched = _Watched(policy)
-        run_trials(task, watched, split, _TRIAL + 1, torch.Generator().manual_seed(0))
-        images = torch.stack([watched.images[int(moment * len(watched.images))] for moment in _MOMENTS])
+        images = images_of_an_episode(task, policy, split)
         points = _points(policy.network.vision, images)
         drawn.append(draw_feature_points(run.figures / f"feature_points_{split}.png", images, points))
         if pretrained is not None:
@@ -41,6 +39,13 @@ def draw_feature_point_figures(run: Run) -> list[Path]:
             drawn.append(draw_policy_against_pose(path, images, points, _points(pretrained, images)))
             pretrained = None  # one such figure will do
     return drawn
+
+
+def images_of_an_episode(task: Task, policy: Policy, split: str) -> Tensor:
+    """What a policy sees at four moments of a trial, `(moment, height, width, rgb)` uint8."""
+    watched = _Watched(policy)
+    run_trials(task, watched, split, _TRIAL + 1, torch.Generator().manual_seed(0))
+    return torch.stack([watched.images[int(moment * len(watched.images))] for moment in _MOMENTS])
 
 
 class _Watched:
@@ -62,7 +67,7 @@ class _Watched:
         return self._policy.act(images, proprioception)
 
 
-def _pose_vision(run: Run) -> VisionEncoder | None:
+def pose_vision(run: Run) -> VisionEncoder | None:
     """The vision layers as pose regression left them, where the run's checkpoint has them."""
     if not run.latest_checkpoint.is_file():
         return None

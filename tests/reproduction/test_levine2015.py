@@ -1,0 +1,178 @@
+"""The page of a paper says what was measured, what is missing, and how it is measured."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from visuomotor.cli import main
+from visuomotor.evaluation import Result, write_result
+from visuomotor.policies.pose_architectures import POSE_ARCHITECTURES
+from visuomotor.reproduction import Where
+from visuomotor.reproduction.feature_figures import FeatureFigure
+from visuomotor.reproduction.learning_figures import LearningFigure
+from visuomotor.reproduction.levine2015 import PARTS
+from visuomotor.reproduction.pose_table import PoseTable
+from visuomotor.reproduction.success_table import SPLITS, TASKS, SuccessTable
+from visuomotor.runs import Run
+
+RESULT = Result("hanger", "gps", "training", "laptop", 0, 100, 98, 3.0, "a laptop", None, "x")
+
+
+@pytest.fixture
+def where(tmp_path):
+    return Where(1, 100, tmp_path / "runs", tmp_path / "results", tmp_path / "docs" / "figures")
+
+
+def measured(where, **changes):
+    write_result(replace(RESULT, **changes), where.results)
+
+
+def test_the_first_table_holds_results_of_its_own_cell_only(where, tmp_path):
+    measured(where)
+    measured(where, seed=1, successes=90)
+    measured(where, split="visual", settings="vision pose-features", successes=50)
+    measured(where, split="visual", settings="vision pose-features, num_conditions 9", successes=1)  # another policy
+    measured(where, split="spatial", preset="paper", successes=2)
+    lines = SuccessTable().write(where, tmp_path / "docs" / "page.md").splitlines()
+    rows = {tuple(cell.strip() for cell in line.split("|")[1:3]): line for line in lines}
+    assert len(rows) >= 12
+    assert rows["hanger", "end to end"].split("|")[3].strip() == "94.0% (90 to 97); paper 100%"
+    assert rows["hanger", "end to end"].split("|")[4].strip() == "missing; paper 100%"
+    assert rows["hanger", "pose features"].split("|")[5].strip() == "50.0% (40 to 60); paper 83%"
+    assert rows["bottle", "pose prediction"].split("|")[3:7] == [" missing "] * 4
+    assert "0 to 2 of them" in lines[-1]
+
+
+def test_what_is_missing_of_the_first_table_is_trained_and_evaluated(where):
+    """The hanger's end to end lacks one split; its run is there, so it is resumed."""
+    for split in SPLITS[:3]:
+        measured(where, split=split)
+    run = where.run("hanger", "end-to-end", 0)
+    run.mkdir(parents=True)
+    (run / "config.json").write_text("{}")
+    commands = list(SuccessTable().missing(where))
+    assert commands[0] == ["train", "gps", "--resume", str(run)]
+    assert commands[1] == [
+        *("evaluate", str(run), "--split", "background", "--trials", "100", "--results", str(where.results))
+    ]
+    assert commands[2][:5] == ["train", "gps", "hanger", "--vision", "pose-features"]
+    assert len(commands) == 2 + (3 * len(TASKS) - 1) * (1 + len(SPLITS))
+
+
+def test_few_trials_are_measured_again(where):
+    for split in SPLITS:
+        measured(where, split=split, trials=50, successes=49)
+    assert next(SuccessTable().missing(where))[:3] == ["train", "gps", "hanger"]
+    enough = replace(where, trials=50)
+    assert next(SuccessTable().missing(enough))[4] == "pose-features"
+
+
+def test_the_second_table(where, tmp_path):
+    page = tmp_path / "docs" / "page.md"
+    (command,) = PoseTable().missing(where)
+    assert command[:2] == ["bench", "pose"]
+    assert PoseTable().write(where, page).count("missing") == 4 * len(POSE_ARCHITECTURES)
+    network = {"parameters": 1234, "learning_rate": 1e-3, "training_cm": 0.5, "training_deviation_cm": 0.25}
+    network |= {"test_cm": 0.75, "test_deviation_cm": 0.375}
+    content = {"networks": dict.fromkeys(POSE_ARCHITECTURES, network), "seeds": [0], "task": "hanger", "size": 128}
+    where.results.mkdir()
+    path = where.results / "bench-pose-hanger-128.json"
+    path.write_text(json.dumps(content | {"images": 1000, "test_images": 500}))
+    assert not list(PoseTable().missing(where))
+    assert len(list(PoseTable().missing(replace(where, seeds=2)))) == 1
+    text = PoseTable().write(where, page)
+    first = "| softmax, feature points | 1,234 | 0.001 | 0.50 +- 0.25 | 1.14 +- 1.67 | 0.75 +- 0.38 | 1.30 +- 0.73 |"
+    assert first in text
+    assert "missing" not in text
+
+
+def test_scenes_are_drawn_without_any_run(where, tmp_path):
+    assert not list(PARTS["figure 4"].missing(where))
+    assert PARTS["figure 4"].write(where, tmp_path / "docs" / "page.md") == (
+        "![Starts of the split visual](figures/scenes_visual.png)"
+    )
+    assert (where.figures / "scenes_visual.png").stat().st_size > 10_000
+
+
+def test_figures_of_policies_need_a_run_or_an_old_picture(where, tmp_path):
+    page, figure = tmp_path / "docs" / "page.md", FeatureFigure(("cube",), responses=True)
+    assert figure.write(where, page).count("missing") == 2
+    assert [command[2] for command in figure.missing(where)] == ["cube"]
+    for name in ("responses_cube.png", "feature_points_cube.png"):
+        where.figures.mkdir(parents=True, exist_ok=True)
+        (where.figures / name).touch()
+    assert not list(figure.missing(where))
+    assert "missing" not in figure.write(where, page)
+
+
+def test_learning_curves_are_of_the_runs_that_are_there(where, tmp_path):
+    page, figure = tmp_path / "docs" / "page.md", LearningFigure()
+    assert figure.write(where, page) == "Missing."
+    assert len(list(figure.missing(where))) == len(TASKS)
+    name = where.run("cube", "end-to-end", 0).name
+    run = Run.create(where.root, algorithm="gps", task="cube", preset="laptop", seed=0, config=where, name=name)
+    for success in (0.0, 0.5, 1.0):
+        run.log({"phase": "trajectories", "success": success})
+    run.close()
+    assert [command[2] for command in figure.missing(where)] == [task for task in TASKS if task != "cube"]
+    assert figure.write(where, page).endswith("(figures/learning.png)")
+    assert not list(figure.missing(where))
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "docs" / "levine2015.md"
+    page.parent.mkdir()
+    page.write_text("Before.\n<!-- table 2:begin -->\nold\n<!-- table 2:end -->\nAfter.\n")
+    return page
+
+
+def test_the_page_is_written_between_its_marks(page, capsys):
+    assert main(["reproduce", "levine2015", "--table", "2", "--no-measure"]) == 0
+    text = page.read_text()
+    assert text.startswith("Before.\n<!-- table 2:begin -->\n\n| network |")
+    assert text.endswith("|\n\n<!-- table 2:end -->\nAfter.\n")
+
+
+def test_commands_are_run_one_after_the_other_until_one_fails(page, capsys, monkeypatch):
+    asked, codes = [], [0, 3]
+
+    class Table:
+        def missing(self, where):
+            assert where.seeds == 2
+            yield ["train", "a task"]
+            yield ["evaluate"]
+            yield ["never"]
+
+        def write(self, where, page):
+            raise AssertionError
+
+    monkeypatch.setattr("visuomotor.reproduction.levine2015.PARTS", {"table 2": Table()})
+    monkeypatch.setattr("visuomotor.cli.reproduce.main", lambda command: asked.append(command) or codes.pop(0))
+    before = page.read_text()
+    assert main(["reproduce", "levine2015", "--seeds", "2"]) == 3
+    assert asked == [["train", "a task"], ["evaluate"]]
+    assert "visuomotor train 'a task'" in capsys.readouterr().out
+    assert page.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--table", "3"], "has no table 3; there are: table 1"),
+        (["--seeds", "0"], "--seeds must be between 1"),
+        (["--page", "other.md"], "there is no other.md"),
+    ],
+)
+def test_bad_input(page, capsys, words, told):
+    assert main(["reproduce", "levine2015", "--no-measure", *words]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_the_repository_s_page_has_a_place_for_every_part():
+    text = (Path(__file__).parents[2] / "docs" / "levine2015.md").read_text()
+    for name in PARTS:
+        assert text.count(f"<!-- {name}:begin -->") == text.count(f"<!-- {name}:end -->") == 1

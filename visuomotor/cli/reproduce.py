@@ -1,0 +1,69 @@
+"""`visuomotor reproduce PAPER`: measure what is missing of a paper's tables and figures, and write its page."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+from tyro.conf import Positional
+
+from visuomotor.cli import main
+from visuomotor.errors import VisuomotorError
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    """Run or resume what is missing, then write the tables and figures of the page. Each command is shown before it
+    runs; Ctrl-C stops, and the next call goes on from there."""
+
+    paper: Positional[Literal["levine2015"]]
+    """Which paper."""
+    table: tuple[int, ...] = ()
+    """Numbers of tables; without --table and --figure all of both."""
+    figure: tuple[int, ...] = ()
+    """Numbers of figures."""
+    seeds: int = 3
+    """How many trainings of each policy, from seed 0 on."""
+    trials: int = 100
+    """How many trials of each policy and split."""
+    measure: bool = True
+    """Whether to measure what is missing; with --no-measure the page says what is."""
+    root: Path = Path("runs")
+    """Folder that run folders go into."""
+    results: Path = Path("results")
+    """Folder of the results, one JSON each."""
+    page: Path | None = None
+    """Markdown file to write; by default docs/PAPER.md. Figures go into figures/PAPER beside it."""
+
+
+def run(arguments: list[str]) -> int:
+    options = tyro.cli(Reproduce, prog="visuomotor reproduce", args=arguments)
+
+    from visuomotor.cli.tables import replace_between_marks
+    from visuomotor.reproduction import Where
+    from visuomotor.reproduction.levine2015 import PARTS
+    from visuomotor.runs.atomic import write_atomically
+    from visuomotor.runs.config import check_range
+
+    check_range("--seeds", options.seeds, 1, 1000)
+    check_range("--trials", options.trials, 1, 1_000_000)
+    page = options.page or Path(f"docs/{options.paper}.md")
+    chosen = [f"table {n}" for n in options.table] + [f"figure {n}" for n in options.figure] or list(PARTS)
+    for name in chosen:
+        if name not in PARTS:
+            raise VisuomotorError(f"{options.paper} has no {name}; there are: {', '.join(PARTS)}")
+    where = Where(options.seeds, options.trials, options.root, options.results, page.parent / "figures" / options.paper)
+    if not page.is_file():
+        raise VisuomotorError(f"there is no {page}; name another --page, or take that of the repository")
+    for name in chosen:
+        if options.measure:
+            for command in PARTS[name].missing(where):
+                print(f"{name}: visuomotor {shlex.join(command)}", flush=True)
+                code = main(command)
+                if code:
+                    return code
+        written = PARTS[name].write(where, page)
+        write_atomically(page, replace_between_marks(page.read_text(encoding="utf-8"), written, page, name))
+        print(f"{name}: written to {page}", flush=True)
+    return 0

@@ -1,0 +1,22 @@
+"""End-to-End Training of Deep Visuomotor Policies (Levine et al. 2015), part by part."""
+
+from collections.abc import Mapping
+
+from visuomotor.reproduction.feature_figures import FeatureFigure
+from visuomotor.reproduction.learning_figures import LearningFigure
+from visuomotor.reproduction.part import Part
+from visuomotor.reproduction.pose_table import PoseTable
+from visuomotor.reproduction.scene_figures import SceneFigure
+from visuomotor.reproduction.success_table import SuccessTable
+
+PARTS: Mapping[str, Part] = {
+    "table 1": SuccessTable(),
+    "table 2": PoseTable(),
+    "figure 3": SceneFigure("training"),
+    "figure 4": SceneFigure("visual"),
+    "figure 5": FeatureFigure(("cube",), responses=True),
+    "figure 6": FeatureFigure(("hanger", "hammer")),
+    "figure 7": FeatureFigure(("bottle",)),
+    "figure 8": LearningFigure(),
+}
+"""By what the page's marks call them. The paper's figures end with 7."""

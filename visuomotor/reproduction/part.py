@@ -1,0 +1,52 @@
+"""One table or figure of a paper."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+Command = list[str]
+"""The words of a command after `visuomotor`."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """How much to measure, and where runs, results and figures are."""
+
+    seeds: int = 3
+    trials: int = 100
+    root: Path = Path("runs")
+    results: Path = Path("results")
+    figures: Path = Path("docs/figures/levine2015")
+
+    def run(self, task: str, vision: str, seed: int) -> Path:
+        """Folder of the run that trains a task's policy."""
+        return self.root / f"levine2015-{task}-{vision}-seed{seed}"
+
+    def train(self, task: str, vision: str, seed: int) -> Command:
+        """Train that run, or go on with it; nothing happens if it is done."""
+        run = self.run(task, vision, seed)
+        if (run / "config.json").is_file():
+            return ["train", "gps", "--resume", str(run)]
+        return [
+            *("train", "gps", task, "--vision", vision, "--seed", str(seed)),
+            *("--root", str(self.root), "--name", run.name),
+        ]
+
+
+class Part(Protocol):
+    """Measured by commands that anyone can type, and written from their results alone."""
+
+    def missing(self, where: Where) -> Iterator[Command]:
+        """The commands that measure what is missing, one after the other; each is run before the next is asked for."""
+        ...
+
+    def write(self, where: Where, page: Path) -> str:
+        """Markdown for the page, and the figures that it shows, of what has been measured. What is missing is said."""
+        ...
+
+
+def picture(what: str, path: Path, page: Path) -> str:
+    """Markdown that shows a figure on a page."""
+    return f"![{what}]({Path(os.path.relpath(path, page.parent)).as_posix()})"
