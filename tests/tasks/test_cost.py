@@ -14,6 +14,7 @@ STATES, ACTIONS, STEPS = 6, 2, 4
 COSTS = {
     "points": keypoint_cost(slice(1, 4), slice(4, 6)),
     "square only": keypoint_cost(slice(0, 3), slice(3, 6), log=0.0, action=torch.tensor([0.3, 0.7]).double()),
+    "approach": keypoint_cost(slice(0, 6), slice(4, 6), approach=(0.6, 0.0, -0.8)),
     "root": Cost(
         lambda x, u: torch.stack([(x[0] - 2 * x[1] + u[0]).square(), x.square().sum(), (u - 1).square().sum()]),
         lambda squares, progress: torch.sqrt(squares[0] + 0.1) * progress + torch.log1p(squares[1]) + squares[2],
@@ -56,6 +57,18 @@ def test_every_term_by_hand():
     first = 0.5 * (2.0 * 0.09 + 3.0 * math.log(0.09 + 1e-5)) / 2 + effort
     last = 10 * 0.5 * 3.0 * math.log(1e-5) + 0.5 * 0.1
     torch.testing.assert_close(cost(states, actions), torch.tensor([first, last], dtype=torch.float64))
+
+
+def test_errors_along_the_approach_count_little_at_first():
+    """Two points; 0.1 and 0.3 m along the approach, 0.2 m across."""
+    cost = keypoint_cost(slice(0, 6), slice(0, 0), log=0.0, action=0.0, approach=(0.0, 0.6, -0.8))
+    state = torch.tensor([0.2, 0.06, -0.08, 0.0, -0.18, 0.24], dtype=torch.float64)
+    value = cost(state.expand(20, 6), torch.zeros(20, 1, dtype=torch.float64))
+    across, along = 0.04, 0.01 + 0.09
+    for step, progress in ((0, 0.05), (6, 0.35), (13, 0.7), (18, 0.95)):
+        weight = 0.02 + 0.98 * min(1.0, progress / 0.7)
+        assert value[step].item() == pytest.approx(0.5 * progress * (across + weight * along))
+    assert value[19].item() == pytest.approx(0.5 * 10 * (across + along))
 
 
 @every_cost

@@ -9,6 +9,7 @@ from visuomotor.tasks.cost import Cost
 
 _ALPHA = 1e-5  # m^2, where the logarithm flattens: about 3 mm
 _FINAL_FACTOR = 10.0
+_FIRST_WEIGHT, _APPROACHED = 0.02, 0.7  # of errors along the approach; the progress at which they count fully
 
 
 def keypoint_cost(
@@ -19,6 +20,7 @@ def keypoint_cost(
     log: float = 1.0,
     velocity: float = 5.0,
     action: float | Tensor = 1e-2,
+    approach: tuple[float, float, float] | None = None,
     extra: Callable[[Tensor], Tensor] | None = None,
 ) -> Cost:
     """Bring points to their targets, unhurriedly, and precisely in the end.
@@ -30,11 +32,16 @@ def keypoint_cost(
     times larger at its last step. Without a price on velocity it pays to be early: the points then cut corners, and
     what they carry hits what is in the way.
 
+    With an `approach`, errors along it count little at first: d^2 = d_across^2 + w_t d_along^2, where w_t rises from
+    0.02 linearly to 1 after 70% of the episode. A peg is then over its hole before it goes in.
+
     Args:
         errors: where the state holds the points less their targets, m.
         velocities: where it holds velocities, m/s. velocity: per (m/s)^2.
         square: per m^2.
         action: weight of the squared actions, which are fractions of their limits; one, or `(A,)` one each.
+        approach: unit vector along which the points come to their targets; the state then holds three coordinates of
+            each point in turn.
         extra: a square of the state `(X,)` that is added to l_t with weight 1/2, such as that of a joint's speed less
             the wanted one.
     """
@@ -43,10 +50,14 @@ def keypoint_cost(
         effort = velocity * state[velocities].square().sum() + (action * actions.square()).sum()
         if extra is not None:
             effort = effort + extra(state)
-        return torch.stack([state[errors].square().sum(), effort])
+        distance, along = state[errors].square().sum(), effort.new_zeros(())
+        if approach is not None:
+            along = (state[errors].unflatten(-1, (-1, 3)) @ state.new_tensor(approach)).square().sum()
+        return torch.stack([distance - along, along, effort])
 
     def outer(values: Tensor, progress: Tensor) -> Tensor:
-        distance, effort = values[0], values[1]
+        across, along, effort = values
+        distance = across + (_FIRST_WEIGHT + (1 - _FIRST_WEIGHT) * (progress / _APPROACHED).clamp(max=1)) * along
         ramp = torch.where(progress > 0.9999, _FINAL_FACTOR, progress)
         return 0.5 * (ramp * (square * distance + log * torch.log(distance + _ALPHA)) + effort)
 

@@ -45,6 +45,7 @@ class Bottle(Pr2Task):
     center = (0.58, -0.10, 0.94)  # of the bottle's mouth
     start = ((0.50, -0.14, 1.09), _DOWN)
     points = ((0.02, 0.0, 0.0), (0.08, 0.0, 0.0), (-0.04, 0.0, 0.0))
+    approach = (0.0, 0.0, -1.0)
     held_at = (_TOOL_TO_CAP, 0.0, 0.0), _UP
 
     def add_objects(self, spec: mujoco.MjSpec, pr2: Pr2) -> Scene:
@@ -85,7 +86,7 @@ class Bottle(Pr2Task):
             return _SPIN_COST * (state[_WRIST_SPEED] - _SPIN).square()
 
         effort = TORQUE_COST * self.robot.action_limits.square()
-        return keypoint_cost(POINTS, VELOCITIES, action=effort, extra=spin)
+        return keypoint_cost(POINTS, VELOCITIES, action=effort, approach=self.approach, extra=spin)
 
     def stage(self, engine: Engine) -> Tensor:
         distance = (engine.field("xpos")[:, self._cap] - self.target_position(engine)).norm(dim=-1)

@@ -40,6 +40,7 @@ class Cube(Pr2Task):
     camera_fovy = 32.0
     center = (0.58, -0.10, 0.84 + CUBE_HALF)  # of the hole
     start = ((0.50, -0.14, 1.06), _DOWN)
+    approach = (0.0, 0.0, -1.0)
     held_at = (_TOOL_TO_BLOCK, 0.0, 0.0), _UP
 
     def add_objects(self, spec: mujoco.MjSpec, pr2: Pr2) -> Scene:

@@ -70,6 +70,8 @@ class Pr2Task(Task):
     """Position (m) and quaternion of the right hand where episodes start."""
     points: ClassVar[tuple[tuple[float, float, float], ...]] = END_EFFECTOR_POINTS
     """m, the three end-effector points in the hand's frame. On one line, they leave the turn about it free."""
+    approach: ClassVar[tuple[float, float, float] | None] = None
+    """Direction in the world in which the object comes to its goal; see `keypoint_cost`."""
     held_at: ClassVar[tuple[tuple[float, float, float], tuple[float, float, float, float]]] = (
         (0.0, 0.0, 0.0),
         (1.0, 0.0, 0.0, 0.0),
@@ -304,7 +306,8 @@ class Pr2Task(Task):
 
     @cached_property
     def cost(self) -> Cost:
-        return keypoint_cost(POINTS, VELOCITIES, action=TORQUE_COST * self.robot.action_limits.square())
+        effort = TORQUE_COST * self.robot.action_limits.square()
+        return keypoint_cost(POINTS, VELOCITIES, action=effort, approach=self.approach)
 
     def finish_episode(self, engine: Engine, callback: Callable[[], None] | None = None) -> EpisodeOutcome:
         """Let go, wait 1.5 s, and see whether the object is in its place."""
