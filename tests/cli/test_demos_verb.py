@@ -1,9 +1,11 @@
 import dataclasses
+import json
 import subprocess
 import sys
 
 import h5py
 import pytest
+import torch
 
 from visuomotor.cli import main
 from visuomotor.demos import read_demonstrations, write_demonstrations
@@ -57,7 +59,7 @@ def test_observations_and_actions_are_optional(tmp_path, capsys):
     with h5py.File(path) as file:
         demo = file["data/demo_0"]
         assert demo["obs/image"].shape == (demo.attrs["num_samples"], 64, 64, 3)
-        assert demo["obs/proprioception"].shape == (demo.attrs["num_samples"], 24)
+        assert demo["next_obs/proprioception"].shape == (demo.attrs["num_samples"], 24)
         assert "actions" not in demo
     assert main(["demos", "verify", str(path)]) == 0
     assert "no actions to replay" in capsys.readouterr().out
@@ -153,6 +155,77 @@ def test_nothing_is_overwritten_unasked(tmp_path, capsys):
     assert "give --overwrite" in capsys.readouterr().err
     assert path.read_text() == "mine"
     assert main(["demos", "generate", "lifting", "--episodes", "1", "--out", str(path), "--overwrite"]) == 0
+
+
+def test_merge_and_render(recorded, tmp_path, capsys, monkeypatch):
+    """The same observations as those of `generate --observations`; names, masks and metadata stay."""
+    monkeypatch.chdir(tmp_path)
+    small = ["lifting", "--episodes", "1", "--seed", "5", "--out"]
+    assert main(["demos", "generate", *small, "plain.hdf5"]) == 0
+    assert main(["demos", "generate", *small, "observed.hdf5", "--observations"]) == 0
+    assert main(["demos", "merge", "plain.hdf5", str(recorded), "--out", "merged.hdf5"]) == 0
+    assert "merged.hdf5: 4 episodes of lifting" in capsys.readouterr().out
+    merged = read_demonstrations(tmp_path / "merged.hdf5")
+    assert merged.masks["train"] == ["demo_0", "demo_1", "demo_2"]
+    assert merged.masks["valid"] == ["demo_3"]
+    assert [source["seed"] for source in merged.metadata["sources"]] == [5, 1]
+    assert merged.metadata["command"].startswith("visuomotor demos merge plain.hdf5")
+    with h5py.File("merged.hdf5", "a") as file:
+        assert file["data"].attrs["total"] == sum(len(episode) for episode in merged.episodes)
+        del file["data/demo_1"]
+    assert main(["demos", "render", "merged.hdf5"]) == 0
+    rendered = read_demonstrations(tmp_path / "merged_rendered.hdf5", observations=True)
+    assert [episode.name for episode in rendered.episodes] == ["demo_0", "demo_2", "demo_3"]
+    assert rendered.masks["train"] == ["demo_0", "demo_2"]
+    assert rendered.metadata == merged.metadata
+    (generated,) = read_demonstrations(tmp_path / "observed.hdf5", observations=True).episodes
+    for name in ("image", "proprioception"):
+        assert torch.equal(rendered.episodes[0].observations[name], generated.observations[name])
+    assert main(["demos", "render", "merged.hdf5"]) == 2
+    assert "merged_rendered.hdf5 exists; give --overwrite" in capsys.readouterr().err
+    assert main(["demos", "render", "merged.hdf5", "--size", "16", "--overwrite"]) == 0
+    with h5py.File("merged_rendered.hdf5") as file:
+        assert file["data/demo_2/next_obs/image"].shape[1:] == (16, 16, 3)
+
+
+def test_merge_refuses(recorded, tmp_path, capsys):
+    other = tmp_path / "other.hdf5"
+    other.write_bytes(recorded.read_bytes())
+    assert main(["demos", "merge", str(recorded), "--out", str(tmp_path / "new.hdf5")]) == 2
+    assert "two or more files" in capsys.readouterr().err
+    assert main(["demos", "merge", str(recorded), str(other), "--out", str(other)]) == 2
+    assert f"{other} exists; give another --out" in capsys.readouterr().err
+    assert other.read_bytes() == recorded.read_bytes()
+
+
+def test_a_file_of_the_users_task_is_rendered_elsewhere(tmp_path, monkeypatch):
+    """The copy knows the way to the task from where it is."""
+    (tmp_path / "mine.py").write_text(OWN_TASK)
+    monkeypatch.chdir(tmp_path)
+    assert main(["demos", "generate", "mine.py:Careful", "--episodes", "1"]) == 0
+    copy = tmp_path / "deep" / "er" / "copy.hdf5"
+    assert main(["demos", "render", "demos/careful.hdf5", "--size", "8", "--out", str(copy)]) == 0
+    with h5py.File(copy) as file:
+        assert json.loads(file["data"].attrs["env_args"])["env_kwargs"]["task"] == "../../mine.py:Careful"
+    assert main(["demos", "verify", str(copy)]) == 0
+    (tmp_path / "mine.py").rename("moved.py")
+    again = ["demos", "render", str(copy), "--size", "8", "--out", "again.hdf5", "--task", "moved.py:Careful"]
+    assert main(again) == 0
+    assert read_demonstrations(tmp_path / "again.hdf5").metadata["task"] == f"{tmp_path / 'moved.py'}:Careful"
+
+
+def test_info_prints_whatever_a_file_says(recorded, tmp_path, capsys):
+    path = tmp_path / "odd.hdf5"
+    path.write_bytes(recorded.read_bytes())
+    with h5py.File(path, "a") as file:
+        arguments = json.loads(file["data"].attrs["env_args"])
+        arguments["env_kwargs"] |= {"note": "two\nlines", "name\ud800": {"a": [None, "ä"]}}
+        file["data"].attrs["env_args"] = json.dumps(arguments)
+    assert main(["demos", "info", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert "note: two\\nlines" in printed
+    assert "name\\ud800" in printed
+    assert "mask valid: 1 of 3" in printed
 
 
 def test_user_errors_exit_with_2(tmp_path, capsys):

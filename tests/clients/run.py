@@ -29,6 +29,7 @@ CLIENTS = {
     "skrl": ["skrl"],
     "rsl_rl": ["rsl-rl-lib"],
     "rl_games": ["rl-games"],
+    "robomimic": ["robomimic", "six"],
 }
 """By the heading of their examples: what is installed beside visuomotor."""
 TIMEOUT = 1800.0  # s, of an installation or a script
@@ -72,7 +73,7 @@ def try_client(client: str, folder: Path) -> str | None:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         copy(ROOT / name, source / name)
-    home.mkdir()
+    shutil.copytree(ROOT / "demos", home / "demos")
     venv.create(folder / "venv", with_pip=True)
     python = str(folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python")
     install = [python, "-m", "pip", "install", "--quiet", "-c", str(ROOT / "constraints.txt")]

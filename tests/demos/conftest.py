@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from visuomotor.demos import Episode
+from visuomotor.demos import Episode, write_demonstrations
 from visuomotor.tasks import Task
 from visuomotor.tasks.jaco.lifting import Lifting
 
@@ -39,3 +39,9 @@ def random_episode(task: Task, steps: int, seed: int) -> Episode:
 @pytest.fixture(scope="session")
 def episodes(lifting) -> list[Episode]:
     return [random_episode(lifting, steps, seed=steps) for steps in (7, 12)]
+
+
+@pytest.fixture
+def path(tmp_path, lifting, episodes):
+    write_demonstrations(tmp_path / "new" / "lifting.hdf5", lifting, episodes, {"seed": 3})
+    return tmp_path / "new" / "lifting.hdf5"

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from visuomotor.demos import Demonstrations
+from visuomotor.demos.observations import with_observations
 from visuomotor.demos.replay import StateReplay
 from visuomotor.demos.verify import verify
 from visuomotor.errors import VisuomotorError
@@ -50,6 +51,20 @@ def test_an_appearance_of_another_version_matters_to_images_only(lifting, episod
         with pytest.raises(VisuomotorError, match="does not fit 'lifting' today; record it again"):
             replay.images(old)
         assert len(replay.images(old, lifting.randomizer.nominal(1).appearance)) == 8
+
+
+def test_episodes_with_observations(lifting, episodes):
+    """Of all states, in the recorded appearance."""
+    observed = with_observations(lifting, episodes, image_size=24)
+    replay = StateReplay(lifting, 24)
+    for episode, original in zip(observed, episodes, strict=True):
+        assert episode.observations.keys() == {"image", "proprioception"}
+        assert torch.equal(episode.observations["image"], replay.images(original))
+        proprioception = replay.observations(original, ("proprioception",))["proprioception"]
+        assert torch.equal(episode.observations["proprioception"], proprioception)
+        assert len(proprioception) == len(original) + 1
+    nominal = replay.images(episodes[0], lifting.randomizer.nominal(1).appearance)
+    assert not torch.equal(observed[0].observations["image"], nominal)
 
 
 def test_long_episodes_are_read_in_parts(lifting, episodes):

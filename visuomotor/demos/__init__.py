@@ -1,9 +1,10 @@
 """Demonstrations: files of states and actions, and the scripted experts that generate them."""
 
-from visuomotor.demos.dataset import read_demonstrations, write_demonstrations
+from visuomotor.demos.dataset import write_demonstrations
 from visuomotor.demos.episode import Demonstrations, Episode, mean_return
 from visuomotor.demos.expert import MotionPlan, ScriptedExpert
 from visuomotor.demos.noise import ExpertNoise
+from visuomotor.demos.reading import read_demonstrations
 
 __all__ = [
     "Demonstrations",

@@ -1,7 +1,7 @@
 """What a demonstration is: the states of one episode, and the actions between them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -25,6 +25,8 @@ class Episode:
         appearance: a row of `ResetParams.appearance`, likewise; empty where it was not recorded.
         success: whether the final state's stage is the task's last.
         name: its name in the file that it was read from, such as "demo_3"; empty for a new episode.
+        observations: `(T + 1, ...)` of the states, by name, for learners that cannot compute them; mostly empty, see
+            `demos.observations`.
     """
 
     states: Tensor
@@ -35,6 +37,7 @@ class Episode:
     appearance: Rows
     success: bool
     name: str = ""
+    observations: Rows = field(default_factory=dict[str, Tensor])
 
     def __len__(self) -> int:
         """T, the control steps."""
@@ -72,11 +75,13 @@ class Demonstrations:
 
     Attributes:
         task: its name. metadata: what else the file says about them, see `metadata.describe`.
+        masks: names of some of the episodes, by what they are for, such as train and valid.
     """
 
     task: str
     episodes: list[Episode]
     metadata: dict[str, Any]
+    masks: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
     @property
     def mean_return(self) -> float:

@@ -25,7 +25,8 @@ _ROWS: Final = {
 def translate_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """`env_kwargs` with the names of format 2; `format` stays 1."""
     translated = {_METADATA.get(name, name): value for name, value in metadata.items()}
-    return {**translated, "dynamics": translate_rows(translated["dynamics"])}
+    dynamics = translated.get("dynamics")
+    return {**translated, "dynamics": translate_rows(dynamics) if isinstance(dynamics, dict) else dynamics}
 
 
 def translate_rows(rows: Mapping[str, Value]) -> dict[str, Value]:

@@ -1,18 +1,38 @@
-"""What a file of demonstrations says about itself, compared with its episodes and with the task of today."""
+"""What a file of demonstrations says about itself: checked, and compared with the task of today."""
 
 from collections.abc import Mapping
 from importlib import metadata as packages
 from pathlib import Path
 from typing import Any, Final
 
-from torch import Tensor
-
-from visuomotor.demos.episode import Episode, nominal_params
+from visuomotor.demos.episode import nominal_params
 from visuomotor.demos.model_hash import model_hash
 from visuomotor.errors import VisuomotorError
+from visuomotor.runs.restore import ListOf, OrNone, check_like
 from visuomotor.tasks import Task
 
 FORMAT: Final = 2
+
+SAME_SCENE: Final = ("model_hash", "state_size", "action_limits", "control_dt", "stages", "stage_rewards", "dynamics")
+"""Metadata that must agree where states of one file shall mean the same as those of another."""
+
+_PATTERN: Final = {
+    "format": 0,
+    **dict.fromkeys(("visuomotor", "mujoco", "model_hash", "state"), ""),
+    **dict.fromkeys(("state_size", "max_episode_steps"), 0),
+    "action_limits": ListOf(int | float, 1000),
+    "control_dt": int | float,
+    "stages": ListOf("", 100),
+    "stage_rewards": ListOf(int | float, 100),
+    "dynamics": dict,
+}
+_BOUNDS: Final = {
+    "state_size": (1, 1e6),
+    "action_limits": (0, 1e6),
+    "control_dt": (1e-4, 10),
+    "max_episode_steps": (1, 1e6),
+    "stage_rewards": (-1e6, 1e6),
+}
 
 
 def describe(task: Task) -> dict[str, Any]:
@@ -44,8 +64,7 @@ def check_task(path: Path, name: str, metadata: Mapping[str, Any], task: Task) -
             f"generate some: {generate_command(task.name, Path(f'demos/{task.name}.hdf5'))}"
         )
     today = describe(task)
-    compared = ("model_hash", "state_size", "action_limits", "control_dt", "stages", "stage_rewards", "dynamics")
-    different = [key for key in compared if metadata[key] != today[key]]
+    different = [key for key in SAME_SCENE if metadata[key] != today[key]]
     if different:
         then, now = (
             f"visuomotor {it['visuomotor']}, mujoco {it['mujoco']}, model_hash {it['model_hash']}"
@@ -58,39 +77,19 @@ def check_task(path: Path, name: str, metadata: Mapping[str, Any], task: Task) -
         )
 
 
-def check_episode(name: str, episode: Episode, metadata: Mapping[str, Any]) -> None:
-    """Raise an error where an episode contradicts itself or the metadata. `name` is how the message calls it."""
-    steps = len(episode)
-    expected: dict[str, tuple[Tensor | None, tuple[int, ...]]] = {
-        "states with the final one": (episode.states, (steps + 1, metadata["state_size"])),
-        "actions": (episode.actions, (steps, len(metadata["action_limits"]))),
-        "stages": (episode.stages, (steps + 1,)),
-        "rewards": (episode.rewards, (steps,)),
-    }
-    for row, value in episode.dynamics.items():
-        expected[f"dynamics ({row})"] = (value, tuple(metadata["dynamics"].get(row, ())))
-    for row, value in episode.appearance.items():
-        # Any shape: the task's appearance may have changed since, and other appearances can be given.
-        expected[f"appearance ({row})"] = (value, tuple(value.shape))
-    if steps < 1:
-        raise VisuomotorError(f"{name} has no steps; leave it out")
-    if set(episode.dynamics) != set(metadata["dynamics"]):
-        raise VisuomotorError(
-            f"{name} has the dynamics {sorted(episode.dynamics)}, not {sorted(metadata['dynamics'])}; record it again"
-        )
-    for what, (value, shape) in expected.items():
-        if value is not None and tuple(value.shape) != shape:
-            raise VisuomotorError(
-                f"{name} is inconsistent: its {what} have the shape {tuple(value.shape)}, not {shape}; record it again"
-            )
-        if value is not None and not value.isfinite().all():
-            raise VisuomotorError(f"{name} is damaged: its {what} hold NaN or infinity; record it again")
-    if episode.actions is not None and float(episode.actions.abs().max()) > 1:
-        raise VisuomotorError(f"{name} has actions beyond [-1, 1]; they are fractions of the robot's action limits")
-    if not 0 <= int(episode.stages.min()) <= int(episode.stages.max()) < len(metadata["stages"]):
-        raise VisuomotorError(
-            f"{name} has stages that are not among the task's {len(metadata['stages'])}; record it again"
-        )
+def check_metadata(metadata: Mapping[str, Any], where: str) -> None:
+    """Raise an error where a file's metadata lack what `describe` writes, or have something else in its place."""
+    check_like({name: metadata[name] for name in metadata if name in _PATTERN}, _PATTERN, where)
+    check_like(metadata["dynamics"], dict.fromkeys(metadata["dynamics"], ListOf(0, 8)), f"{where}.dynamics")
+    check_like(metadata.get("task"), OrNone(""), f"{where}.task")
+    for name in ("visuomotor", "mujoco", "model_hash", "stages", "task"):  # messages show them
+        if not "".join(metadata.get(name) or "").isprintable():
+            raise VisuomotorError(f"{where}.{name} is {metadata[name]!a:.100}, expected text that can be printed")
+    for name, (low, high) in _BOUNDS.items():
+        values = metadata[name] if isinstance(metadata[name], list) else [metadata[name]]
+        for value in values:
+            if not low <= value <= high:
+                raise VisuomotorError(f"{where}.{name} is {value}, expected {low:g} to {high:g}")
 
 
 def generate_command(task: str, path: Path) -> str:

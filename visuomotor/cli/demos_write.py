@@ -1,0 +1,139 @@
+"""`visuomotor demos generate|merge|render`: write files of demonstrations."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from tyro.conf import Positional
+
+from visuomotor.cli.demos import print_summary, read_with_task
+from visuomotor.errors import VisuomotorError
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Generate demonstrations with the task's scripted expert, who moves like a person: hesitates, strays, misses."""
+
+    task: Positional[str]
+    """Name of the task, or path/to/file.py:Class."""
+    episodes: int = 30
+    """How many to keep."""
+    seed: int = 0
+    """Of every random draw."""
+    out: Path | None = None
+    """The file; by default demos/NAME.hdf5."""
+    observations: bool = False
+    """Store images (64 x 64) and proprioception too, as `demos render` does; otherwise they are computed from the
+    states when needed."""
+    actions: bool = True
+    """Store the actions; states are enough for curriculum and imitation reward."""
+    overwrite: bool = False
+    """Replace the file if it exists."""
+    keep_failures: bool = False
+    """Keep episodes that do not end in success as well; otherwise they are replaced."""
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Merge files of one task. Episodes are numbered anew, in the order of the files, and stay in their masks."""
+
+    files: Positional[tuple[Path, ...]]
+    """Two or more."""
+    out: Path
+    """The file; it must not exist."""
+
+
+@dataclass(frozen=True)
+class Render:
+    """Write a copy of a file with observations of every state (obs, next_obs): what the task's camera sees in the
+    recorded appearance, and proprioception."""
+
+    file: Positional[Path]
+    """HDF5, as `visuomotor demos generate` writes it."""
+    out: Path | None = None
+    """The copy; by default NAME_rendered.hdf5 beside the file."""
+    size: int = 64
+    """Side of the images in pixels."""
+    overwrite: bool = False
+    """Replace the copy if it exists."""
+    task: str | None = None
+    """The task, where its file is no longer at the recorded path: path/to/file.py:Class."""
+
+
+def generate(arguments: list[str]) -> int:
+    options = tyro.cli(Generate, prog="visuomotor demos generate", args=arguments)
+
+    import dataclasses
+
+    import torch
+
+    from visuomotor.demos import write_demonstrations
+    from visuomotor.demos.generate import record
+    from visuomotor.demos.observations import with_observations
+    from visuomotor.tasks import make_task
+
+    if options.episodes < 1:
+        raise VisuomotorError(f"--episodes must be at least 1, not {options.episodes}")
+    task = make_task(options.task)
+    path = options.out or Path("demos") / f"{task.name}.hdf5"
+    _check_new(path, options.overwrite)
+    generator = torch.Generator().manual_seed(options.seed)
+    episodes, rate = record(task, options.episodes, generator, options.keep_failures)
+    if options.observations:
+        episodes = with_observations(task, episodes)
+    if not options.actions:
+        episodes = [dataclasses.replace(episode, actions=None) for episode in episodes]
+    metadata = {
+        "demonstrator": "scripted",
+        "task": options.task,
+        "seed": options.seed,
+        "success_rate": rate,
+        "command": shlex.join(["visuomotor", "demos", "generate", *arguments]),
+    }
+    written = write_demonstrations(path, task, episodes, metadata)
+    print(f"{rate:.0%} of the scripted episodes succeeded, before any were left out")
+    print_summary(path, written)
+    return 0
+
+
+def merge(arguments: list[str]) -> int:
+    options = tyro.cli(Merge, prog="visuomotor demos merge", args=arguments)
+
+    from visuomotor.demos.dataset import write_file
+    from visuomotor.demos.merge import merge as merge_demonstrations
+
+    if len(options.files) < 2:
+        raise VisuomotorError("merge takes two or more files: visuomotor demos merge A B --out OUT")
+    if options.out.exists():
+        raise VisuomotorError(f"{options.out} exists; give another --out")
+    merged = merge_demonstrations(options.files)
+    merged.metadata["command"] = shlex.join(["visuomotor", "demos", "merge", *arguments])
+    write_file(options.out, merged)
+    print_summary(options.out, merged)
+    return 0
+
+
+def render(arguments: list[str]) -> int:
+    options = tyro.cli(Render, prog="visuomotor demos render", args=arguments)
+
+    import dataclasses
+
+    from visuomotor.demos.dataset import write_file
+    from visuomotor.demos.observations import with_observations
+    from visuomotor.runs.config import check_range
+
+    check_range("--size", options.size, 1, 1024)
+    path = options.out or options.file.with_name(f"{options.file.stem}_rendered.hdf5")
+    _check_new(path, options.overwrite)
+    task, recorded = read_with_task(options.file, options.task)
+    recorded.metadata.update({} if options.task is None else {"task": options.task})
+    rendered = dataclasses.replace(recorded, episodes=with_observations(task, recorded.episodes, options.size))
+    write_file(path, rendered)
+    print_summary(path, rendered)
+    return 0
+
+
+def _check_new(path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise VisuomotorError(f"{path} exists; give --overwrite, or another --out")
