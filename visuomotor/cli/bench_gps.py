@@ -34,7 +34,9 @@ def bench_gps(repeats: int = 9) -> dict[str, Any]:
     settings = PRESETS["laptop"]
     task = make_task("hanger")
     generator = torch.Generator().manual_seed(_SEED)
-    conditions = task.sample_reset(settings.num_conditions, generator, "training", randomize=False)
+    conditions = task.sample_reset(
+        settings.num_conditions or task.num_conditions, generator, "training", randomize=False
+    )
     env = VecEnv(
         task, len(conditions), generator, observations=("state", "proprioception"), split="training", randomize=False
     )

@@ -43,7 +43,7 @@ def bench_trajectories(task: Task, seeds: Iterable[int], config: GpsConfig = PRE
     return {
         "task": task.name,
         "seeds": seeds,
-        "conditions": config.num_conditions,
+        "conditions": config.num_conditions or task.num_conditions,
         "iterations": config.trajectory.iterations,
         "samples_per_condition_and_iteration": 1,
         "mean_share_with_noise": mean(with_noise),
@@ -56,7 +56,7 @@ def bench_trajectories(task: Task, seeds: Iterable[int], config: GpsConfig = PRE
 def _train(task: Task, seed: int, config: GpsConfig) -> dict[str, Any]:
     algorithm = Gps(task, config, seed)
     env = VecEnv(  # its own, so that measuring leaves no trace in training
-        task, config.num_conditions, torch.Generator(), observations=("state", "proprioception"), randomize=False
+        task, len(algorithm.conditions), torch.Generator(), observations=("state", "proprioception"), randomize=False
     )
     with_noise: list[str] = []
     without_noise: list[str] = []

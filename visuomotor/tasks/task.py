@@ -62,6 +62,8 @@ class Task(ABC):
     """Distributions of starts in which policies are evaluated. "random" is always there: any start, anywhere in the
     training range. Others are a task's own: "training" (the conditions that guided policy search trains on),
     "spatial" (new positions), "visual" (distractors), "background"."""
+    num_conditions: ClassVar[int] = 18
+    """How many starts guided policy search trains from. Where "training" has fewer, each comes several times."""
     stages: ClassVar[tuple[str, ...]]
     """How far the task has come, by name; the first is where random starts are, the last is success."""
     stage_rewards: ClassVar[tuple[float, ...]]

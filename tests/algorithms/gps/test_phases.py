@@ -102,7 +102,7 @@ def test_samples_are_drawn_from_the_state_s_controllers(pipeline):
 def test_conditions_whose_physics_blew_up_are_sampled_again(pipeline, monkeypatch):
     """Each keeps its first episode that held; those that never hold are told."""
     gps, iterations = pipeline
-    samples, conditions = iterations[0].samples, gps.config.num_conditions
+    samples, conditions = iterations[0].samples, len(gps.conditions)
     tries = []
 
     def rollout(*_args, **_more):
@@ -133,10 +133,21 @@ def test_images_are_rendered_again_to_the_bit(pipeline):
     samples = iterations[2].samples
     again = render_again(gps.env, gps.conditions, replace(samples, images=None))
     assert torch.equal(again.images, samples.images)
-    assert len({image.numpy().tobytes() for image in samples.images[:, -1]}) == gps.config.num_conditions
+    assert len({image.numpy().tobytes() for image in samples.images[:, -1]}) == len(gps.conditions)
     assert not torch.equal(samples.images[:, 0], samples.images[:, -1])
 
 
 def test_the_policy_begins_with_the_pose_network_s_vision(pipeline):
     gps, iterations = pipeline
     assert torch.equal(iterations[2].filters, gps.pose_network.vision.conv1.weight)
+
+
+def test_conditions_are_as_many_as_the_task_wants_or_the_setting_says():
+    config = replace(LAPTOP, image=replace(LAPTOP.image, size=32), pose=replace(LAPTOP.pose, epochs=0))
+    assert len(Gps(make_task("hanger"), config, 0).conditions) == 18
+    hammer = Gps(make_task("hammer"), config, 0)
+    assert len(hammer.conditions) == 30
+    target, grasp = hammer.conditions.placement["target"], hammer.conditions.dynamics["grasp"]
+    assert torch.equal(target[:15], target[15:])
+    assert torch.equal(grasp[:15], grasp[15:])
+    assert len(Gps(make_task("hammer"), replace(config, num_conditions=4), 0).conditions) == 4

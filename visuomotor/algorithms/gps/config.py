@@ -107,8 +107,9 @@ class GpsConfig:
     vision: Literal["end-to-end", "pose-features", "pose-prediction"] = "end-to-end"
     """What the policy's vision is trained for. The other two are the paper's baselines, with vision layers that learn
     nothing after pose regression: the policy gets the pose network's feature points, or the points that it predicts."""
-    num_conditions: Annotated[int, Range(2, 10_000)] = 18
-    """Starts that trajectories are optimised from. They are drawn once; the hanger's are its 9 positions x 2 grasps."""
+    num_conditions: Annotated[int | None, Range(2, 10_000)] = None
+    """Starts that trajectories are optimised from, drawn once; None takes the task's `num_conditions`. Fewer are not
+    easier: all their samples together teach the dynamics."""
     randomize: bool = False
     """Whether conditions differ in dynamics and appearance too, where the task varies them."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -62,11 +62,12 @@ class Gps(Algorithm):
             self.pose_network.vision.load_first_layer(config.image.first_layer)
         split = "training" if "training" in task.splits else "random"
         drawing = torch.Generator().manual_seed(seed)
-        self.conditions = task.sample_reset(config.num_conditions, drawing, split, config.randomize)
+        count = config.num_conditions or task.num_conditions
+        self.conditions = task.sample_reset(count, drawing, split, config.randomize)
         if not config.randomize:
-            nominal = task.sample_reset(config.num_conditions, torch.Generator(), split, randomize=False)
+            nominal = task.sample_reset(count, torch.Generator(), split, randomize=False)
             self.conditions = replace(self.conditions, appearance=nominal.appearance)
-        self.env = self._make_env(config.num_conditions)
+        self.env = self._make_env(count)
         self.badmm: BadmmState | None = None
         self.pose_training: PoseTraining | None = None
         self.phase, self.iteration = PHASES[0], 0
@@ -263,7 +264,7 @@ class Gps(Algorithm):
         task, config = self.task, self.config
         sizes = {name: task.size(name) for name in ("state", "proprioception")}
         positions = engine_positions(self.env.engine).shape[1]
-        shape = config.num_conditions, task.max_episode_steps
+        shape = len(self.conditions), task.max_episode_steps
         return {
             **dict.fromkeys(("generators", "pose_network", "state_policy", "policy"), dict),
             "camera": self.camera_spec(config.image.size, config.image.supersampling),
