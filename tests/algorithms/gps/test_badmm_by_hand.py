@@ -60,13 +60,14 @@ def samples_of(states, actions):
     return Samples(states, states, actions, None, torch.zeros(len(states), dtype=torch.bool))
 
 
-def settings(kl_step=100.0, **changes):
-    """Regression without a prior that counts; by default a KL bound that does not."""
+def settings(kl_step=100.0, largest_loss=1e9, **changes):
+    """Regression without a prior that counts; by default a KL bound that does not, and no update is taken back."""
     base = PRESETS["laptop"]
+    limits = {"min_kl_step_mult": 0.01, "max_kl_step_mult": 10.0, "largest_loss": largest_loss}
     return replace(
         base,
         dynamics=replace(base.dynamics, clusters=2, prior_strength=1e-6, ridge=1e-10),
-        trajectory=replace(base.trajectory, kl_step=kl_step, min_kl_step_mult=0.01, max_kl_step_mult=10.0),
+        trajectory=replace(base.trajectory, kl_step=kl_step, **limits),
         badmm=replace(base.badmm, **{"inner_iterations": 1, **changes}),
     )
 
@@ -244,6 +245,55 @@ def test_a_condition_whose_physics_blew_up_takes_its_update_back(fitted):
     assert torch.equal(policy.fits[0][0][-1].states, tried.samples.states)
     assert second.controller.offset.abs().max() < 10
     assert second.last_update.predicted.abs() < 10
+
+
+def with_costs(samples, wanted):
+    """Episodes with the same actions, whose states are scaled so that they cost `wanted` `(N,)`."""
+
+    def cost(scale):
+        return QUADRATIC(scale * samples.states, samples.actions).sum(-1)
+
+    none, plus, minus = cost(0.0), cost(1.0), cost(-1.0)
+    a, b, c = (plus + minus) / 2 - none, (plus - minus) / 2, none - wanted
+    states = samples.states * ((-b + (b.square() - 4 * a * c).sqrt()) / (2 * a))[:, None, None]
+    return replace(samples, states=states, proprioception=states)
+
+
+def test_a_condition_that_lost_a_quarter_of_its_gain_takes_its_update_back():
+    """Costs 100, then 60: the gain is 40, and a rise of more than 10 is too much."""
+    config = settings(kl_step=0.05, largest_loss=0.25)
+    controller, start = first_controller(), starts(2)
+    costs = torch.full((CONDITIONS,), 100.0, dtype=torch.float64)
+    first, _ = run(initial_state(controller, config), with_costs(draw(controller, start, seed=3), costs), config)
+    torch.testing.assert_close(first.first_cost, costs)
+    better = with_costs(draw(first.controller, start, seed=4), 0.6 * costs)
+    second, _ = run(first, better, config)
+    now = torch.full((CONDITIONS,), 55.0, dtype=torch.float64)
+    now[1], now[2], now[4] = 69.9, 70.1, 1000.0
+    lost = now > 70
+    policy = FixedPolicy()
+    third, rows = run(second, with_costs(draw(second.controller, start, seed=5), now), config, policy)
+    tried = third.last_update
+    assert torch.equal(tried.controller.gain[lost], first.controller.gain[lost])
+    assert torch.equal(tried.controller.gain[~lost], second.controller.gain[~lost])
+    assert torch.equal(tried.samples.states[lost], better.states[lost])
+    torch.testing.assert_close(QUADRATIC(tried.samples.states, tried.samples.actions).sum(-1)[~lost], now[~lost])
+    assert torch.equal(policy.fits[0][0][-1].states, tried.samples.states)
+    # the prior does not learn from what was hit or dropped, the step size learns that something was
+    assert torch.equal(third.transition_history[-1].diverged, lost)
+    assert rows[0]["actual_improvement"] == pytest.approx((60 - now.clamp(max=70)).mean().item())
+
+
+def test_first_updates_are_kept_whatever_they_cost():
+    """Nothing has been gained yet that could be lost."""
+    config = settings(kl_step=0.05, largest_loss=0.25)
+    controller, start = first_controller(), starts(2)
+    costs = torch.full((CONDITIONS,), 100.0, dtype=torch.float64)
+    first, _ = run(initial_state(controller, config), with_costs(draw(controller, start, seed=3), costs), config)
+    second, rows = run(first, with_costs(draw(first.controller, start, seed=4), 2 * costs), config)
+    assert torch.equal(second.last_update.controller.gain, first.controller.gain)
+    assert rows[0]["actual_improvement"] == pytest.approx(-100)
+    torch.testing.assert_close(second.first_cost, costs)
 
 
 def test_when_the_physics_of_all_conditions_blew_up_training_goes_on_with_smaller_steps():

@@ -70,7 +70,8 @@ class BadmmState:
 
     controller: the local controllers, not yet tried; lagrange_multiplier lambda `(N, T, U)`; kl_weight nu `(T,)`;
     kl_step_mult `()`; eta `(N,)`; sample_history: the newest samples last; transition_history: all recent samples
-    without their images, for the prior; last_update: made `controller`, None before the first one.
+    without their images, for the prior; last_update: made `controller`, None before the first one; first_cost `(N,)`: of
+    the first episodes, None before them.
     """
 
     controller: Controller
@@ -81,6 +82,7 @@ class BadmmState:
     sample_history: tuple[SampleBatch, ...] = ()
     transition_history: tuple[Samples, ...] = ()
     last_update: Update | None = None
+    first_cost: Tensor | None = None
 
     def map_samples(self, change: Callable[[Samples], Samples]) -> "BadmmState":
         """With `change` made to all remembered samples. Those of the last update are the newest ones."""
@@ -178,7 +180,9 @@ def assess_last_update(
     state: BadmmState, samples: Samples, cost: Cost, config: GpsConfig
 ) -> tuple[BadmmState, dict[str, float]]:
     """Compare the new samples with those before the last update, and adapt the step size to how well the prediction
-    held. A condition whose physics blew up takes its update back: it keeps its last controller and samples.
+    held. A condition takes its update back, and keeps its last controller and samples, where the physics blew up or the
+    cost rose by more than a fraction (`trajectory.largest_loss`) of what it gained since the first episode: something was
+    hit or dropped. Such an episode does not teach the dynamics either.
 
     The actual improvement is that of the samples' own costs. The model's expected costs of two iterations are not
     comparable: near the target the cost's expansion is the steeper the closer a sample came.
@@ -186,15 +190,24 @@ def assess_last_update(
     Returns:
         The state, whose `last_update` holds the samples to go on from, and metrics.
     """
-    kept, trajectory = ~samples.diverged, config.trajectory
+    now, last, trajectory = cost(samples.states, samples.actions).sum(-1), state.last_update, config.trajectory
+    kept = ~samples.diverged
+    saved = torch.zeros_like(now)
+    if last is not None:
+        before = cost(last.samples.states, last.samples.actions).sum(-1)
+        saved = before - now
+        if state.first_cost is not None:
+            gained = state.first_cost - before
+            limit = torch.where(gained > 0, trajectory.largest_loss * gained, torch.inf)
+            kept &= saved >= -limit
+            saved = saved.maximum(-limit)
     if kept.any():
-        history = (*state.transition_history, samples.without_images())
+        history = (*state.transition_history, replace(samples.without_images(), diverged=~kept))
         state = replace(state, transition_history=history[-config.dynamics.prior_iterations :])
-    last = state.last_update
     if last is None:
-        return replace(state, last_update=Update(state.controller, samples, torch.zeros(()))), {}
-    saved = cost(last.samples.states, last.samples.actions) - cost(samples.states, samples.actions)
-    actual = saved.sum(-1)[kept].mean()
+        first = now if state.first_cost is None else state.first_cost
+        return replace(state, last_update=Update(state.controller, samples, torch.zeros(())), first_cost=first), {}
+    actual = saved[~samples.diverged].mean()
     kl_step_mult = next_step_size(
         state.kl_step_mult, last.predicted, actual, trajectory.min_kl_step_mult, trajectory.max_kl_step_mult
     )

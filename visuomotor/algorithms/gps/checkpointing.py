@@ -70,6 +70,7 @@ def badmm_pattern(
         sample_history=(SampleBatch(samples, zeros()),),
         transition_history=(samples,),
         last_update=Update(controller, samples, number),
+        first_cost=zeros()[:, 0],
     )
     pattern = to_plain(state)
     seen = OrNone(zeros(positions))
@@ -79,6 +80,7 @@ def badmm_pattern(
         "sample_history": ListOf(batch, config.badmm.reuse_iterations),
         "transition_history": ListOf(pattern["transition_history"][0], config.dynamics.prior_iterations),
         "last_update": OrNone(last),
+        "first_cost": OrNone(pattern["first_cost"]),
     }
 
 

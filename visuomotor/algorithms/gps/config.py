@@ -52,6 +52,9 @@ class TrajectoryConfig:
     """Lower limit of the multiplier."""
     max_kl_step_mult: Annotated[float, Range(1e-6, 1000)] = 3.0
     """Upper limit of the multiplier."""
+    largest_loss: Annotated[float, Range(0, 1e9)] = 1.0
+    """A condition takes an update back where its cost then rose by more than this fraction of what it had gained since
+    its first episode."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class Gps(Algorithm):
     """The state of training between two steps: an epoch of pose regression or an iteration of guided policy search."""
 
     name: ClassVar[str] = "gps"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     presets: ClassVar[Mapping[str, Any]] = PRESETS
     adjustable: ClassVar[frozenset[str]] = frozenset({"end_to_end.iterations", "device"})
     """Nothing depends on how many iterations are still to come: a prolonged run is the longer one, bit for bit."""
@@ -160,7 +160,12 @@ class Gps(Algorithm):
         samples, _ = self._sample(badmm, render=False)
         assessed, _ = assess_last_update(badmm, samples, self.task.cost, self.config)
         fresh = initial_state(assessed.controller, self.config)
-        self.badmm = replace(fresh, eta=assessed.eta, transition_history=assessed.transition_history)
+        self.badmm = replace(
+            fresh,
+            eta=assessed.eta,
+            transition_history=assessed.transition_history,
+            first_cost=assessed.first_cost,
+        )
 
     def _iterate(self, optimizer: StatePolicyOptimizer | VisuomotorPolicyOptimizer, render: bool) -> dict[str, Any]:
         if self.badmm is None:
