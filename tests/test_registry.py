@@ -136,7 +136,7 @@ def test_installed_packages_add_tasks(tmp_path, monkeypatch):
         ]
     }
     monkeypatch.setattr(registry, "entry_points", lambda group: points.get(group, []))
-    assert registry.names("task") == ["hanger", "cube", "hammer", "bottle", "lifting", "stacking", "reach", "gone"]
+    assert registry.names("task") == [*registry.BUILT_IN["task"], "reach", "gone"]
     assert make_task("reach").name == "reach"
     assert type(make_task("lifting")) is Lifting  # our own come first
     refused("gone", "'third_party_that_is_not' of 'gone' cannot be imported: ModuleNotFoundError")
@@ -145,12 +145,14 @@ def test_installed_packages_add_tasks(tmp_path, monkeypatch):
 
 
 def test_algorithms_have_names_of_their_own():
-    with pytest.raises(VisuomotorError, match="no algorithm 'hanger'; choose one of: gps, ppo-gail"):
+    with pytest.raises(
+        VisuomotorError, match="no algorithm 'hanger'; choose one of: cem, gps, gps-trajectories, ilqg, ppo-gail, "
+    ):
         registry.load("algorithm", "hanger", object)
 
 
 def test_names_that_name_nothing(write, tmp_path):
-    known = "bottle, cube, hammer, hanger, lifting, stacking"
+    known = "bottle, cube, hammer, hanger, insertion2d, insertion3d, lifting, stacking, swimmer"
     refused("hangar", f"no task 'hangar'; choose one of: {known}; or name a class of your own as")
     refused("own.py", "no task 'own.py'; for a class in a file write own.py:CLASS; choose one of")
     refused(f"{tmp_path}/none.py:Reach", r"no file .*none\.py; write path/to/file.py:Class")

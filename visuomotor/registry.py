@@ -23,10 +23,18 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "bottle": "visuomotor.tasks.pr2.bottle:Bottle",
         "lifting": "visuomotor.tasks.jaco.lifting:Lifting",
         "stacking": "visuomotor.tasks.jaco.stacking:Stacking",
+        "insertion2d": "visuomotor.tasks.simulated.insertion2d:Insertion2d",
+        "insertion3d": "visuomotor.tasks.simulated.insertion3d:Insertion3d",
+        "swimmer": "visuomotor.tasks.simulated.swimmer:Swimmer",
     },
     "algorithm": {
         "gps": "visuomotor.algorithms.gps:Gps",
         "ppo-gail": "visuomotor.algorithms.ppo_gail:PpoGail",
+        "gps-trajectories": "visuomotor.algorithms.trajectory_search:GpsTrajectories",
+        "ilqg": "visuomotor.algorithms.trajectory_search:Ilqg",
+        "cem": "visuomotor.algorithms.trajectory_search:Cem",
+        "reps": "visuomotor.algorithms.trajectory_search:Reps",
+        "rwr": "visuomotor.algorithms.trajectory_search:Rwr",
     },
 }
 """Short names and where their classes are. Installed packages add theirs as entry points of `visuomotor.tasks` and
@@ -36,6 +44,11 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
 _DESCRIPTIONS: Final = {
     "gps": "guided policy search: few samples, state in training, pixels to act",
     "ppo-gail": "reinforcement and imitation: demonstrations, many samples, pixels to act",
+    "gps-trajectories": "trajectory search: guided policy search's own, on fitted dynamics; no policy from pixels",
+    "ilqg": "trajectory search: iterative linear-quadratic control with the simulator as known model",
+    "cem": "trajectory search: the cross-entropy method on a policy's parameters",
+    "reps": "trajectory search: relative entropy policy search on a policy's parameters",
+    "rwr": "trajectory search: reward-weighted regression on a policy's parameters",
 }
 
 

@@ -39,6 +39,14 @@ def test_each_measurement_becomes_a_row(tmp_path):
     assert "18 conditions of hanger, 2 seeds | success 94% (worst seed 50%), with exploration noise 88% |" in lines[3]
 
 
+def test_policy_searches_are_told_by_the_episodes_that_they_need(tmp_path):
+    needed = {"gps-trajectories": 15, "cem": 122.5, "rwr": None}
+    measured = {"task": "insertion2d", "seeds": [0, 1], "episodes": 300, "median_episodes_to_solve": needed}
+    _write(tmp_path, "bench-policy-search-insertion2d.json", bench="policy-search", command="x", **measured)
+    told = "median of episodes to solve it | gps-trajectories 15, cem 122.5, rwr not in 300 | `x` |"
+    assert f"| policy search on insertion2d, 2 seeds: {told}" in bench_table(tmp_path)
+
+
 def test_the_measurements_of_this_repository_are_read():
     assert len(bench_table(Path(__file__).parents[2] / "results").splitlines()) > 5
 

@@ -29,6 +29,14 @@ def test_seeds_are_compared_as_far_as_all_of_them_go(tmp_path):
     assert draw_curves(tmp_path / "curves.png", [ROWS, other])
 
 
+def test_rows_that_know_their_episodes_are_compared_at_these():
+    few = [{"episodes": 5 * i, "policy_cost": 10.0 - i} for i in (1, 2, 3, 4)]
+    many = [{"episodes": 10 * i, "policy_cost": 20.0 - i} for i in (1, 2)]
+    found = series([few, many], "policy_cost")
+    assert (found.at.tolist(), found.unit) == ([10, 20], "episodes")
+    np.testing.assert_allclose(found.values, [[8, 6], [19, 18]])
+
+
 def test_metrics_of_one_plot_are_numbered_together():
     """Those of a later phase begin where the earlier ones are by then; rows without any of them do not count."""
     rows = [{"pose_loss": 1.0}, {"success": 0.1}, {"success": 0.2}, {"success": 0.3, "policy_success": 0.5}]

@@ -5,26 +5,34 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 from tyro.conf import Positional
 
 from visuomotor.errors import VisuomotorError
 
+if TYPE_CHECKING:
+    from visuomotor.tasks import Task
+
+_LONGEST_LIST = 20  # in the table
+
 
 @dataclass(frozen=True)
 class Bench:
     """Measure the speed of one part on this machine."""
 
-    part: Positional[Literal["camera", "engine", "env", "gps", "policy", "pose", "ppo-gail", "trajectories"]]
+    part: Positional[
+        Literal["camera", "engine", "env", "gps", "policy", "policy-search", "pose", "ppo-gail", "trajectories"]
+    ]
     """Images, physics, both with all that learning needs (env), one trajectory update, the networks, a whole training
-    loop (ppo-gail); or what is learned by the whole trajectory phase, and by pose networks with and without feature
-    points (pose)."""
+    loop (ppo-gail); or what is learned: by the whole trajectory phase, by searches on the full state (policy-search),
+    by pose networks with and without feature points (pose)."""
     json: bool = False
     """Print one JSON object as the last line instead of a table."""
     task: str | None = None
-    """Which task to measure (all but gps and policy); by default hanger, for env and ppo-gail lifting."""
+    """Which task to measure (all but gps and policy); by default hanger, for env and ppo-gail lifting, for
+    policy-search insertion2d."""
     size: int | None = None
     """Side of the images in pixels (camera, pose); by default 64, for pose 128."""
     num_envs: int | None = None
@@ -32,9 +40,17 @@ class Bench:
     seconds: float = 15.0
     """How long to measure (env, ppo-gail)."""
     seed: int = 0
-    """Of the training (pose, trajectories) or the episodes (env, ppo-gail)."""
+    """Of the training (pose, trajectories, policy-search) or the episodes (env, ppo-gail)."""
     seeds: int = 1
-    """How many seeds to train with, from --seed on (pose, trajectories)."""
+    """How many seeds to train with, from --seed on (pose, trajectories, policy-search)."""
+    episodes: int = 500
+    """How many episodes each search samples (policy-search)."""
+    methods: tuple[str, ...] = ()
+    """Which searches; by default all (policy-search)."""
+    tune: bool = False
+    """Search each method's grid of settings instead of comparing the methods (policy-search)."""
+    tuned: tuple[Path, ...] = ()
+    """Files that --tune wrote: compare with their best settings (policy-search)."""
     results: Path | None = None
     """Also write the measurement into this folder."""
 
@@ -44,6 +60,7 @@ def run(arguments: list[str]) -> None:
     if options.num_envs is not None and options.num_envs < 1:
         raise VisuomotorError(f"--num-envs must be at least 1, not {options.num_envs}")
 
+    from visuomotor.evaluation.result import json_text
     from visuomotor.runs.atomic import write_atomically
     from visuomotor.runs.config import check_range
     from visuomotor.runs.provenance import cores, git_commit, hardware, versions
@@ -52,19 +69,24 @@ def run(arguments: list[str]) -> None:
     check_range("--seeds", options.seeds, 1, 1000)
     if options.size is not None:
         check_range("--size", options.size, 88 if options.part == "pose" else 1, 4096)
+    check_range("--episodes", options.episodes, 1, 1_000_000)
     measured = {"bench": options.part, **_measure(options)}
     measured |= {"cores": cores(), "hardware": hardware(), "commit": git_commit(), "versions": versions()}
     measured |= {"command": shlex.join(["visuomotor", "bench", *arguments])}
     if options.results is not None:
+        seeds = f"-seeds{options.seed}-{options.seed + options.seeds - 1}"
         detail = {
             "camera": f"-{measured.get('size')}",
             "pose": f"-{measured.get('task')}-{measured.get('size')}",
-            "trajectories": f"-{measured.get('task')}-seeds{options.seed}-{options.seed + options.seeds - 1}",
+            "trajectories": f"-{measured.get('task')}{seeds}",
+            "policy-search": "".join(f"-{word}" for word in (measured.get("task"), *options.methods)) + seeds,
             "env": f"-{measured.get('task')}",
             "ppo-gail": f"-{measured.get('task')}",
         }
         name = f"bench-{options.part}{detail.get(options.part, '')}.json"
-        write_atomically(options.results / name, json.dumps(measured, indent=2) + "\n")
+        if options.tune:
+            name = "-".join(["tuning", options.part, measured["task"], *options.methods]) + ".json"
+        write_atomically(options.results / name, json_text(measured) + "\n")
     if options.json:
         print(json.dumps(measured))
     else:
@@ -102,6 +124,8 @@ def _measure(options: Bench) -> dict[str, Any]:
         from visuomotor.cli.bench_trajectories import bench_trajectories
 
         return bench_trajectories(make_task(options.task or "hanger"), seeds)
+    if options.part == "policy-search":
+        return _policy_search(make_task(options.task or "insertion2d"), options)
     task = make_task(options.task or "hanger")
     if options.part == "camera":
         from visuomotor.cli.bench_camera import bench_camera
@@ -112,6 +136,19 @@ def _measure(options: Bench) -> dict[str, Any]:
     return bench_engine(task.model, options.num_envs or 64)
 
 
+def _policy_search(task: "Task", options: Bench) -> dict[str, Any]:
+    from visuomotor.cli.bench_policy_search import METHODS, bench_policy_search, read_tuned
+    from visuomotor.cli.tune_policy_search import tune_policy_search
+
+    methods = options.methods or METHODS
+    if options.tune:
+        return tune_policy_search(task, options.episodes, methods)
+    tuned = {method: settings for path in options.tuned for method, settings in read_tuned(path).items()}
+    return bench_policy_search(
+        task, range(options.seed, options.seed + options.seeds), options.episodes, methods, tuned
+    )
+
+
 def _print_table(measured: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -120,5 +157,6 @@ def _print_table(measured: Mapping[str, Any]) -> None:
 
     table = Table(show_header=False)
     for name, value in flatten(measured).items():
-        table.add_row(name, f"{value:,.4g}" if isinstance(value, float) else str(value))
+        if not isinstance(value, list) or len(value) <= _LONGEST_LIST:  # curves are in the file
+            table.add_row(name, f"{value:,.4g}" if isinstance(value, float) else str(value))
     Console().print(table)

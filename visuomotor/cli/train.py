@@ -41,7 +41,8 @@ class Train(Generic[Config]):
     """Folder that run folders go into."""
     resume: Path | None = None
     """Continue this run from its latest checkpoint. It keeps its task, preset, seed and settings, but for its length
-    (--total-steps, --end-to-end.iterations), how often it is saved, its device, and where its demonstrations lie."""
+    (--total-steps, --end-to-end.iterations, --iterations), how often it is saved, its device, and where its
+    demonstrations lie."""
     source: Annotated[Path | None, tyro.conf.arg(name="from")] = None
     """Begin the new run with the networks of this one, which may have other settings."""
     share: bool = True
@@ -192,6 +193,7 @@ def _train(
     from visuomotor.algorithms.shared_pretraining import SharedPretraining
     from visuomotor.algorithms.training import train
     from visuomotor.cli.progress import Progress
+    from visuomotor.policies.policy import FILE_NAME
     from visuomotor.runs import Run
 
     new = options.resume is None
@@ -230,5 +232,6 @@ def _train(
     finally:
         folder.close()
     if distributed.is_main:
-        done_text = f"next: visuomotor evaluate {folder.path}; visuomotor report {folder.path}"
+        evaluate = f"visuomotor evaluate {folder.path}; " if (folder.path / FILE_NAME).is_file() else ""
+        done_text = f"next: {evaluate}visuomotor report {folder.path}"
         print(done_text if done else f"saved when the time was up; continue with: {go_on}")

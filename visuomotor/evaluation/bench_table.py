@@ -75,6 +75,15 @@ def _trajectories(measured: Measured) -> tuple[str, str]:
     return what, f"success {exact:.0f}% (worst seed {lowest:.0f}%), with exploration noise {noisy:.0f}%"
 
 
+def _policy_search(measured: Measured) -> tuple[str, str]:
+    what = f"policy search on {measured['task']}, {len(measured['seeds'])} seeds: median of episodes to solve it"
+    needed = measured["median_episodes_to_solve"]
+    told = ", ".join(
+        f"{name} {'not in ' + str(measured['episodes']) if n is None else f'{n:g}'}" for name, n in needed.items()
+    )
+    return what, told
+
+
 def _old_share(measured: Measured) -> float:
     """The share of conditions that succeed, with noise, over the last five iterations."""
     last = measured["successes"][-5:]
@@ -103,6 +112,7 @@ _ROWS: dict[str, Callable[[Measured], tuple[str, str]]] = {
     "make-train": _make_train,
     "policy": _policy,
     "pose": _pose,
+    "policy-search": _policy_search,
     "ppo-gail": _ppo_gail,
     "trajectories": _trajectories,
 }

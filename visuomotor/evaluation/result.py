@@ -108,16 +108,16 @@ def write_result(result: Result, folder: Path | str) -> Path:
     """Write `result` into `folder`, atomically; returns the file."""
     path = Path(folder) / result.file_name
     derived = {"success_rate": result.success_rate, "interval_95": list(result.interval)}
-    write_atomically(path, _json_text(asdict(result) | derived) + "\n")
+    write_atomically(path, json_text(asdict(result) | derived) + "\n")
     return path
 
 
-def _json_text(value: Any, indent: str = "") -> str:
+def json_text(value: Any, indent: str = "") -> str:
     """JSON with a line for each field; a list is one line, however long."""
     if not isinstance(value, dict) or not value:
         return json.dumps(value)
     inner = indent + "  "
-    lines = [f"{inner}{json.dumps(name)}: {_json_text(item, inner)}" for name, item in value.items()]
+    lines = [f"{inner}{json.dumps(name)}: {json_text(item, inner)}" for name, item in value.items()]
     return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 

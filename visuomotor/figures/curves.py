@@ -24,7 +24,7 @@ _MOST_MARKERS = 60  # points of a line; more would hide it
 
 @dataclass(frozen=True)
 class Series:
-    """One metric of several seeds: values `(seed, point)` at `(point,)` control steps or iterations."""
+    """One metric of several seeds: values `(seed, point)` at `(point,)` control steps, episodes or iterations."""
 
     at: NDArray[np.float64]
     values: NDArray[np.float64]
@@ -38,8 +38,8 @@ class Series:
 def series(histories: Sequence[Rows], key: str, beside: Iterable[str] = ()) -> Series:
     """A metric as far as all seeds that have it go; empty where none has.
 
-    Rows that know their `control_steps` are compared at these, others by their number. Seeds that measured at other
-    points than the one with the fewest are interpolated to its.
+    Rows that know their `control_steps` or the `episodes` sampled so far are compared at these, others by their number.
+    Seeds that measured at other points than the one with the fewest are interpolated to its.
 
     Args:
         beside: other metrics of the same plot. A row's number is its place among those that have any of them.
@@ -47,12 +47,13 @@ def series(histories: Sequence[Rows], key: str, beside: Iterable[str] = ()) -> S
     keys = (key, *beside)
     numbered = [enumerate((row for row in h if any(_is_number(row.get(k)) for k in keys)), start=1) for h in histories]
     rows = [found for pairs in numbered if (found := [(i, row) for i, row in pairs if _is_number(row.get(key))])]
-    by_steps = all(_is_number(row.get("control_steps")) for found in rows for _, row in found)
-    unit = "control steps" if by_steps else "iteration"
+    counts = ("control_steps", "episodes")
+    count = next((c for c in counts if all(_is_number(row.get(c)) for found in rows for _, row in found)), None)
+    unit = "iteration" if count is None else count.replace("_", " ")
     if not rows:
         return Series(np.empty(0), np.empty((0, 0)), unit)
     values = [np.array([row[key] for _, row in found], dtype=np.float64) for found in rows]
-    at = [np.array([row["control_steps"] if by_steps else i for i, row in found], dtype=np.float64) for found in rows]
+    at = [np.array([i if count is None else row[count] for i, row in found], dtype=np.float64) for found in rows]
     grid = min(at, key=len)
     grid = grid[grid <= min(points[-1] for points in at)]
     return Series(grid, np.array([np.interp(grid, *pair) for pair in zip(at, values, strict=True)]), unit)
@@ -77,7 +78,7 @@ def draw_curves(path: Path | str, histories: Sequence[Rows]) -> Path | None:
     rows = -(-len(plots) // columns)
     figure = Figure(figsize=(4.2 * columns, 2.9 * rows), dpi=110, layout="constrained", facecolor="white")
     for index, (group, lines) in enumerate(plots):
-        _draw_lines(figure.add_subplot(rows, columns, index + 1), group, lines)
+        draw_lines(figure.add_subplot(rows, columns, index + 1), group, lines)
     return write_png(figure, path)
 
 
@@ -100,12 +101,12 @@ def draw_comparison(path: Path | str, runs: Mapping[str, Sequence[Rows]], key: s
     demos = series([rows for histories in runs.values() for rows in histories], "demo_return")
     if key == "task_return" and not demos.empty:
         axes.axhline(float(demos.values.mean()), color="black", linestyle="--", linewidth=1.0, label="demonstrations")
-    _draw_lines(axes, group, found)
+    draw_lines(axes, group, found)
     return write_png(figure, path)
 
 
-def _draw_lines(axes: Axes, group: MetricGroup, lines: Mapping[str, Series]) -> None:
-    """Lines by legend. The colour of each does not depend on which others there are."""
+def draw_lines(axes: Axes, group: MetricGroup, lines: Mapping[str, Series]) -> None:
+    """Lines by legend, into one plot. The colour of each does not depend on which others there are."""
     drawn = {legend: line for legend, line in lines.items() if not line.empty}
     for (legend, line), colour in zip(lines.items(), cycle(_COLOURS), strict=False):
         if legend not in drawn:

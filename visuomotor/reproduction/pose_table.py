@@ -42,13 +42,9 @@ class PoseTable:
             if found is None:
                 lines.append(f"| {name} | missing | missing | missing | {training} | missing | {test} |")
                 continue
-            ours = [
-                f"{found[f'{what}_cm']:.2f} +- {found[f'{what}_deviation_cm']:.2f}" for what in ("training", "test")
-            ]
-            lines.append(
-                f"| {name} | {found['parameters']:,} | {found['learning_rate']:g} | {ours[0]} | {training} | {ours[1]} "
-                f"| {test} |"
-            )
+            ours = [_error(found, "training"), _error(found, "test")]
+            facts = f"{found['parameters']:,} | {found['learning_rate']:g}"
+            lines.append(f"| {name} | {facts} | {ours[0]} | {training} | {ours[1]} | {test} |")
         if measured:
             lines += [
                 "",

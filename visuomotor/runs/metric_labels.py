@@ -62,6 +62,7 @@ GROUPS: Final = (
     MetricGroup("steps by stage", {"stage_fraction/*": "*"}, unit="%"),
     MetricGroup("demonstration starts that advance", {"advance_rate/*": "*"}, unit="%"),
     MetricGroup("cost of a trajectory", {"cost": "cost"}, scale="log"),
+    MetricGroup("cost of the solution, without noise", {"policy_cost": "cost"}, scale="log"),
     # A controller can look hopeless under the next dynamics: one such value must not flatten all others.
     MetricGroup(
         "improvement of the cost",
@@ -106,6 +107,10 @@ GROUPS: Final = (
     MetricGroup("surrogate objective", {"surrogate": "mean"}, live=False),
     MetricGroup("norm of the policy's gradient", {"gradient_norm": "before clipping"}, scale="log", live=False),
     MetricGroup("probability ratios outside the clip range", {"clip_fraction": "steps"}, unit="%", live=False),
+    MetricGroup("sampled parameters that count", {"effective_samples": "effective number"}),
+    MetricGroup("spread of sampled parameters", {"search_std": "mean standard deviation"}, scale="log"),
+    MetricGroup("price on changed actions", {"regularization": "median over conditions"}, scale="log", live=False),
+    MetricGroup("episodes sampled so far", {"episodes": "episodes"}),
     MetricGroup("worlds whose physics diverged", {"num_diverged": "worlds"}),
     MetricGroup("control steps a second", {"sps": "steps"}),
     MetricGroup("time of an iteration", {"time/*": "*"}, unit="s", parts_of_whole=True),

@@ -70,8 +70,8 @@ class BadmmState:
 
     controller: the local controllers, not yet tried; lagrange_multiplier lambda `(N, T, U)`; kl_weight nu `(T,)`;
     kl_step_mult `()`; eta `(N,)`; sample_history: the newest samples last; transition_history: all recent samples
-    without their images, for the prior; last_update: made `controller`, None before the first one; first_cost `(N,)`: of
-    the first episodes, None before them.
+    without their images, for the prior; last_update: made `controller`, None before the first one; first_cost `(N,)`:
+    of the first episodes, None before them.
     """
 
     controller: Controller
@@ -150,7 +150,7 @@ def iterate(
         multiplier = multiplier + badmm.dual_step_size * weights[..., None] * gap
         policy_kl = kl_divergence(controller, policy, marginals.state_mean, marginals.state_covariance)
         if inner == badmm.inner_iterations - 1:
-            predicted = _predicted_improvement(drawn_with, controller, dynamics, quadratic)
+            predicted = predicted_improvement(drawn_with, controller, dynamics, quadratic)
             kl_weight = next_kl_weight(kl_weight, policy_kl.mean(0))
         callback(
             {
@@ -180,9 +180,9 @@ def assess_last_update(
     state: BadmmState, samples: Samples, cost: Cost, config: GpsConfig
 ) -> tuple[BadmmState, dict[str, float]]:
     """Compare the new samples with those before the last update, and adapt the step size to how well the prediction
-    held. A condition takes its update back, and keeps its last controller and samples, where the physics blew up or the
-    cost rose by more than a fraction (`trajectory.largest_loss`) of what it gained since the first episode: something was
-    hit or dropped. Such an episode does not teach the dynamics either.
+    held. A condition takes its update back, and keeps its last controller and samples, where the physics blew up or
+    the cost rose by more than a fraction (`trajectory.largest_loss`) of what it gained since the first episode:
+    something was hit or dropped. Such an episode does not teach the dynamics either.
 
     The actual improvement is that of the samples' own costs. The model's expected costs of two iterations are not
     comparable: near the target the cost's expansion is the steeper the closer a sample came.
@@ -222,7 +222,7 @@ def assess_last_update(
     return state, {"predicted_improvement": last.predicted.item(), "actual_improvement": actual.item()}
 
 
-def _predicted_improvement(before: Controller, after: Controller, dynamics: Dynamics, cost: QuadraticCost) -> Tensor:
+def predicted_improvement(before: Controller, after: Controller, dynamics: Dynamics, cost: QuadraticCost) -> Tensor:
     """How much an update lowers the cost along the mean trajectory of one model; mean over conditions, `()`."""
     costs: list[Tensor] = []
     for controller in (before, after):

@@ -37,11 +37,9 @@ class PoseConfig:
 
 
 @dataclass(frozen=True)
-class TrajectoryConfig:
-    """Trajectory optimisation on the full state."""
+class TrajectoryUpdateConfig:
+    """How trajectories are sampled, and how far an update may go."""
 
-    iterations: Annotated[int, Range(1, 1000)] = 15
-    """Iterations with a small full-state network, before the visuomotor policy comes in."""
     initial_noise_std: Annotated[float, Range(1e-6, 1)] = 0.08
     """Exploration of the first controllers: standard deviation as a fraction of each action limit."""
     noise_smoothing_steps: Annotated[float, Range(0, 1000)] = 2.0
@@ -55,6 +53,14 @@ class TrajectoryConfig:
     largest_loss: Annotated[float, Range(0, 1e9)] = 1.0
     """A condition takes an update back where its cost then rose by more than this fraction of what it had gained since
     its first episode."""
+
+
+@dataclass(frozen=True)
+class TrajectoryConfig(TrajectoryUpdateConfig):
+    """Trajectory optimisation on the full state."""
+
+    iterations: Annotated[int, Range(1, 1000)] = 15
+    """Iterations with a small full-state network, before the visuomotor policy comes in."""
 
 
 @dataclass(frozen=True)

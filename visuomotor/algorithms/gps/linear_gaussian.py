@@ -36,6 +36,10 @@ class Controller:
         """One step's controller, without the axis of time."""
         return Controller(self.gain[:, step], self.offset[:, step], self.covariance[:, step])
 
+    def rows(self, conditions: Tensor) -> "Controller":
+        """The controllers of `conditions` `(n,)` int, in that order."""
+        return Controller(self.gain[conditions], self.offset[conditions], self.covariance[conditions])
+
 
 @dataclass(frozen=True)
 class Dynamics:

@@ -34,6 +34,14 @@ class Samples:
         """Nor the positions to make them of."""
         return replace(self, images=None, positions=None)
 
+    def rows(self, chosen: Tensor) -> "Samples":
+        """The episodes `chosen`: `(n,)` bool, or their numbers."""
+        parts: dict[str, Any] = {}
+        for field in fields(Samples):
+            part = getattr(self, field.name)
+            parts[field.name] = None if part is None else part[chosen]
+        return Samples(**parts)
+
     @staticmethod
     def where(chosen: Tensor, ones: "Samples", others: "Samples") -> "Samples":
         """The episodes of `ones` where `chosen` `(n,)` bool, else those of `others`; images only where both have
