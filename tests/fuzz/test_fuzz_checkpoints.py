@@ -157,7 +157,8 @@ def test_a_policy_file_with_another_header(gps, folder):
             is_told(error)
             return
         # what is left to the file is a matter of words, of the camera, and of how training went
-        assert found.path[0] == "spec" or found.content == told
+        # (an older file does not tell of predicted coordinates)
+        assert found.path[0] == "spec" or {**found.content, "settings": policy.network.settings} == told
         policy.reset(1)
         images = torch.zeros(1, policy.spec.image_size, policy.spec.image_size, 3, dtype=torch.uint8)
         assert policy.act(images[:, :64, :64], torch.zeros(1, policy.spec.proprioception_size)).isfinite().all()

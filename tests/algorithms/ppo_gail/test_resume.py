@@ -26,7 +26,7 @@ from visuomotor.tasks import make_task
 
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(demos: Path, tmp_path: Path):
     cloning = BehaviorCloningConfig(num_updates=3, batch_size=2, renders_per_demo=1)
-    exploration = ExplorationConfig(critic_sees_noise=True, std_schedule="geometric")
+    exploration = ExplorationConfig(critic_sees_noise=True)
     config = small(
         demos,
         behavior_cloning=cloning,

@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import math
 from pathlib import Path
 
 import pytest
@@ -98,13 +97,6 @@ def test_learning_rates_fall_to_what_is_left(demos: Path):
     for number, rate in enumerate(rates):
         assert rate == pytest.approx([0.2 ** (number / 4) * value for value in first])
     assert len(rates) == 4
-
-
-def test_a_scheduled_deviation_follows_the_control_steps(demos: Path):
-    exploration = ExplorationConfig(std_schedule="geometric", initial_log_std=-1.0, final_log_std=-2.0)
-    rows = list(make(small(demos, exploration=exploration)).steps())
-    found = [row["noise_std"] for row in rows]
-    assert found == pytest.approx([math.exp(-1 - number / 4) for number in range(4)])
 
 
 def test_what_a_user_can_get_wrong(demos: Path, demonstrations: list[Episode], tmp_path: Path):

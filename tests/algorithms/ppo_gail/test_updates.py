@@ -71,12 +71,15 @@ def test_a_rollout_that_diverged_in_every_step_is_refused(demos: Path):
     rollout, _ = algorithm.collector.collect()
     rollout.diverged[:] = True
     with pytest.raises(VisuomotorError, match="blew up in every step"):
-        compute_returns(algorithm.critic, rollout, rollout.task_reward, algorithm.config.ppo, Distributed())
+        compute_returns(
+            algorithm.critic, rollout, rollout.task_reward, algorithm.config.ppo, Distributed(), critic_sees_noise=True
+        )
 
 
 def test_fewer_steps_than_minibatches_leave_the_critic_finite(demos: Path):
     algorithm = make(small(demos))
-    states, returns = torch.randn(3, algorithm.task.size("privileged")), torch.randn(3)
+    size = algorithm.task.size("privileged") + algorithm.task.action_size  # and the noise of the step before
+    states, returns = torch.randn(3, size), torch.randn(3)
     optimizer, config = algorithm.optimizers["critic"], CriticConfig(num_minibatches=4)
     generator = torch.Generator().manual_seed(0)
     loss = update_critic(algorithm.critic, optimizer, states, returns, config, Distributed(), generator)

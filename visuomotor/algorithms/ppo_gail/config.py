@@ -1,6 +1,5 @@
 """Every setting of reinforcement and imitation learning, and its presets."""
 
-import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -63,7 +62,7 @@ class PpoConfig:
 class ExplorationConfig:
     """Exploration noise."""
 
-    noise: Literal["white", "marginal", "exact", "biased"] = "exact"
+    noise: Literal["white", "marginal", "exact"] = "exact"
     """`white`: independent from step to step (the paper's); the correlation is not used. `marginal`: correlated in
     time, with the density of white noise in PPO's ratio. `exact`: correlated, with its true density."""
     correlation: Annotated[float, Range(0, 0.999)] = 0.8
@@ -71,22 +70,10 @@ class ExplorationConfig:
     before the arm moves."""
     initial_log_std: Annotated[float, Range(-10, 2)] = -1.0
     """Logarithm of the first standard deviation of every action, in parts of its limit."""
-    std_schedule: Literal["learned", "geometric", "linear"] = "learned"
-    """Whether the standard deviation is learned, or goes from the initial to the final one on a schedule."""
-    final_log_std: Annotated[float, Range(-10, 2)] = -2.0
-    """Logarithm of the last standard deviation of a schedule."""
     log_std_learning_rate: Annotated[float, Range(0, 1)] = 7e-4
-    """Adam's, of a learned standard deviation; it falls as the policy's does."""
-    min_std: Annotated[float, Range(0, 10)] = 0.0
-    """Smooth floor of the standard deviation: std = min_std + exp(log_std)."""
-    critic_sees_noise: bool = False
+    """Adam's, of the standard deviations; it falls as the policy's does."""
+    critic_sees_noise: bool = True
     """Whether the critic gets the noise of the step before, which tells something of the next action."""
-
-    @property
-    def smallest_std(self) -> float:
-        """The smallest standard deviation that is known beforehand."""
-        scheduled = self.std_schedule != "learned"
-        return math.exp(min(self.initial_log_std, self.final_log_std) if scheduled else self.initial_log_std)
 
 
 @dataclass(frozen=True)
@@ -219,8 +206,6 @@ class PpoGailConfig:
     def __post_init__(self) -> None:
         check_ranges(self)
         check_range("ppo.vision_epochs (of ppo.num_epochs)", self.ppo.vision_epochs, 0, self.ppo.num_epochs)
-        floor = "exploration.min_std (below the standard deviation that it is a floor of)"
-        check_range(floor, self.exploration.min_std, 0, 0.99 * self.exploration.smallest_std)
         check_range("ppo.num_minibatches (of num_envs)", self.ppo.num_minibatches, 1, self.num_envs)
         steps = self.num_envs * self.ppo.num_steps
         check_range("critic.num_minibatches (of a rollout's steps)", self.critic.num_minibatches, 1, steps)

@@ -22,32 +22,20 @@ from visuomotor.algorithms.ppo_gail.config import ExplorationConfig
 
 
 class WhiteNoise(nn.Module):
-    """a_t = mean_t + std e_t,  e_t ~ N(0, 1) independent.  std = min_std + exp(log_std), a floor with a gradient
-    everywhere.
+    """a_t = mean_t + std e_t,  e_t ~ N(0, 1) independent. Each action has a std of its own, which is learned.
 
     Also the interface of the other forms. Tensors are `(..., A)`; `std` is `(A,)`.
     """
 
     def __init__(self, action_size: int, config: ExplorationConfig) -> None:
         super().__init__()
-        self.config = config
         self.correlation = config.correlation
-        learned = config.std_schedule == "learned"
-        self.log_std = nn.Parameter(torch.empty(action_size), requires_grad=learned)
-        self._set_std(math.exp(config.initial_log_std))
+        self.log_std = nn.Parameter(torch.full((action_size,), config.initial_log_std))
 
     @property
     def std(self) -> Tensor:
         """Of every action in any single step, `(A,)`, in parts of its limit."""
-        return self.config.min_std + self.log_std.exp()
-
-    def schedule(self, fraction: float) -> None:
-        """Sets std to where its schedule is after `fraction` of training; does nothing where it is learned."""
-        first, last = self.config.initial_log_std, self.config.final_log_std
-        if self.config.std_schedule == "geometric":
-            self._set_std(math.exp(first + (last - first) * fraction))
-        elif self.config.std_schedule == "linear":
-            self._set_std(math.exp(first) + (math.exp(last) - math.exp(first)) * fraction)
+        return self.log_std.exp()
 
     def sample(self, previous: Tensor, starts: Tensor, generator: torch.Generator) -> Tensor:
         """Noise of one step `(W, A)` in units of std, whose variance is 1 in every step.
@@ -73,11 +61,7 @@ class WhiteNoise(nn.Module):
 
     def entropy(self) -> Tensor:
         """Of the marginal density, in nats:  sum log std + (1 + log 2 pi) / 2."""
-        return (self.std.log() + (1 + math.log(2 * math.pi)) / 2).sum()
-
-    def _set_std(self, std: float) -> None:
-        with torch.no_grad():
-            self.log_std.fill_(math.log(std - self.config.min_std))
+        return (self.log_std + (1 + math.log(2 * math.pi)) / 2).sum()
 
 
 class MarginalNoise(WhiteNoise):
@@ -105,28 +89,15 @@ class ExactNoise(MarginalNoise):
     """
 
     def log_prob(self, actions: Tensor, means: Tensor, std: Tensor, starts: Tensor, carried: Tensor) -> Tensor:
-        return self._conditional(actions, means, std, starts, torch.cat([carried[:1], (actions - means)[:-1]]))
-
-    def _conditional(self, actions: Tensor, means: Tensor, std: Tensor, starts: Tensor, previous: Tensor) -> Tensor:
+        previous = torch.cat([carried[:1], (actions - means)[:-1]])
         first, c = starts[..., None], self.correlation
         innovation_std = torch.where(first, std, math.sqrt(1 - c**2) * std)
         return gaussian_log_prob(actions, means + c * previous.masked_fill(first, 0), innovation_std)
 
 
-class BiasedNoise(ExactNoise):
-    """The conditional density with the carried noise held fixed. For comparison only: its gradient is wrong."""
-
-    def log_prob(self, actions: Tensor, means: Tensor, std: Tensor, starts: Tensor, carried: Tensor) -> Tensor:
-        return self._conditional(actions, means, std, starts, carried)
-
-    def kl(self, means: Tensor, std: Tensor, old_means: Tensor, old_std: Tensor) -> Tensor:
-        innovation = math.sqrt(1 - self.correlation**2)
-        return gaussian_kl(means, innovation * std, old_means, innovation * old_std)
-
-
 def exploration_noise(action_size: int, config: ExplorationConfig) -> WhiteNoise:
     """The noise that the config names."""
-    forms = {"white": WhiteNoise, "marginal": MarginalNoise, "exact": ExactNoise, "biased": BiasedNoise}
+    forms = {"white": WhiteNoise, "marginal": MarginalNoise, "exact": ExactNoise}
     return forms[config.noise](action_size, config)
 
 

@@ -209,7 +209,6 @@ class PpoGail(Algorithm):
     def _iterate(self) -> dict[str, Any]:
         config, ppo = self.config, self.config.ppo
         shared, own = self.generators["shared"], self.generators["own"]
-        self.noise.schedule(self._fraction)
         rollout, timings = self.collector.collect()
         began = time.perf_counter()
         reward, imitation, discriminator_stats = self.gail.reward(rollout, own)
