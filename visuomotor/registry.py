@@ -1,4 +1,4 @@
-"""Names to classes: tasks, algorithms and robots, each imported when it is asked for."""
+"""Names to classes: tasks and algorithms, each imported when it is asked for."""
 
 import hashlib
 import importlib

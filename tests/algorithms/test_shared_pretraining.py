@@ -136,3 +136,29 @@ def test_vision_layers_of_the_first_run_are_those_of_pose_regression(first):
     predicted = network.eval()(images)
     torch.testing.assert_close(policy.features(images) * network.scale + network.center, predicted)
     assert policy.settings["predicted_coordinates"] == predicted.shape[1]
+
+
+def test_what_settings_do_not_tell_is_not_shared(first, tmp_path):
+    """A file of first-layer filters may change under its name."""
+    filters = tmp_path / "filters.pt"
+    torch.save({"weight": torch.zeros(64, 3, 7, 7)}, filters)
+    gps = Gps(make_task("hanger"), replace(_TINY, image=replace(_TINY.image, first_layer=filters)), 0)
+    shared = SharedPretraining(first / "pretraining", gps)
+    before = shared.path.read_bytes()
+    assert not shared.load()
+    shared.save([])
+    assert shared.path.read_bytes() == before
+
+
+def test_another_number_of_threads_shares_nothing(first, monkeypatch):
+    """Sums are then made in another order."""
+    monkeypatch.setattr("torch.get_num_threads", lambda: 77)
+    assert not SharedPretraining(first / "pretraining", Gps(make_task("hanger"), _TINY, 0)).load()
+
+
+def test_a_run_that_ends_with_its_pretraining_has_its_policy(first):
+    config = replace(_TINY, end_to_end=replace(_TINY.end_to_end, iterations=0))
+    shared, rows = trained(first, "nothing more", config)
+    assert [row["phase"] for row in rows] == ["trajectories"]
+    alone, _ = trained(first, "nothing more, alone", config, share=False)
+    assert (shared.path / FILE_NAME).read_bytes() == (alone.path / FILE_NAME).read_bytes()

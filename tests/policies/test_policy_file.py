@@ -79,6 +79,18 @@ def test_actions_are_the_networks_means_in_si_units(kind: str):
     assert actions.dtype == torch.float64
 
 
+@KINDS
+def test_what_a_policy_cannot_act_on_is_refused(kind: str):
+    policy = make(kind)
+    images, readings = observations(0, 2)
+    policy.reset(2)
+    with pytest.raises(VisuomotorError, match=r"sees images \(n, 24, 24, 3\), not \(2, 20, 24, 3\)"):
+        policy.act(images[:, :20], readings)
+    readings[1, 2] = torch.nan
+    with pytest.raises(VisuomotorError, match="NaN"):
+        policy.act(images, readings)
+
+
 def test_actions_stay_within_their_limits():
     policy = make("feedforward")
     assert isinstance(policy.network, RecurrentPolicy)

@@ -12,7 +12,7 @@ from visuomotor.props import bottle as bottle_prop
 from visuomotor.props.nail import HEAD_HEIGHT, PRONG_YAW
 from visuomotor.props.shape_cube import BLOCK_HALF, CUBE_HALF
 from visuomotor.robots.pr2 import solve_arm
-from visuomotor.tasks import make_task
+from visuomotor.tasks import VecEnv, make_task
 from visuomotor.tasks.pr2.bottle import Bottle
 from visuomotor.tasks.pr2.cube import Cube
 from visuomotor.tasks.pr2.hammer import Hammer
@@ -343,3 +343,27 @@ def test_gravity_pulls_what_is_released(task):
     engine.step(20)
     fallen = before - engine.field("qpos")[:, free + 2]
     torch.testing.assert_close(fallen, torch.full((9,), 0.5 * 9.81 * 0.1**2).double(), rtol=0.15, atol=0)
+
+
+@pytest.mark.parametrize("name", ["hanger", *NAMES])
+def test_images_for_pose_regression_show_the_target_where_it_was_drawn(name):
+    """What is learned from them would be a constant otherwise."""
+    task = make_task(name)
+    engine = task.make_engine(24)
+    task.reset_for_pose_data(engine, seeded())
+    drawn = task.sample_reset(24, seeded(), randomize=False).placement["target"]
+    torch.testing.assert_close(task.target_position(engine), drawn, atol=2e-3, rtol=0)
+    assert (task.keypoints(engine)[..., :2].std(0) > 0.03).all()
+
+
+@pytest.mark.parametrize("name", ["hanger", *NAMES, "lifting", "stacking", "insertion2d", "swimmer"])
+def test_worlds_are_saved_with_all_that_is_in_them(name):
+    task = make_task(name)
+    made = [VecEnv(task, 3, seeded(seed), observations=("state",), image_size=32) for seed in (0, 1)]
+    for env in made:
+        env.reset()
+        env.step(torch.zeros(3, task.action_size))
+    made[1].load_state_dict(made[0].state_dict())
+    assert torch.equal(task.keypoints(made[0].engine), task.keypoints(made[1].engine))
+    assert torch.equal(made[0].observe()["state"], made[1].observe()["state"])
+    assert torch.equal(made[0].render(), made[1].render())

@@ -7,6 +7,7 @@ from typing import Any
 
 import mujoco
 import numpy as np
+import torch
 
 from visuomotor.algorithms.algorithm import Algorithm
 from visuomotor.errors import VisuomotorError
@@ -19,7 +20,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 class SharedPretraining:
     """One file for each algorithm, task and seed. It is used only where this run would get the same state to the bit:
-    same settings of pretraining, model, code, packages and processor.
+    same settings of pretraining, model, code, packages, processor and number of threads.
 
     Args:
         folder: where the files are, such as `runs/pretraining`.
@@ -42,7 +43,8 @@ class SharedPretraining:
 
     def save(self, rows: list[dict[str, Any]]) -> None:
         """Store the state of an algorithm that is just pretrained, with the metrics so far."""
-        save_checkpoint(self.path, {**self._header(), "rows": rows, "state": self._algorithm.state_dict()})
+        if self._algorithm.pretraining_settings is not None:
+            save_checkpoint(self.path, {**self._header(), "rows": rows, "state": self._algorithm.state_dict()})
 
     def _header(self) -> dict[str, Any]:
         algorithm = self._algorithm
@@ -52,7 +54,8 @@ class SharedPretraining:
             "model": _model_hash(algorithm.task.model),
             "code": _code_hash(algorithm.task),
             "versions": versions(),
-            "hardware": hardware(),
+            "hardware": hardware(str(getattr(algorithm, "device", "cpu"))),
+            "threads": torch.get_num_threads(),
         }
 
 

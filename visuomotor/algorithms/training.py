@@ -33,7 +33,8 @@ def train(
         resume: go on from the run's checkpoint, if it has one. The algorithm's config may differ from the run's in
             `Algorithm.adjustable`; the run's config.json then tells both.
         source: begin with the networks of this run's checkpoint; see `Algorithm.load_weights`.
-        pretraining: begin with what it holds for this algorithm, or store there what other runs can begin with.
+        pretraining: begin with what it holds for this algorithm, or store there what other runs can begin with. A
+            resumed run does neither: its first half may be of other code.
         time_limit: s from now. Training is saved and stops before a step that would pass it if it took as long as
             the longest so far; one step is always made.
         callback: gets every row of metrics, in the main process.
@@ -49,7 +50,7 @@ def train(
     began = last = time.monotonic()
     longest = 0.0
     with RunLock(run.path, enabled=distributed.is_main):
-        logged = 0
+        logged, steps = 0, 0
         if distributed.is_main:
             run.remove_partials()
         if resume:
@@ -62,12 +63,12 @@ def train(
         # Of several processes torchrun is the master, and stops them itself.
         with GracefulShutdown(enabled=distributed.world_size == 1) as shutdown:
             for row in algorithm.steps():
-                logged += 1
+                logged, steps = logged + 1, steps + 1
                 if distributed.is_main:
                     run.log(row)
                     if callback is not None:
                         callback(row)
-                if pretraining is not None and algorithm.is_pretrained and distributed.is_main:
+                if pretraining is not None and not resume and algorithm.is_pretrained and distributed.is_main:
                     pretraining.save(run.metrics())
                 now = time.monotonic()
                 longest, last = max(longest, now - last), now
@@ -81,6 +82,8 @@ def train(
                     raise KeyboardInterrupt
                 if stop:
                     break
+        if steps == 0 and algorithm.done:  # it was done already, though perhaps not with these settings
+            _save(algorithm, run, logged)
         run.close()
     return algorithm.done
 
@@ -115,6 +118,9 @@ def _resume(algorithm: Algorithm, run: Run) -> int:
     if algorithm.distributed.is_main:
         run.update_config(config, logged)
         run.truncate_metrics(logged)
+    if content is None and run.metadata.get("source") is not None:  # it died before its weights were saved
+        _begin_from(algorithm, Run.open(run.metadata["source"]))
+        _save(algorithm, run, logged)
     return logged
 
 

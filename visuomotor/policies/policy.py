@@ -106,13 +106,19 @@ class TrainedPolicy:
         """See `Policy`.
 
         Raises:
-            VisuomotorError: `reset` was not called for that many worlds, or inputs have other sizes.
+            VisuomotorError: `reset` was not called for that many worlds, inputs have other sizes, or readings are not
+                finite.
         """
         images, proprioception = torch.as_tensor(images), torch.as_tensor(proprioception)
         if self._hidden is None or len(self._hidden) != len(images) or len(images) != len(proprioception):
             raise VisuomotorError(
                 f"call policy.reset({len(images)}) before policy.act with images and readings of {len(images)} worlds"
             )
+        size = self._spec.image_size
+        if images.shape[1:] != (size, size, 3):
+            raise VisuomotorError(f"this policy sees images (n, {size}, {size}, 3), not {tuple(images.shape)}")
+        if not bool(proprioception.isfinite().all()):
+            raise VisuomotorError("the joint readings hold NaN or infinity; a policy cannot act on them")
         actions, self._hidden = self.network.act(images.to(self._device), proprioception.to(self._device), self._hidden)
         return actions.cpu().double().clamp(-1, 1) * self._limits
 

@@ -26,8 +26,7 @@ class ShapeCube:
     """Names in the compiled model."""
 
     body: str
-    """Fixed in the world; its axes are those of the world. `body_pos` moves it, per world through
-    `engine.model_field("body_pos")`: its origin is the middle of the cube."""
+    """A mocap body, whose axes are those of the world; its origin is the middle of the cube."""
     hole: str
     """Site: the middle of the hole, level with the cube's top."""
 
@@ -45,7 +44,7 @@ class HeldBlock:
 
 def add_shape_cube(spec: mujoco.MjSpec) -> ShapeCube:
     """Put the cube into the world. Its walls and its bottom touch held things and the right hand."""
-    body = spec.worldbody.add_body(name="cube")
+    body = spec.worldbody.add_body(name="cube", mocap=True)
     half, top = CUBE_HALF, 0.004  # m, half thickness of the coloured top plate
     hole = [size + CLEARANCE for size in BLOCK_HALF[:2]]
     walls = ((1, 0), (-1, 0), (0, 1), (0, -1))

@@ -101,11 +101,13 @@ def restore_fitting(module: nn.Module, content: Any, where: str) -> list[str]:
     other ones, which stay as they are.
 
     Raises:
-        VisuomotorError: there are no such tensors at all.
+        VisuomotorError: there are no such tensors at all, or one holds NaN or infinity.
     """
     _require(isinstance(content, dict), content, "a dict", where)
     own = module.state_dict()
     fitting = {name: value for name, value in content.items() if _fits(value, own.get(name))}
+    for name, value in fitting.items():
+        check_like(value, own[name], f"{where}.{name}", finite=True)
     if not fitting:
         raise VisuomotorError(f"no tensor of {where} has the size of one here; is it the same algorithm's?")
     module.load_state_dict(fitting, strict=False)

@@ -94,6 +94,28 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(demos: Pa
     assert [row["iteration"] for row in Run.open(run.path).metrics()] == [1, 2, 3, 4]
 
 
+def test_a_run_from_another_that_was_killed_before_its_first_checkpoint_begins_from_it_again(
+    demos: Path, tmp_path: Path
+):
+    config = small(demos)
+    source = new_run(tmp_path, config, "source")
+    train(make(config), source)
+    run = Run.create(
+        tmp_path, name="killed", algorithm="ppo-gail", task="lifting", preset="laptop", seed=1, config=config,
+        source=source.path,
+    )  # fmt: skip
+    resumed = make(config, seed=1)
+    weights = load_checkpoint(source.latest_checkpoint)["state"]["policy"]
+
+    def check(row: dict[str, object]) -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        train(resumed, Run.open(run.path), resume=True, callback=check)
+    saved = load_checkpoint(run.latest_checkpoint)["state"]["policy"]
+    assert all(torch.equal(saved[name], value) for name, value in weights.items())
+
+
 def test_a_checkpoint_of_other_circumstances_is_refused(demos: Path, demonstrations: list[Episode], tmp_path: Path):
     content = make(small(demos)).state_dict()
     other = tmp_path / "other.hdf5"
@@ -174,3 +196,6 @@ def test_the_networks_of_another_run_and_nothing_else(demos: Path):
         begun.load_weights(content)
     with pytest.raises(VisuomotorError, match=r"no tensor of state\.policy has the size"):
         begun.load_weights(content | {"policy": {}})
+    spoiled = {name: torch.full_like(value, torch.nan) for name, value in content["policy"].items()}
+    with pytest.raises(VisuomotorError, match=r"state\.policy\.\S+ holds NaN"):
+        begun.load_weights(content | {"policy": spoiled})

@@ -63,7 +63,9 @@ def test_advantages_and_normalizers_are_those_of_all_worlds(rollout: Rollout):
 
     def computed(distributed: Distributed) -> tuple[torch.Tensor, Critic]:
         critic, mine = copy.deepcopy(untrained), share(rollout, distributed)
-        return compute_returns(critic, mine, mine.task_reward, PpoConfig(), distributed)[0], critic
+        return compute_returns(critic, mine, mine.task_reward, PpoConfig(), distributed, critic_sees_noise=False)[
+            0
+        ], critic
 
     advantages, critic = computed(Distributed())
     (first, _), (second, _) = both = in_two_processes(computed)

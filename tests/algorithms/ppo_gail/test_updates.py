@@ -32,9 +32,10 @@ def advantages_by_hand(algorithm: PpoGail, rollout: Rollout, reward: torch.Tenso
     return advantages
 
 
-def test_returns_hold_the_value_of_what_each_step_led_to(demos: Path):
+@pytest.mark.parametrize("sees_noise", [True, False])
+def test_returns_hold_the_value_of_what_each_step_led_to(demos: Path, sees_noise: bool):
     """Also where that is the last state of an episode, which none of the rollout's rows but its own tells."""
-    exploration = ExplorationConfig(critic_sees_noise=True)
+    exploration = ExplorationConfig(critic_sees_noise=sees_noise)
     algorithm = make(small(demos, num_envs=16, exploration=exploration))
     algorithm.env.episode_length[::4] = algorithm.task.max_episode_steps - 3  # a time limit within the rollout
     rollout, _ = algorithm.collector.collect()
@@ -44,14 +45,15 @@ def test_returns_hold_the_value_of_what_each_step_led_to(demos: Path):
     reward = torch.randn(rollout.task_reward.shape, generator=torch.Generator().manual_seed(0))
     ppo, distributed = algorithm.config.ppo, Distributed()
     before = copy.deepcopy(algorithm.critic)
-    advantages, returns, states = compute_returns(algorithm.critic, rollout, reward, ppo, distributed, True)
+    advantages, returns, states = compute_returns(algorithm.critic, rollout, reward, ppo, distributed, sees_noise)
     of_returns = algorithm.critic.returns
     before.inputs.load_state_dict(algorithm.critic.inputs.state_dict())  # learned before it values
     with torch.no_grad():
         # The noise of the step before is part of a state; only a new episode forgets it.
         previous = torch.cat([rollout.carried[:1], rollout.noise[:-1]]) * ~rollout.episode_starts[..., None]
-        now = torch.cat([rollout.privileged, previous], -1)
-        reached = torch.cat([rollout.next_privileged, rollout.noise], -1)
+        now, reached = rollout.privileged, rollout.next_privileged
+        if sees_noise:
+            now, reached = torch.cat([now, previous], -1), torch.cat([reached, rollout.noise], -1)
         values = {"now": before(now), "reached": before(reached)}
     expected = advantages_by_hand(algorithm, rollout, reward, values)
     valid = ~rollout.diverged

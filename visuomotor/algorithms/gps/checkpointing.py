@@ -93,7 +93,7 @@ def check_phase(content: Mapping[str, Any], length: Callable[[str], int]) -> Non
     phase, iteration, badmm = content["phase"], content["iteration"], content["badmm"]
     if phase not in (*PHASES, "done"):
         raise VisuomotorError(f"state.phase is {phase!r}, expected one of: {', '.join((*PHASES, 'done'))}")
-    if phase != "done" and iteration > length(phase):
+    if iteration > length("policy" if phase == "done" else phase):
         raise VisuomotorError(f"state.iteration is {iteration}, and the phase {phase!r} has {length(phase)}")
     begun = phase in ("policy", "done") or (phase == "trajectories" and iteration > 0)
     if begun != (badmm is not None):

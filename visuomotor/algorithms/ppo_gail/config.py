@@ -241,7 +241,7 @@ PRESETS: dict[str, PpoGailConfig] = {
             target_kl=0.015,
             gae_lambda=1.0,
         ),
-        exploration=ExplorationConfig(noise="white", correlation=0.0),
+        exploration=ExplorationConfig(noise="white", correlation=0.0, critic_sees_noise=False),
         imitation=ImitationConfig(center_reward=False, learning_rate=1e-4, num_updates=5, gradient_penalty=0.0),
         curriculum=CurriculumConfig(
             random_start_fraction=0.5, strategy="stages", max_episode_steps=10_000, early_termination_steps=None

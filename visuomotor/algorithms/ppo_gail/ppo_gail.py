@@ -43,7 +43,7 @@ class PpoGail(Algorithm):
     version: ClassVar[int] = 4
     presets: ClassVar[Mapping[str, Any]] = PRESETS
     adjustable: ClassVar[frozenset[str]] = frozenset({"total_steps", "save_interval", "device", "demos"})
-    """Learning rates, entropy and scheduled noise follow the fraction of `total_steps` that is spent: with more of them
+    """Learning rates and the weight of entropy follow the fraction of `total_steps` that is spent: with more of them
     they go back up to where they would be in a run of that length."""
 
     def __init__(

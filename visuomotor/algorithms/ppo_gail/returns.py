@@ -64,7 +64,7 @@ def compute_returns(
     reward: Tensor,
     config: PpoConfig,
     distributed: Distributed,
-    critic_sees_noise: bool = False,
+    critic_sees_noise: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Advantages of a rollout under the critic. Also updates the critic's normalisers with its states and returns.
 

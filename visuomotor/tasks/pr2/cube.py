@@ -45,7 +45,7 @@ class Cube(Pr2Task):
 
     def add_objects(self, spec: mujoco.MjSpec, pr2: Pr2) -> Scene:
         block, cube = add_held_block(spec, pr2.right_tool), add_shape_cube(spec)
-        self._names = block, cube
+        self._block_name = block.body
         return Scene(
             held_joint=block.joint,
             grasp=block.grasp,
@@ -57,8 +57,7 @@ class Cube(Pr2Task):
 
     def __init__(self) -> None:
         super().__init__()
-        block, cube = self._names
-        self._block, self._cube = self.model.body(block.body).id, self.model.body(cube.body).id
+        self._block = self.model.body(self._block_name).id
 
     def goal(self, target: Tensor) -> tuple[Tensor, Tensor]:
         """Upright in the hole."""
@@ -82,10 +81,8 @@ class Cube(Pr2Task):
         away = torch.tensor(_AWAY, dtype=torch.float64)
         return torch.where(params.placement["held"][:, None] > 0, super().left_arms(params), away)
 
-    def reset(self, engine: Engine, env_ids: Tensor, params: ResetParams) -> None:
-        middle = torch.tensor([0.0, 0.0, -CUBE_HALF], dtype=torch.float64)
-        engine.model_field("body_pos")[env_ids, self._cube] = params.placement["target"] + middle
-        super().reset(engine, env_ids, params)
+    def place_target(self, engine: Engine, env_ids: Tensor, target: Tensor) -> None:
+        engine.field("mocap_pos")[env_ids, 0] = target + torch.tensor([0.0, 0.0, -CUBE_HALF], dtype=torch.float64)
 
     def keypoints(self, engine: Engine) -> Tensor:
         """The middle of the hole, and two corners of the cube's top."""

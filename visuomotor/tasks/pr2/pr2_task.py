@@ -141,6 +141,9 @@ class Pr2Task(Task):
     def left_hand(self, target: Tensor) -> tuple[Tensor, Tensor]:
         """Position `(3,)` m and quaternion `(4,)` of the left hand that holds the target at a position `(3,)` m."""
 
+    def place_target(self, engine: Engine, env_ids: Tensor, target: Tensor) -> None:
+        """Put the target at positions `(n, 3)` m, where it does not come with the left hand."""
+
     @abstractmethod
     def in_place(self, engine: Engine) -> Tensor:
         """`(n,)` bool: the object is where it should be, some time after the right hand has let go."""
@@ -228,6 +231,7 @@ class Pr2Task(Task):
     def _place(self, engine: Engine, env_ids: Tensor, params: ResetParams, angles: Tensor) -> None:
         """Right arm at angles `(n, 7)` with the object in its hand, the target in the left hand at its position."""
         engine.reset(env_ids)
+        self.place_target(engine, env_ids, params.placement["target"])
         rows = env_ids[:, None]
         qpos, ctrl = engine.field("qpos"), engine.field("ctrl")
         left = self.left_arms(params)
