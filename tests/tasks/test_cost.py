@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from visuomotor.errors import VisuomotorError
 from visuomotor.tasks import Cost
 from visuomotor.tasks.keypoint_cost import keypoint_cost
 
@@ -69,6 +70,11 @@ def test_errors_along_the_approach_count_little_at_first():
         weight = 0.02 + 0.98 * min(1.0, progress / 0.7)
         assert value[step].item() == pytest.approx(0.5 * progress * (across + weight * along))
     assert value[19].item() == pytest.approx(0.5 * 10 * (across + along))
+
+
+def test_an_approach_is_a_direction():
+    with pytest.raises(VisuomotorError, match="unit vector"):
+        keypoint_cost(slice(0, 3), slice(3, 6), approach=(0.0, 0.0, -2.0))
 
 
 @every_cost

@@ -91,7 +91,7 @@ def _fit_and_update(
     begin = time.perf_counter()
     prior = fit_prior(torch.cat(pool), fit.clusters, fit.prior_points, generator)
     fitted_prior = time.perf_counter()
-    dynamics = fit_dynamics(samples.states, samples.actions, prior, fit.prior_strength, fit.ridge)
+    dynamics = fit_dynamics(samples.states, samples.actions, prior, fit.prior_strength, fit.ridge, fit.window)
     fitted_dynamics = time.perf_counter()
     update = update_controllers(cost, dynamics, controller, bound, eta=eta)
     updated = time.perf_counter()

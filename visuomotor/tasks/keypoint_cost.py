@@ -1,10 +1,12 @@
 """The default cost: bring points to their targets."""
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from visuomotor.errors import VisuomotorError
 from visuomotor.tasks.cost import Cost
 
 _ALPHA = 1e-5  # m^2, where the logarithm flattens: about 3 mm
@@ -35,6 +37,9 @@ def keypoint_cost(
     With an `approach`, errors along it count little at first: d^2 = d_across^2 + w_t d_along^2, where w_t rises from
     0.02 linearly to 1 after 70% of the episode. A peg is then over its hole before it goes in.
 
+    Raises:
+        VisuomotorError: `approach` is no unit vector.
+
     Args:
         errors: where the state holds the points less their targets, m.
         velocities: where it holds velocities, m/s. velocity: per (m/s)^2.
@@ -45,6 +50,9 @@ def keypoint_cost(
         extra: a square of the state `(X,)` that is added to l_t with weight 1/2, such as that of a joint's speed less
             the wanted one.
     """
+
+    if approach is not None and not math.isclose(math.hypot(*approach), 1.0, rel_tol=1e-6):
+        raise VisuomotorError(f"the approach of a cost must be a unit vector, not {approach}")
 
     def squares(state: Tensor, actions: Tensor) -> Tensor:
         effort = velocity * state[velocities].square().sum() + (action * actions.square()).sum()

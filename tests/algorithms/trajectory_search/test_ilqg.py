@@ -91,11 +91,12 @@ def exact_system(task) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("epsilon", [1e-5, 1e-1])
-def test_derivatives_of_a_linear_system(epsilon):
+@pytest.mark.parametrize("action", [0.3, 1.0, -1.0])  # also where an action is at its limit
+def test_derivatives_of_a_linear_system(epsilon, action):
     task = PointMass()
     model, engine = KnownModel(task, epsilon), task.make_engine(1)
     states = torch.randn(3, 4 + 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    found = model.differentiate(task.sample_reset(1, torch.Generator()), states, 0.3 * torch.ones(3, 2).double())
+    found = model.differentiate(task.sample_reset(1, torch.Generator()), states, action * torch.ones(3, 2).double())
     a, b = exact_system(task)
     observation = np.array([[1, 1, 0, 0], [1, -1, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]])
     for t in range(3):

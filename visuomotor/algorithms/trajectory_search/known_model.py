@@ -69,15 +69,17 @@ class KnownModel:
         observations: list[Tensor] = []
         for state, action in zip(states, actions, strict=True):
             pushed = self._push(engine, state, action)
-            observations.append(self._central(self._task.state(engine))[: self.size].mT)
+            width = torch.full((self._directions,), 2 * self._epsilon, dtype=torch.float64)
+            width[self.size :] = (pushed[::2] - pushed[1::2])[self.size :].diagonal()
+            observations.append(_differences(self._task.state(engine), width)[: self.size].mT)
             self._task.step(engine, pushed)
             reached = self.read(engine)
-            transitions.append(self._central(self.coordinates(reached, reached[:1].expand(worlds, -1))).mT)
+            transitions.append(_differences(self.coordinates(reached, reached[:1].expand(worlds, -1)), width).mT)
         return Derivatives(torch.stack(transitions), torch.stack(observations))
 
     def _push(self, engine: Engine, state: Tensor, action: Tensor) -> Tensor:
         """Put all worlds at a state `(S,)`, but world 2i a little forward along direction i and world 2i + 1 back;
-        returns their actions `(n, U)`."""
+        returns their actions `(n, U)`. At a limit an action is pushed to one side only."""
         model = self._model
         pushes = torch.eye(self._directions, dtype=torch.float64).repeat_interleave(2, dim=0)
         pushes[1::2] *= -1
@@ -93,8 +95,9 @@ class KnownModel:
         qvel += velocities
         ctrl[:, self._targets] += targets
         engine.forward()
-        return action + actions
+        return (action.clamp(-1, 1) + actions).clamp(-1, 1)
 
-    def _central(self, values: Tensor) -> Tensor:
-        """`(D + U, k)` of values `(2 (D + U), k)` in pushed worlds."""
-        return (values[::2] - values[1::2]) / (2 * self._epsilon)
+
+def _differences(values: Tensor, width: Tensor) -> Tensor:
+    """Quotients `(D + U, k)` of values `(2 (D + U), k)` in pushed worlds, which are `width` `(D + U,)` apart."""
+    return (values[::2] - values[1::2]) / width[:, None]
