@@ -6,12 +6,12 @@ PRESET ?= laptop
 SEED ?= 0
 TRIALS ?= 100
 STARTED := $(shell date +%s)
-NAME := gps-$(TASK)-$(PRESET)-seed$(SEED)-$(shell date +%Y%m%d-%H%M%S)
+NAME := gps-$(subst :,-,$(subst /,-,$(TASK)))-$(PRESET)-seed$(SEED)-$(shell date +%Y%m%d-%H%M%S)
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-# What the whole method of ppo-gail is compared with, at one budget: about an hour each on two cores.
+# What the whole method of ppo-gail is compared with, at one budget: some 70 minutes each on two cores.
 BASELINES := full reinforcement imitation no-demonstrations cloning
 STEPS ?= 10000000
 COMPARED := runs/stacking-$(STEPS)
@@ -29,7 +29,7 @@ help:
 	@echo "make mutations [MUTATIONS='badmm-*']                 apply known faults to a copy: the tests must fail"
 	@echo 'make fuzz                                            ten times as many damaged files and settings as the tests try'
 	@echo 'make kills                                           kill training 200 times: nothing may be lost'
-	@echo 'make baselines                                       ppo-gail on stacking, whole and in parts: five hours'
+	@echo 'make baselines                                       ppo-gail on stacking, whole and in parts: six hours'
 	@echo 'make install                                         only make .venv, with visuomotor in it'
 
 install: $(INSTALLED)
@@ -43,11 +43,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 train: $(INSTALLED)
-	$(BIN)/visuomotor train gps $(TASK) --preset $(PRESET) --seed $(SEED) --name $(NAME)
+	$(BIN)/visuomotor train gps $(TASK) --preset $(PRESET) --seed $(SEED) --name $(NAME) --no-share
 	$(BIN)/visuomotor evaluate runs/$(NAME) --split all --trials $(TRIALS) --video
 	$(BIN)/visuomotor report runs/$(NAME)
 	@seconds=$$(( $$(date +%s) - $(STARTED) )); \
-		printf '{"bench": "make-train", "seconds": %d, "command": "make train SEED=$(SEED)"}\n' $$seconds \
+		printf '{"bench": "make-train", "seconds": %d, "command": "make train TASK=$(TASK) PRESET=$(PRESET) SEED=$(SEED)"}\n' $$seconds \
 			> runs/$(NAME)/results/bench-make-train.json; \
 		echo "make train took $$seconds s, whatever had to be installed included"
 

@@ -41,3 +41,7 @@ def test_full_disk_is_found(monkeypatch, tmp_path):
 
 def test_this_machine_steps_physics():
     assert "one step of the hanger task" in doctor._physics().text
+
+
+def test_a_folder_for_runs_that_is_not_there_yet_is_on_its_parent_s_disk(tmp_path):
+    assert "GB free" in str(doctor._disk(tmp_path / "not" / "yet"))

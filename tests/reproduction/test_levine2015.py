@@ -42,7 +42,7 @@ def test_the_first_table_holds_results_of_its_own_cell_only(where, tmp_path):
     assert rows["hanger", "end to end"].split("|")[4].strip() == "missing; paper 100%"
     assert rows["hanger", "pose features"].split("|")[5].strip() == "50.0% (40 to 60); paper 83%"
     assert rows["bottle", "pose prediction"].split("|")[3:7] == [" missing "] * 4
-    assert "0 to 2 of them" in lines[-1]
+    assert "2 to 2 of them where measured" in lines[-1]
 
 
 def test_what_is_missing_of_the_first_table_is_trained_and_evaluated(where):

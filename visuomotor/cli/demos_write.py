@@ -71,10 +71,13 @@ def generate(arguments: list[str]) -> int:
     from visuomotor.demos import write_demonstrations
     from visuomotor.demos.generate import record
     from visuomotor.demos.observations import with_observations
+    from visuomotor.runs.config import check_range
+    from visuomotor.runs.folder import LARGEST_SEED
     from visuomotor.tasks import make_task
 
     if options.episodes < 1:
         raise VisuomotorError(f"--episodes must be at least 1, not {options.episodes}")
+    check_range("--seed", options.seed, 0, LARGEST_SEED)
     task = make_task(options.task)
     path = options.out or Path("demos") / f"{task.name}.hdf5"
     _check_new(path, options.overwrite)

@@ -131,6 +131,7 @@ def _numba_cache() -> Finding:
 
 
 def _disk(folder: Path) -> Finding:
-    free = shutil.disk_usage(folder).free / _GIGABYTE
+    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(there).free / _GIGABYTE
     fix = "free some space (old runs are safe to delete), or train with --root on another disk" if free < 1 else ""
     return Finding(f"{free:.0f} GB free for runs in {folder.resolve()}", fix)

@@ -55,15 +55,19 @@ def run(arguments: list[str]) -> int:
 
 def draw_task(path: Path, task: "Task", size: int) -> Path:
     """A PNG of the start of an episode, nothing randomized."""
+    import io
+
     import matplotlib.image
     import torch
 
     from visuomotor.camera import Camera
+    from visuomotor.runs.atomic import write_atomically
 
     engine = task.make_engine(1)
     start = task.sample_reset(1, torch.Generator().manual_seed(0), randomize=False)
     task.reset(engine, torch.arange(1), start)
     image = Camera(engine, task.camera, size, size, 2).rgb()[0]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    matplotlib.image.imsave(path, image.cpu().numpy())
+    encoded = io.BytesIO()
+    matplotlib.image.imsave(encoded, image.cpu().numpy(), format="png")
+    write_atomically(path, encoded.getvalue())
     return path

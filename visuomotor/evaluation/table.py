@@ -32,7 +32,7 @@ def markdown_table(results: Iterable[Result]) -> str:
         return "No results yet: `visuomotor evaluate RUN --results results` measures some.\n"
     header, rows = result_rows(results)
     lines = [_line(header), _line(["---"] * 4 + ["---:"] * (len(header) - 4)), *map(_line, rows)]
-    hardware = ", ".join(sorted({result.hardware for result in results}))
+    hardware = "; ".join(sorted({result.hardware for result in results}))
     measured = f"Measured on {hardware}. The JSON file of each result has its command, commit and trials."
     return "\n".join([*lines, "", measured]) + "\n"
 

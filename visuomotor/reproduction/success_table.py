@@ -52,13 +52,13 @@ class SuccessTable:
                     for split, one in zip(SPLITS, found, strict=True)
                 ]
                 lines.append(f"| {task} | {name} | " + " | ".join(cells) + " |")
-        counted = [len(_of(results, task, vision, SPLITS[0])) for task in TASKS for vision in POLICIES]
+        counted = [n for task in TASKS for vision in POLICIES if (n := len(_of(results, task, vision, SPLITS[0])))]
         return "\n".join(
             [
                 *lines,
                 "",
-                f"Mean over seeds ({min(counted)} to {max(counted)} of them), in brackets Wilson's 95% interval of all "
-                "trials together, then the paper's robot.",
+                f"Mean over seeds ({min(counted, default=0)} to {max(counted, default=0)} of them where measured), in "
+                "brackets Wilson's 95% interval of all trials together, then the paper's robot.",
             ]
         )
 

@@ -43,7 +43,7 @@ def cores() -> int:
 @cache
 def hardware(device: str = "cpu") -> str:
     """The machine in words, such as `AMD EPYC 7B13, 2 cores, 8 GB`; for a CUDA device with the GPU's name."""
-    words = f"{_processor()}, {cores()} cores{_memory()}"
+    words = f"{_processor()}, {cores()} core{'s' * (cores() > 1)}{_memory()}"
     if device.startswith("cuda"):
         import torch
 
