@@ -102,11 +102,13 @@ def test_tuning_takes_the_fewest_episodes_then_the_lowest_cost(monkeypatch, tmp_
     points = json.loads(file.read_text())["points"]["cem"]
     assert [point["mean_episodes"] for point in points] == [130, 60, 60, 100]
     assert [point["last_cost"] for point in points] == [15, 14, 13, 12]
-    assert read_tuned(file) == {"cem": {"samples": 7}}
+    assert read_tuned(file, make_task("insertion2d")) == {"cem": {"samples": 7}}
+    with pytest.raises(VisuomotorError, match="was tuned on insertion2d; give the file of swimmer"):
+        read_tuned(file, make_task("swimmer"))
 
 
 def test_the_tuned_settings_are_used(monkeypatch, tmp_path):
-    (file := tmp_path / "tuning.json").write_text(json.dumps({"best": {"cem": {"samples": 7}}}))
+    (file := tmp_path / "tuning.json").write_text(json.dumps({"task": "insertion2d", "best": {"cem": {"samples": 7}}}))
     monkeypatch.setattr("visuomotor.tasks.make_task", lambda name: Short())
     samples = []
     start = Cem.__init__
@@ -124,6 +126,7 @@ def test_the_tuned_settings_are_used(monkeypatch, tmp_path):
     ("arguments", "message"),
     [
         (["--methods", "sgd"], "no policy search 'sgd'; choose one of: cem, gps-trajectories, ilqg, reps, rwr"),
+        (["--tune", "--methods", "sgd"], "no policy search 'sgd'; choose one of: cem"),
         (["--tuned", "nowhere.json"], "nowhere.json holds no tuned settings"),
         (["--episodes", "0"], "--episodes must be between"),
     ],

@@ -19,3 +19,8 @@ def test_table_for_people(monkeypatch, capsys):
     assert "frames_per_second" in printed
     assert "1.235e+04" in printed
     assert "versions.mujoco" in printed
+
+
+def test_options_of_one_part_are_refused_for_the_others(capsys):
+    assert main(["bench", "policy", "--tune"]) == 2
+    assert "--tuned are for visuomotor bench policy-search" in capsys.readouterr().err

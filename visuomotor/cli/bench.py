@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tyro
 from tyro.conf import Positional
 
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, unknown
 
 if TYPE_CHECKING:
     from visuomotor.tasks import Task
@@ -70,13 +70,16 @@ def run(arguments: list[str]) -> None:
     if options.size is not None:
         check_range("--size", options.size, 88 if options.part == "pose" else 1, 4096)
     check_range("--episodes", options.episodes, 1, 1_000_000)
+    if options.part != "policy-search" and (options.tune or options.tuned or options.methods):
+        raise VisuomotorError("--methods, --tune and --tuned are for visuomotor bench policy-search")
     measured = {"bench": options.part, **_measure(options)}
     measured |= {"cores": cores(), "hardware": hardware(), "commit": git_commit(), "versions": versions()}
     measured |= {"command": shlex.join(["visuomotor", "bench", *arguments])}
     if options.results is not None:
         seeds = f"-seeds{options.seed}-{options.seed + options.seeds - 1}"
         detail = {
-            "camera": f"-{measured.get('size')}",
+            "camera": f"-{measured.get('task')}-{measured.get('size')}",
+            "engine": f"-{measured.get('task')}",
             "pose": f"-{measured.get('task')}-{measured.get('size')}",
             "trajectories": f"-{measured.get('task')}{seeds}",
             "policy-search": "".join(f"-{word}" for word in (measured.get("task"), *options.methods)) + seeds,
@@ -130,10 +133,10 @@ def _measure(options: Bench) -> dict[str, Any]:
     if options.part == "camera":
         from visuomotor.cli.bench_camera import bench_camera
 
-        return bench_camera(task.model, task.camera, options.size or 64, options.num_envs or 64)
+        return {"task": task.name, **bench_camera(task.model, task.camera, options.size or 64, options.num_envs or 64)}
     from visuomotor.cli.bench_engine import bench_engine
 
-    return bench_engine(task.model, options.num_envs or 64)
+    return {"task": task.name, **bench_engine(task.model, options.num_envs or 64)}
 
 
 def _policy_search(task: "Task", options: Bench) -> dict[str, Any]:
@@ -141,9 +144,12 @@ def _policy_search(task: "Task", options: Bench) -> dict[str, Any]:
     from visuomotor.cli.tune_policy_search import tune_policy_search
 
     methods = options.methods or METHODS
+    for method in methods:
+        if method not in METHODS:
+            raise unknown("policy search", method, METHODS)
     if options.tune:
         return tune_policy_search(task, options.episodes, methods)
-    tuned = {method: settings for path in options.tuned for method, settings in read_tuned(path).items()}
+    tuned = {method: settings for path in options.tuned for method, settings in read_tuned(path, task).items()}
     return bench_policy_search(
         task, range(options.seed, options.seed + options.seeds), options.episodes, methods, tuned
     )

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from visuomotor import registry
 from visuomotor.algorithms.trajectory_search.search import TrajectorySearch
-from visuomotor.errors import VisuomotorError, unknown
+from visuomotor.errors import VisuomotorError
 from visuomotor.runs.config import config_from_dict, config_to_dict
 from visuomotor.tasks import Task
 
@@ -45,7 +45,7 @@ def bench_policy_search(
         tuned: settings of each method that differ from its preset "laptop".
 
     Returns:
-        `task`, `seeds`, `episodes`; `median_episodes_to_solve` by method, None where less than half of the seeds solve
+        `task`, `seeds`, `episodes`; `median_episodes_to_solve` by method, None where half of the seeds or fewer solve
         it; `methods`, for each: `settings`, and `by_seed` with the curves (`CURVES`), `episodes_to_solve` (or None) and
         `seconds`.
     """
@@ -93,8 +93,6 @@ def episodes_to_solve(curves: Curves) -> int | None:
 
 
 def _make(task: Task, method: str, seed: int, settings: Settings) -> TrajectorySearch:
-    if method not in METHODS:
-        raise unknown("policy search", method, METHODS)
     kind: type[TrajectorySearch] = registry.load("algorithm", method, TrajectorySearch)
     preset = kind.presets["laptop"]
     config = replace(config_from_dict(type(preset), changed(config_to_dict(preset), settings)), iterations=_ENDLESS)
@@ -118,14 +116,17 @@ def changed(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
     return config
 
 
-def read_tuned(path: Path) -> dict[str, Settings]:
+def read_tuned(path: Path, task: Task) -> dict[str, Settings]:
     """The best settings of each method in a file of `tune_policy_search`.
 
     Raises:
-        VisuomotorError: it cannot be read, or is another file.
+        VisuomotorError: it cannot be read, is another file, or was tuned on another task.
     """
     try:
-        best = json.loads(path.read_text(encoding="utf-8"))["best"]
+        content = json.loads(path.read_text(encoding="utf-8"))
+        best, tuned_on = content["best"], content["task"]
+        if tuned_on != task.name:
+            raise VisuomotorError(f"{path} was tuned on {tuned_on}; give the file of {task.name}, or tune it")
         return {str(method): dict(settings) for method, settings in best.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise VisuomotorError(

@@ -33,7 +33,8 @@ def _camera(measured: Measured) -> tuple[str, str]:
         if measured[key] is not None
     ]
     speed = f"{measured['frames_per_second']:,.0f} frames/s"
-    return f"camera, {size}x{size}", ", ".join([speed, *ratios])
+    of = f" of {measured['task']}" if "task" in measured else ""
+    return f"camera{of}, {size}x{size}", ", ".join([speed, *ratios])
 
 
 def _engine(measured: Measured) -> tuple[str, str]:

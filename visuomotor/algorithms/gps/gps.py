@@ -173,6 +173,7 @@ class Gps(Algorithm):
             start = self.env.observe()["state"]
             noise = self.config.trajectory.initial_noise_std
             self.badmm = initial_state(init_pd_controller(self.task, start, noise), self.config)
+        diverged_before = self.env.engine.num_diverged
         samples, outcome = self._sample(self.badmm, render)
         numbers: dict[str, Any] = {}
         self.badmm = iterate(
@@ -188,7 +189,7 @@ class Gps(Algorithm):
             "success": outcome.success.double().mean().item(),
             "success_by_condition": outcome.success.tolist(),
             "final_distance_m": outcome.distance.mean().item(),
-            "num_diverged": float(self.env.engine.num_diverged),
+            "num_diverged": float(self.env.engine.num_diverged - diverged_before),
         }
 
     def _sample(self, badmm: BadmmState, render: bool) -> tuple[Samples, EpisodeOutcome]:
@@ -297,8 +298,8 @@ class Gps(Algorithm):
         self._take_vision()
 
     def load_weights(self, content: dict[str, Any]) -> None:
-        """See `Algorithm`: all networks, but for parts of other sizes. The vision layers are the policy's, if it was
-        trained; pretraining goes on from them."""
+        """See `Algorithm`: pose network and policy, but for parts of other sizes. The vision layers are the policy's, if
+        it was trained; pretraining goes on from them."""
         anew: list[str] = []
         for network, name in (
             (self.pose_network, "pose_network"),

@@ -22,6 +22,7 @@ from visuomotor.tasks.task import EpisodeOutcome, Task
 _START_STD = 0.02  # rad by which each joint's start deviates (normal) where starts are random
 _OPEN = 0.045  # m, each finger
 _RELEASE_SECONDS = 1.5
+_REMEMBERED = 1000  # solutions for the left arm, which follow from its target alone
 _WANDER = 0.1  # rad, how far the arm strays from its way in the images for pose regression
 TORQUE_COST = 1e-3  # per (N m)^2
 POINTS, VELOCITIES = slice(14, 23), slice(23, 32)  # of the state: the points less their targets, their velocities
@@ -255,9 +256,11 @@ class Pr2Task(Task):
         return torch.stack([self._left_arm(target) for target in params.placement["target"]])
 
     def _left_arm(self, target: Tensor) -> Tensor:
-        """`(7,)` rad: the left arm's angles that put the target at a position; solved once for each."""
+        """`(7,)` rad: the left arm's angles that put the target at a position; the recent ones are remembered."""
         key = tuple(target.tolist())
         if key not in self._left_angles:
+            if len(self._left_angles) >= _REMEMBERED:
+                del self._left_angles[next(iter(self._left_angles))]
             position, quat = self.left_hand(target)
             self._left_angles[key] = torch.from_numpy(solve_arm(self.model, "l", position.numpy(), quat.numpy()))
         return self._left_angles[key]

@@ -28,7 +28,7 @@ _AHEAD = 5  # of the state: the velocity of the centre of mass along x
 
 
 class Swimmer(Task):
-    """Three links in a plane of a viscous medium swim between two buoys, by two torques (Levine et al. 2015).
+    """Three links in a plane of a viscous medium swim past the line of two buoys, by two torques (Levine et al. 2015).
 
     State (8): 2 joint angles, 2 velocities, heading (rad), velocity of the centre of mass in the plane (2), turning of
     the front link (rad/s). Where the swimmer is makes no difference: what is wanted is a speed along x.
@@ -38,7 +38,7 @@ class Swimmer(Task):
     """
 
     name: ClassVar[str] = "swimmer"
-    description: ClassVar[str] = "swim between two buoys in a viscous medium (3 links, 2 torques at 20 Hz)"
+    description: ClassVar[str] = "swim past two buoys in a viscous medium (3 links, 2 torques at 20 Hz)"
     max_episode_steps: ClassVar[int] = 100
     stages: ClassVar[tuple[str, ...]] = ("behind", "near", "passed")
     stage_rewards: ClassVar[tuple[float, ...]] = (0.0, 0.125, 1.0)
