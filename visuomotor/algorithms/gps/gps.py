@@ -298,8 +298,8 @@ class Gps(Algorithm):
         self._take_vision()
 
     def load_weights(self, content: dict[str, Any]) -> None:
-        """See `Algorithm`: pose network and policy, but for parts of other sizes. The vision layers are the policy's, if it
-        was trained; pretraining goes on from them."""
+        """See `Algorithm`: pose network and policy, but for parts of other sizes. The vision layers are the policy's,
+        where it was trained; pretraining goes on from them."""
         anew: list[str] = []
         for network, name in (
             (self.pose_network, "pose_network"),
