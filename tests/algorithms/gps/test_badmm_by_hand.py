@@ -296,6 +296,15 @@ def test_first_updates_are_kept_whatever_they_cost():
     torch.testing.assert_close(second.first_cost, costs)
 
 
+def test_the_cost_of_the_first_episodes_outlives_a_change_of_policies():
+    """Another policy begins with trajectories that have gained much already."""
+    config = settings(kl_step=0.05)
+    known = torch.arange(CONDITIONS, dtype=torch.float64)
+    state = replace(initial_state(first_controller(), config), first_cost=known)
+    after, _ = run(state, draw(state.controller, starts(2), seed=3), config)
+    assert torch.equal(after.first_cost, known)
+
+
 def test_when_the_physics_of_all_conditions_blew_up_training_goes_on_with_smaller_steps():
     config = settings(kl_step=0.05)
     controller, start = first_controller(), starts(2)
