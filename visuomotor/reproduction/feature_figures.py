@@ -38,16 +38,16 @@ class FeatureFigure:
                 yield where.train(task, "end-to-end", 0)
 
     def write(self, where: Where, page: Path) -> str:
-        shown: list[str] = []
+        parts: list[str] = []
         for task in self.tasks:
             run = where.run(task, "end-to-end", 0)
             if (run / FILE_NAME).is_file():
                 self._draw(where, task, Run.open(run))
-            shown += [
+            parts += [
                 picture(f"Feature points of the {task}", path, page) if path.is_file() else f"The {task}: missing."
                 for path in self._paths(where, task)
             ]
-        return "\n\n".join(shown)
+        return "\n\n".join(parts)
 
     def _paths(self, where: Where, task: str) -> list[Path]:
         names = (["responses"] if self.responses else []) + ["feature_points"]

@@ -284,7 +284,7 @@ def test_a_condition_that_lost_a_quarter_of_its_gain_takes_its_update_back():
     assert rows[0]["actual_improvement"] == pytest.approx((60 - now.clamp(max=70)).mean().item())
 
 
-def test_first_updates_are_kept_whatever_they_cost():
+def test_first_updates_are_kept_at_any_cost():
     """Nothing has been gained yet that could be lost."""
     config = settings(kl_step=0.05, largest_loss=0.25)
     controller, start = first_controller(), starts(2)

@@ -21,7 +21,7 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class PolicyConfig:
-    """Which parameters an episodic search looks for; see `parametrization`."""
+    """Which parameters an episodic search optimises; see `parametrization`."""
 
     kind: Literal["linear", "network"] = "linear"
     """A time-varying linear controller, or a small network, on the full state."""

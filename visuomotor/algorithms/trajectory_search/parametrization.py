@@ -1,4 +1,4 @@
-"""What an episodic search looks for: the parameters of a policy on the full state, for many policies at once."""
+"""What an episodic search optimises: the parameters of a policy on the full state, for many policies at once."""
 
 from abc import ABC, abstractmethod
 from math import sqrt
