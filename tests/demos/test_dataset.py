@@ -2,6 +2,7 @@ import dataclasses
 import json
 
 import h5py
+import mujoco
 import numpy as np
 import pytest
 import torch
@@ -126,6 +127,38 @@ def test_the_hash_depends_on_physics_and_not_on_appearance():
     assert model_hash(other) == same
     other.dof_frictionloss[2] *= 1.001
     assert model_hash(other) != same
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: setattr(model.opt, "viscosity", 0.1),
+        lambda model: setattr(model.opt, "wind", [0.0, 0.0, 1.0]),
+        lambda model: setattr(model.opt, "disableflags", 1),
+        lambda model: model.qpos_spring.__setitem__(3, 0.5),
+        lambda model: model.dof_solref.__setitem__((2, 0), 0.03),
+        lambda model: model.jnt_actfrcrange.__setitem__((1, 1), 5.0),
+        lambda model: model.geom_solmix.__setitem__(0, 2.0),
+    ],
+)
+def test_what_few_models_use_counts_too(change):
+    model = Lifting().model
+    same = model_hash(model)
+    change(model)
+    assert model_hash(model) != same
+
+
+def test_a_tendon_counts():
+    spec = mujoco.MjSpec.from_string(
+        "<mujoco><worldbody><body><joint name='a'/><geom size='.1'/></body></worldbody>"
+        "<tendon><fixed stiffness='1'><joint joint='a' coef='2'/></fixed></tendon></mujoco>"
+    )
+    model = spec.compile()
+    same = model_hash(model)
+    model.tendon_stiffness[0] = 2.0
+    other = model_hash(model)
+    model.wrap_prm[0] = 3.0
+    assert len({same, other, model_hash(model)}) == 3
 
 
 def test_the_command_that_generates_a_file_can_be_run(path):
