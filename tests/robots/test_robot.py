@@ -128,7 +128,10 @@ def test_what_a_model_may_lack():
     fails("give max_speed in rad/s", KINDS["position"])
     fails("max_speed must be one positive number .* or 3 of them", KINDS["position"], max_speed=[1.0, 2.0])
     fails("max_speed must be", KINDS["position"], max_speed=float("nan"))
-    fails("home must be 3 numbers", motors, home=[0.0, 0.1])
+    fails("home must be 3 finite numbers", motors, home=[0.0, 0.1])
+    fails("home must be 3 finite numbers", motors, home=[0.0, float("nan"), 0.1])
+    fails("joint 'turn' is named twice", motors, joints=["turn", "push", "turn"])
+    fails("joint 'push' is named twice", motors, joints=["turn", "push"], gripper=["push"])
     fails(
         "all be of one kind .*, not a torque, b velocity",
         '<motor name="a" joint="turn" ctrlrange="-1 1"/><velocity name="b" joint="push" kv="1" ctrlrange="-1 1"/>',
@@ -199,6 +202,47 @@ def test_actions_are_fractions_of_the_limits(kind):
     robot.apply(engine, torch.tensor([[0.5, -1.0, 0.1], [2.0, -3.0, 1.0]]), 0.05)
     expected = torch.tensor([[1.5, -2.0, 0.05], [3.0, -2.0, 0.5]], dtype=torch.float64)
     torch.testing.assert_close(engine.field("ctrl"), expected, atol=1e-7, rtol=0)
+
+
+def test_torques_are_those_at_the_joints_behind_the_gears():
+    geared = '<motor name="a" joint="turn" gear="-50" ctrlrange="-2 2"/>'
+    geared += '<general name="b" joint="push" gainprm="3" gear="4" ctrlrange="-1 0.5"/>'
+    spec = spec_of(geared)
+    robot = Robot.from_mjcf(spec, end_effector="tip")
+    assert robot.action_limits == (100.0, 12.0)
+    model = spec.compile()
+    engine, bound = CpuEngine(model, 1, 1), robot.bind(model)
+    bound.apply(engine, torch.tensor([[0.5, -1.0]]), 0.05)
+    engine.forward()
+    torques = engine.field("qfrc_actuator")[0, bound.dofs]
+    torch.testing.assert_close(torques, torch.tensor([50.0, -12.0], dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    ("actuator", "told"),
+    [
+        ('<position name="a" joint="turn" kp="50" gear="2"/>', "position actuator 'a' must be .* not a gear of 2"),
+        (
+            '<general name="a" joint="turn" biastype="affine" gainprm="50" biasprm="0 -25 0"/>',
+            "a gain of 50 and 25 on the joint's position",
+        ),
+        (
+            '<general name="a" joint="turn" biastype="affine" gainprm="5" biasprm="0 0 5" ctrlrange="-1 1"/>',
+            "a gain of 5 and -5 on the joint's velocity",
+        ),
+        ('<motor name="a" joint="turn" gear="0" ctrlrange="-1 1"/>', "does nothing"),
+        (
+            '<general name="a" joint="turn" gaintype="affine" gainprm="5 1 0" ctrlrange="-1 1"/>',
+            "the gain of actuator 'a' is not fixed",
+        ),
+    ],
+)
+def test_servos_whose_control_is_no_target_are_refused(actuator, told):
+    fails(told, actuator, joints=["turn"], max_speed=1.0 if "position" in actuator or "-25" in actuator else None)
+    model = spec_of(actuator).compile()
+    robot = Robot(("turn",), (), ("a",), "position", (1.0,), "tip", (0.0,))
+    with pytest.raises(VisuomotorError, match=told):
+        robot.bind(model)
 
 
 def test_position_targets_move_at_the_speed_that_actions_say_and_stay_in_range():

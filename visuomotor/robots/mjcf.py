@@ -12,6 +12,7 @@ Control = Literal["torque", "velocity", "position"]
 
 _JOINT_TRANSMISSION = int(mujoco.mjtTrn.mjTRN_JOINT)
 _INTEGRATOR = int(mujoco.mjtDyn.mjDYN_INTEGRATOR)
+_FIXED = int(mujoco.mjtGain.mjGAIN_FIXED)
 _AFFINE = int(mujoco.mjtBias.mjBIAS_AFFINE)
 
 
@@ -81,9 +82,35 @@ def control_of_actuator(model: mujoco.MjModel, actuator: str) -> Control:
     index = int(model.actuator(actuator).id)
     if int(model.actuator_dyntype[index]) == _INTEGRATOR:
         raise VisuomotorError(f"actuator {actuator!r} integrates its control; make it a position or velocity actuator")
+    if int(model.actuator_gaintype[index]) != _FIXED:
+        raise VisuomotorError(
+            f"the gain of actuator {actuator!r} is not fixed; make it a motor, a position or a velocity one"
+        )
     if int(model.actuator_biastype[index]) != _AFFINE:
         return "torque"
     return "position" if model.actuator_biasprm[index, 1] != 0 else "velocity"
+
+
+def per_control(model: mujoco.MjModel, actuator: str) -> float:
+    """What a control of 1 is at the joint of an actuator: the torque (N m) of a motor, through its gear and gain; 1 of
+    a servo, whose control is the joint's target.
+
+    Raises:
+        VisuomotorError: a servo's control is not that target (a gear, or unequal gains); a motor does nothing.
+    """
+    actuator_model, kind = model.actuator(actuator), control_of_actuator(model, actuator)
+    gear, gain = float(actuator_model.gear[0]), float(actuator_model.gainprm[0])
+    if kind == "torque":
+        if gear * gain == 0:
+            raise VisuomotorError(f"actuator {actuator!r} has no gear or no gain, and does nothing; correct it")
+        return gear * gain
+    back = -float(actuator_model.biasprm[1 if kind == "position" else 2])
+    if gear != 1 or abs(gain - back) > 1e-6 * abs(back):
+        raise VisuomotorError(
+            f"the control of {kind} actuator {actuator!r} must be its joint's target, with gear 1 and equal gains, "
+            f"not a gear of {gear:g}, a gain of {gain:g} and {back:g} on the joint's {kind}; correct the model"
+        )
+    return 1.0
 
 
 def geoms_below(model: mujoco.MjModel, body: int) -> tuple[str, ...]:

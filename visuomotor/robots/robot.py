@@ -1,7 +1,9 @@
 """A robot as tasks see it: which joints it has, what its actions do, where its gripper is."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 import mujoco
@@ -19,6 +21,7 @@ from visuomotor.robots.mjcf import (
     geoms_below,
     load_mjcf,
     named,
+    per_control,
 )
 
 _HINGE, _SLIDE = int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE)
@@ -86,8 +89,8 @@ class Robot:
                 joint's range.
 
         Raises:
-            VisuomotorError: the file is missing or broken; a name is not in it; a joint has no actuator; the actuators
-                are of several kinds, or have no limits.
+            VisuomotorError: the file is missing or broken; a name is not in it, or is given twice; a joint has no
+                actuator; the actuators are of several kinds, have no limits, or a servo's control is not its target.
         """
         spec = load_mjcf(source) if isinstance(source, Path | str) else source
         model = compile_scene(spec, "the robot's spec")
@@ -96,16 +99,19 @@ class Robot:
             joints = [name for name in moved if name not in gripper]
         if not joints:
             raise VisuomotorError("the model moves no joint of an arm; add actuators to it, or name the joints")
+        twice = [name for name, count in Counter((*joints, *gripper)).items() if count > 1]
+        if twice:
+            raise VisuomotorError(f"joint {twice[0]!r} is named twice; each joint belongs to the arm or to the gripper")
         found = tuple(_actuator(model, name) for name in (*joints, *gripper))
         if end_effector not in named(model, "site"):
             raise unknown("site", end_effector, named(model, "site"))
         control = _one_control(model, found)
         start = _home(model, (*joints, *gripper)) if home is None else tuple(map(float, home))
-        if len(start) != len(found):
-            raise VisuomotorError(f"home must be {len(found)} numbers, one for each joint, not {len(start)}")
+        if len(start) != len(found) or not all(map(isfinite, start)):
+            raise VisuomotorError(f"home must be {len(found)} finite numbers, one for each joint, not {start}")
         if gripper_travel is None:
             gripper_travel = _far_end(model, gripper[0], start[len(joints)]) if gripper else 0.0
-        return cls(
+        robot = cls(
             joints=tuple(joints),
             gripper=tuple(gripper),
             actuators=found,
@@ -116,12 +122,14 @@ class Robot:
             gripper_travel=gripper_travel,
             geoms=geoms_below(model, model.joint(joints[0]).bodyid[0]),
         )
+        robot.bind(model)  # checks what is left
+        return robot
 
     def bind(self, model: mujoco.MjModel) -> "BoundRobot":
         """This robot in a compiled model.
 
         Raises:
-            VisuomotorError: a name is not in the model, or numbers do not match.
+            VisuomotorError: a name is not in the model, numbers do not match, or a servo's control is not its target.
         """
         return BoundRobot(self, model)
 
@@ -158,6 +166,7 @@ class BoundRobot:
         self.qpos = torch.tensor([int(joint.qposadr[0]) for joint in joints])
         self.dofs = torch.tensor([int(joint.dofadr[0]) for joint in joints])
         self.actuator_ids = torch.tensor([int(model.actuator(name).id) for name in robot.actuators])
+        self._per_control = torch.tensor([per_control(model, name) for name in robot.actuators], dtype=torch.float64)
         self.action_limits = torch.tensor(robot.action_limits, dtype=torch.float64)
         self.home = torch.tensor(robot.home, dtype=torch.float64)
         self.arm_size = len(robot.joints)
@@ -187,7 +196,7 @@ class BoundRobot:
             commands = commands.clamp(joints - max_lead, joints + max_lead)
             clipped = commands.clamp(self._range[:, 0], self._range[:, 1])
             commands = torch.where(self._limited, clipped, commands)
-        controls[:, self.actuator_ids] = commands
+        controls[:, self.actuator_ids] = commands / self._per_control
 
     def set_joints(self, engine: Engine, env_ids: Tensor, positions: Tensor) -> None:
         """Put the joints of worlds `env_ids` `(n,)` at `positions` `(n, joints + gripper)`; position actuators hold
@@ -272,7 +281,7 @@ def _action_limits(
         by_range = float(abs(actuator.ctrlrange).max()) if actuator.ctrllimited[0] else 0.0
         if by_range == 0.0:
             raise VisuomotorError(f"actuator {name!r} has no ctrlrange; set it in the model: it limits the actions")
-        limits.append(by_range)
+        limits.append(by_range * abs(per_control(model, name)))
     return tuple(limits)
 
 
