@@ -16,6 +16,7 @@ from visuomotor.algorithms.ppo_gail.config import (
     ExplorationConfig,
     PolicyConfig,
 )
+from visuomotor.algorithms.ppo_gail.expert_data import fingerprint
 from visuomotor.algorithms.training import train
 from visuomotor.demos import Episode, write_demonstrations
 from visuomotor.errors import VisuomotorError
@@ -114,6 +115,24 @@ def test_a_run_from_another_that_was_killed_before_its_first_checkpoint_begins_f
         train(resumed, Run.open(run.path), resume=True, callback=check)
     saved = load_checkpoint(run.latest_checkpoint)["state"]["policy"]
     assert all(torch.equal(saved[name], value) for name, value in weights.items())
+
+
+def test_a_fingerprint_tells_all_that_training_takes(demonstrations: list[Episode]):
+    one = demonstrations[0]
+    assert one.actions is not None
+    name = next(iter(one.dynamics))
+    others = [
+        replace(one, states=one.states + 1e-9),
+        replace(one, actions=one.actions + 1e-3),
+        replace(one, actions=None),
+        replace(one, stages=one.stages + 1),
+        replace(one, rewards=one.rewards + 1),
+        replace(one, dynamics=one.dynamics | {name: one.dynamics[name] + 1e-6}),
+    ]
+    prints = [fingerprint([each]) for each in (one, *others)]
+    assert len(set(prints)) == len(prints)
+    assert fingerprint([replace(one, name="other")]) == prints[0]
+    assert fingerprint([]) is None
 
 
 def test_a_checkpoint_of_other_circumstances_is_refused(demos: Path, demonstrations: list[Episode], tmp_path: Path):

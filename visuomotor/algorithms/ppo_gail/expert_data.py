@@ -48,10 +48,15 @@ def load_demonstrations(task: Task, config: PpoGailConfig) -> list[Episode]:
 
 
 def fingerprint(demos: Sequence[Episode]) -> str | None:
-    """16 hex digits that tell demonstrations from others; None where there are none."""
+    """16 hex digits that tell demonstrations apart, by all that training takes of them; None where there are none."""
     digest = hashlib.sha256()
     for episode in demos:
-        digest.update(episode.states.numpy().tobytes())
+        rows = {"states": episode.states, "stages": episode.stages, "rewards": episode.rewards, **episode.dynamics}
+        if episode.actions is not None:
+            rows["actions"] = episode.actions
+        for name, value in sorted(rows.items()):
+            digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+            digest.update(value.contiguous().numpy().tobytes())
     return digest.hexdigest()[:16] if demos else None
 
 
