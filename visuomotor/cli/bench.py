@@ -60,10 +60,11 @@ def run(arguments: list[str]) -> None:
     if options.num_envs is not None and options.num_envs < 1:
         raise VisuomotorError(f"--num-envs must be at least 1, not {options.num_envs}")
 
+    from visuomotor.engine.thread_pool import available_cores
     from visuomotor.evaluation.result import json_text
     from visuomotor.runs.atomic import write_atomically
     from visuomotor.runs.config import check_range
-    from visuomotor.runs.provenance import cores, git_commit, hardware, versions
+    from visuomotor.runs.provenance import git_commit, hardware, versions
 
     check_range("--seed", options.seed, 0, 2**31 - 1)
     check_range("--seeds", options.seeds, 1, 1000)
@@ -73,7 +74,7 @@ def run(arguments: list[str]) -> None:
     if options.part != "policy-search" and (options.tune or options.tuned or options.methods):
         raise VisuomotorError("--methods, --tune and --tuned are for visuomotor bench policy-search")
     measured = {"bench": options.part, **_measure(options)}
-    measured |= {"cores": cores(), "hardware": hardware(), "commit": git_commit(), "versions": versions()}
+    measured |= {"cores": available_cores(), "hardware": hardware(), "commit": git_commit(), "versions": versions()}
     measured |= {"command": shlex.join(["visuomotor", "bench", *arguments])}
     if options.results is not None:
         seeds = f"-seeds{options.seed}-{options.seed + options.seeds - 1}"

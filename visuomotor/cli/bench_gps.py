@@ -14,7 +14,8 @@ from visuomotor.algorithms.gps.linear_gaussian import Controller
 from visuomotor.algorithms.gps.lqr import QuadraticCost
 from visuomotor.algorithms.gps.rollout import Samples, rollout
 from visuomotor.algorithms.gps.trajectory_update import TrajectoryUpdate, update_controllers
-from visuomotor.runs.provenance import cores, versions
+from visuomotor.engine.thread_pool import available_cores
+from visuomotor.runs.provenance import versions
 from visuomotor.tasks import VecEnv, make_task
 
 _SEED = 0
@@ -68,7 +69,7 @@ def bench_gps(repeats: int = 9) -> dict[str, Any]:
         "states": task.size("state"),
         "actions": task.action_size,
         "repeats": repeats,
-        "cores": cores(),
+        "cores": available_cores(),
         "versions": versions(),
     }
 

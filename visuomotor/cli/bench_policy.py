@@ -7,8 +7,9 @@ from typing import Any
 import torch
 
 from visuomotor.algorithms.gps.config import PRESETS
+from visuomotor.engine.thread_pool import available_cores
 from visuomotor.policies import VisuomotorPolicy
-from visuomotor.runs.provenance import cores, versions
+from visuomotor.runs.provenance import versions
 
 _PROPRIOCEPTION, _ACTIONS = 32, 7
 
@@ -29,7 +30,7 @@ def bench_policy(repeats: int = 200) -> dict[str, Any]:
         "size": laptop,
         "size_paper": paper,
         "repeats": repeats,
-        "cores": cores(),
+        "cores": available_cores(),
         "versions": versions(),
     }
 

@@ -73,11 +73,11 @@ def _versions() -> Finding:
 def _threads() -> Finding:
     import torch
 
-    from visuomotor.runs.provenance import cores
+    from visuomotor.engine.thread_pool import available_cores
 
     threads = torch.get_num_threads()
-    fix = "unset OMP_NUM_THREADS, or set it to the number of cores" if threads > cores() else ""
-    return Finding(f"{cores()} cores, torch uses {threads} threads", fix, needed=False)
+    fix = "unset OMP_NUM_THREADS, or set it to the number of cores" if threads > available_cores() else ""
+    return Finding(f"{available_cores()} cores, torch uses {threads} threads", fix, needed=False)
 
 
 def _cuda() -> Finding:

@@ -14,6 +14,7 @@ _pool: ThreadPoolExecutor | None = None
 
 
 def available_cores() -> int:
+    """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -7,6 +7,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from visuomotor.engine.thread_pool import available_cores
+
 _PACKAGES = ("visuomotor", "torch", "mujoco", "mujoco-warp", "numpy", "numba")
 _PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 
@@ -35,15 +37,11 @@ def git_commit() -> str | None:
     return f"{commit}-dirty" if changes else commit
 
 
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @cache
 def hardware(device: str = "cpu") -> str:
     """The machine in words, such as `AMD EPYC 7B13, 2 cores, 8 GB`; for a CUDA device with the GPU's name."""
-    words = f"{_processor()}, {cores()} core{'s' * (cores() > 1)}{_memory()}"
+    cores = available_cores()
+    words = f"{_processor()}, {cores} core{'s' * (cores > 1)}{_memory()}"
     if device.startswith("cuda"):
         import torch
 
