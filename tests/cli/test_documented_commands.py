@@ -9,13 +9,15 @@ import pytest
 import tyro
 
 from visuomotor import registry
+from visuomotor.algorithms.algorithm import Algorithm
 from visuomotor.cli import main, train
+from visuomotor.runs import config_to_dict
 from visuomotor.tasks import Task
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = "\n".join(
-    (ROOT / name).read_text() for name in ("README.md", "docs/your_own_task.md", "examples/own_robot/README.md")
-)
+NAMES = ("README.md", "CONTRIBUTING.md", "examples/own_robot/README.md")
+PAGES = [*(ROOT / name for name in NAMES), *(ROOT / "docs").glob("*.md")]
+DOCUMENTS = "\n".join(page.read_text() for page in PAGES if page.name != "lab_notes.md")  # which tell of the past
 SPANS = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", DOCUMENTS)]
 """Code within the text; it may be broken over lines."""
 
@@ -71,8 +73,8 @@ def test_every_command_is_taken(monkeypatch, command):
     monkeypatch.setattr(train, "_resumed", only_resume)
     monkeypatch.chdir(ROOT)
     words = shlex.split(command)[1:]
-    if words[0] == "demos" and len(words) == 2:
-        words += ["--help"]  # it is only mentioned, without a file
+    if words == ["bench"] or (words[0] == "demos" and len(words) == 2):
+        words += ["--help"]  # it is only mentioned
     if words[-1] == "--help":
         with pytest.raises(SystemExit) as stop:
             raise SystemExit(main(words))
@@ -87,8 +89,23 @@ def test_every_option_is_one_of_a_command(capsys):
     named = {word for span in SPANS if span.startswith("--") for word in span.split() if word.startswith("--")}
     assert "--imitation.gradient-penalty" in named
     known: set[str] = set()
-    for words in (["train", "ppo-gail"], ["train", "gps"], ["evaluate"], ["demos", "generate"]):
+    verbs = ("train ppo-gail", "train gps", "evaluate", "demos generate", "reproduce", "bench policy-search")
+    for words in map(str.split, verbs):
         with pytest.raises(SystemExit):
             main([*words, "--help"])
         known |= set(re.findall(r"--[a-z][a-z.-]*", capsys.readouterr().out))
+    assert named <= known
+
+
+def test_every_setting_is_one_of_a_method():
+    """Settings are written `group.setting`."""
+    groups = ("auxiliary", "badmm", "behavior_cloning", "critic", "curriculum", "dynamics", "end_to_end", "exploration")
+    groups += ("image", "imitation", "policy", "pose", "ppo", "trajectory")
+    spans = {span.lstrip("-").split()[0].replace("-", "_") for span in SPANS if "." in span}
+    named = {span for span in spans if span.split(".")[0] in groups and not span.endswith(".py")}
+    assert "curriculum.max_episode_steps" in named
+    known: set[str] = set()
+    for algorithm in registry.names("algorithm"):
+        for group, values in config_to_dict(registry.load("algorithm", algorithm, Algorithm).presets["laptop"]).items():
+            known |= {f"{group}.{name}" for name in values} if isinstance(values, dict) else set()
     assert named <= known
