@@ -177,6 +177,7 @@ def test_a_checkpoint_of_another_task_is_refused(tmp_path):
         ("pose", "batch", 0),
         ("dynamics", "prior_iterations", 0),
         ("dynamics", "window", ()),
+        ("trajectory", "min_kl_step_mult", 3.5),
     ],
 )
 def test_settings_out_of_range_are_named(section, field, value):
@@ -188,6 +189,16 @@ def test_physics_that_blows_up_says_so():
     gps = _gps(replace(_TINY, pose=replace(_TINY.pose, epochs=0)))
     gps.env.engine.model_field("dof_damping")[3] = -1e6  # joints that accelerate themselves
     with pytest.raises(VisuomotorError, match=r"blows up in conditions \[3\] with the first controllers"):
+        next(gps.steps())
+
+
+def test_physics_that_blows_up_later_does_not_blame_the_first_controllers():
+    gps = _gps(replace(_TINY, pose=replace(_TINY.pose, epochs=0)))
+    next(gps.steps())
+    assert gps.badmm is not None
+    gps.badmm = replace(gps.badmm, last_update=None)  # as where the visuomotor policy comes in
+    gps.env.engine.model_field("dof_damping")[3] = -1e6
+    with pytest.raises(VisuomotorError, match=r"blows up in conditions \[3\] with the last controllers"):
         next(gps.steps())
 
 

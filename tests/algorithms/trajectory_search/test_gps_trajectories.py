@@ -12,6 +12,15 @@ from visuomotor.errors import VisuomotorError
 from visuomotor.tasks.simulated.insertion2d import Insertion2d
 
 
+def test_settings_that_contradict_each_other_are_refused():
+    config = GpsTrajectoriesConfig()
+    crossed = replace(config.trajectory, min_kl_step_mult=2.0, max_kl_step_mult=1.0)
+    with pytest.raises(VisuomotorError, match=r"trajectory\.min_kl_step_mult must be between 1e-06 and 1\.0, not 2\.0"):
+        replace(config, trajectory=crossed)
+    with pytest.raises(VisuomotorError, match=r"length of dynamics\.window must be between 1"):
+        replace(config, dynamics=replace(config.dynamics, window=()))
+
+
 class Short(Insertion2d):
     max_episode_steps = 8
 

@@ -50,9 +50,6 @@ class TrajectoryUpdateConfig:
     """Lower limit of the multiplier."""
     max_kl_step_mult: Annotated[float, Range(1e-6, 1000)] = 3.0
     """Upper limit of the multiplier."""
-    largest_loss: Annotated[float, Range(0, 1e9)] = 1.0
-    """A condition takes an update back where its cost then rose by more than this fraction of what it had gained since
-    its first episode."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +58,9 @@ class TrajectoryConfig(TrajectoryUpdateConfig):
 
     iterations: Annotated[int, Range(1, 1000)] = 15
     """Iterations with a small full-state network, before the visuomotor policy comes in."""
+    largest_loss: Annotated[float, Range(0, 1e9)] = 1.0
+    """A condition takes an update back where its cost then rose by more than this fraction of what it had gained since
+    its first episode."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,17 @@ class GpsConfig:
 
     def __post_init__(self) -> None:
         check_ranges(self)
-        largest = self.trajectory.max_kl_step_mult
-        check_range("trajectory.min_kl_step_mult", self.trajectory.min_kl_step_mult, 1e-6, largest)
-        check_range("length of dynamics.window", len(self.dynamics.window), 1, 100)
+        check_trajectory_settings(self.trajectory, self.dynamics)
+
+
+def check_trajectory_settings(trajectory: TrajectoryUpdateConfig, dynamics: DynamicsConfig) -> None:
+    """For a config's `__post_init__`: what settings must fulfil together.
+
+    Raises:
+        VisuomotorError: the multiplier's limits are crossed, or the window is empty.
+    """
+    check_range("trajectory.min_kl_step_mult", trajectory.min_kl_step_mult, 1e-6, trajectory.max_kl_step_mult)
+    check_range("length of dynamics.window", len(dynamics.window), 1, 100)
 
 
 _LAPTOP = GpsConfig()

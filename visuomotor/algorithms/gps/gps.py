@@ -196,7 +196,7 @@ class Gps(Algorithm):
         """One episode a condition. Conditions whose physics blew up are sampled again, with other noise.
 
         Raises:
-            VisuomotorError: the first controllers blow up with any noise.
+            VisuomotorError: controllers blow up with any noise, and there are none before them.
         """
         samples, outcome = self._sample_once(badmm, render)
         for _ in range(_TRIES):
@@ -211,9 +211,12 @@ class Gps(Algorithm):
             )
         if samples.diverged.any() and badmm.last_update is None:
             worlds = samples.diverged.nonzero()[:, 0].tolist()
+            which, fix = "first", "lower trajectory.initial_noise_std"
+            if badmm.first_cost is not None:  # the visuomotor policy comes in
+                which, fix = "last", "lower trajectory.kl_step"
             raise VisuomotorError(
-                f"the physics of task {self.task.name!r} blows up in conditions {worlds} with the first controllers; "
-                "lower trajectory.initial_noise_std, or give the joints more armature"
+                f"the physics of task {self.task.name!r} blows up in conditions {worlds} with the {which} controllers; "
+                f"{fix}, or give the joints more armature"
             )
         return samples, outcome
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from visuomotor.algorithms.gps.badmm import predicted_improvement
 from visuomotor.algorithms.gps.checkpointing import from_plain, to_plain
-from visuomotor.algorithms.gps.config import DynamicsConfig, TrajectoryUpdateConfig
+from visuomotor.algorithms.gps.config import DynamicsConfig, TrajectoryUpdateConfig, check_trajectory_settings
 from visuomotor.algorithms.gps.dynamics import fit_stable_dynamics, transitions
 from visuomotor.algorithms.gps.exploration import noisy_controller, smooth_noise
 from visuomotor.algorithms.gps.linear_gaussian import Controller, Dynamics
@@ -33,6 +33,10 @@ class GpsTrajectoriesConfig(SearchConfig):
     """Episodes of each condition in an iteration; the paper's comparison has 5."""
     trajectory: TrajectoryUpdateConfig = field(default_factory=lambda: TrajectoryUpdateConfig(initial_noise_std=0.2))
     dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_trajectory_settings(self.trajectory, self.dynamics)
 
 
 @dataclass(frozen=True)
