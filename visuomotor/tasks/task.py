@@ -92,7 +92,8 @@ class Task(ABC):
 
         Args:
             split: one of `splits`. A split with a fixed list of conditions goes through them in turn.
-            randomize: whether dynamics and appearance are drawn too; else they are the nominal ones.
+            randomize: whether dynamics and appearance are drawn too, and the starts of listed conditions deviate a
+                little; else they are the nominal ones.
         """
 
     @abstractmethod

@@ -167,6 +167,22 @@ def test_a_checkpoint_of_another_task_is_refused(tmp_path):
         train(_gps(), run, resume=True)
 
 
+def test_starts_deviate_as_those_of_trials_do_and_nothing_else_does():
+    conditions, other = (_gps(_TINY, seed=seed).conditions for seed in (0, 1))
+    exact = make_task("hanger").sample_reset(len(conditions), torch.Generator(), "training", randomize=False)
+    start = conditions.placement["start"]
+    assert 0.015 < start.std() < 0.025
+    assert len(start.unique(dim=0)) == len(conditions)
+    assert not torch.equal(start, other.placement["start"])
+    assert torch.equal(conditions.placement["target"], exact.placement["target"])
+    for drawn, nominal in ((conditions.dynamics, exact.dynamics), (conditions.appearance, exact.appearance)):
+        assert all(torch.equal(drawn[name], nominal[name]) for name in nominal)
+    lifting = Gps(make_task("lifting"), _TINY, 0).conditions
+    nominal = make_task("lifting").sample_reset(len(lifting), torch.Generator(), randomize=False)
+    assert torch.equal(lifting.dynamics["block_mass"], nominal.dynamics["block_mass"])
+    assert torch.equal(lifting.appearance["block_color"], nominal.appearance["block_color"])
+
+
 @pytest.mark.parametrize(
     ("section", "field", "value"),
     [

@@ -31,7 +31,7 @@ class Gps(Algorithm):
     """The state of training between two steps: an epoch of pose regression or an iteration of guided policy search."""
 
     name: ClassVar[str] = "gps"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     presets: ClassVar[Mapping[str, Any]] = PRESETS
     adjustable: ClassVar[frozenset[str]] = frozenset({"end_to_end.iterations", "device"})
     """Nothing depends on how many iterations are still to come: a prolonged run is the longer one, bit for bit."""
@@ -63,10 +63,10 @@ class Gps(Algorithm):
         split = "training" if "training" in task.splits else "random"
         drawing = torch.Generator().manual_seed(seed)
         count = config.num_conditions or task.num_conditions
-        self.conditions = task.sample_reset(count, drawing, split, config.randomize)
+        self.conditions = task.sample_reset(count, drawing, split)  # starts deviate as those of trials do
         if not config.randomize:
-            nominal = task.sample_reset(count, torch.Generator(), split, randomize=False)
-            self.conditions = replace(self.conditions, appearance=nominal.appearance)
+            nominal = task.sample_reset(count, torch.Generator().manual_seed(seed), split, randomize=False)
+            self.conditions = replace(self.conditions, dynamics=nominal.dynamics, appearance=nominal.appearance)
         self.env = self._make_env(count)
         self.badmm: BadmmState | None = None
         self.pose_training: PoseTraining | None = None
