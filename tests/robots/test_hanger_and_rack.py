@@ -6,12 +6,18 @@ import pytest
 
 from visuomotor.props.clutter import add_clothes
 from visuomotor.props.hanger import add_hanger, hook_inside_height
-from visuomotor.props.rack import BAR_RADIUS, add_rack, tool_pose
+from visuomotor.props.rack import BAR_RADIUS, add_rack, rack_to_tool
 from visuomotor.robots.pr2 import add_pr2, solve_arm
 
 BAR = np.array([0.72, -0.1, 1.0])
 STIFFNESS = np.array((200, 200, 80, 100, 40, 40, 20.0))
 DAMPING = np.array((20, 20, 5, 8, 3, 3, 1.0))
+
+
+def left_tool(bar):
+    """Where the left hand is when the bar's centre is there."""
+    offset, quat = rack_to_tool()
+    return bar + offset, quat
 
 
 class Scene:
@@ -26,7 +32,7 @@ class Scene:
         joints = [self.model.joint(name) for name in self.pr2.robot.joints]
         self.positions = [joint.qposadr[0] for joint in joints]
         self.velocities = [joint.dofadr[0] for joint in joints]
-        left = solve_arm(self.model, "l", *tool_pose(BAR))
+        left = solve_arm(self.model, "l", *left_tool(BAR))
         for name, theta in zip(self.pr2.left_joints, left, strict=True):
             self.data.joint(name).qpos = self.data.actuator(name).ctrl = theta
         for name in self.pr2.left_fingers:
@@ -87,7 +93,7 @@ def test_the_bar_is_a_bar():
 def test_both_arms_reach_the_work_volume(shift):
     model = Scene(hand_for_hook((-0.2, 0, 0.09))).model
     bar = BAR + shift
-    solve_arm(model, "l", *tool_pose(bar))
+    solve_arm(model, "l", *left_tool(bar))
     solve_arm(model, "r", hand_for_hook((0, 0, 0)) + shift, (1, 0, 0, 0))
 
 

@@ -7,7 +7,7 @@ from typing import Final
 import mujoco
 import numpy as np
 
-from visuomotor.props.grasp import add_grasp
+from visuomotor.props.grasp import add_fixed, add_grasp
 from visuomotor.robots.collision import AS_HELD, AS_TARGET, NOTHING
 from visuomotor.robots.geoms import box, cylinder
 
@@ -68,10 +68,7 @@ def add_bottle(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -> Bottl
     The thread is a ring of teeth on the neck that turns with friction. The cap has teeth inside: once it is on the
     neck, and only then, turning the cap turns the ring.
     """
-    position, quat = bottle_to_tool()
-    inverse_position, inverse_quat = np.empty(3), np.empty(4)
-    mujoco.mju_negPose(inverse_position, inverse_quat, position, quat)
-    body = spec.body(tool).add_body(name="bottle", pos=inverse_position, quat=inverse_quat, gravcomp=1)
+    body = add_fixed(spec, tool, "bottle", *bottle_to_tool())
     shoulder, bottom = -NECK_HEIGHT, -NECK_HEIGHT - BODY_HEIGHT
     cylinder(body, "bottle_body", (0, 0, bottom), (0, 0, shoulder), BODY_RADIUS, _GLASS, AS_TARGET, mass=0.2)
     label = (0, 0, bottom + 0.02), (0, 0, bottom + 0.07)

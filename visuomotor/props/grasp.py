@@ -1,6 +1,9 @@
-"""The weld by which a hand holds a free body."""
+"""How hands hold things: a weld that can be released, or for good."""
+
+from typing import Any
 
 import mujoco
+import numpy as np
 
 
 def add_grasp(spec: mujoco.MjSpec, tool: str, body: str) -> str:
@@ -21,3 +24,10 @@ def add_grasp(spec: mujoco.MjSpec, tool: str, body: str) -> str:
         solimp=[0.98, 0.995, 0.001, 0.5, 2],
     )
     return weld.name
+
+
+def add_fixed(spec: mujoco.MjSpec, tool: str, name: str, position: np.ndarray, quat: np.ndarray) -> Any:
+    """A new weightless body, fixed to body `tool`, which is at `position` (m) and `quat` (wxyz) in its frame."""
+    inverse_position, inverse_quat = np.empty(3), np.empty(4)
+    mujoco.mju_negPose(inverse_position, inverse_quat, position, quat)
+    return spec.body(tool).add_body(name=name, pos=inverse_position, quat=inverse_quat, gravcomp=1)

@@ -9,6 +9,7 @@ import mujoco
 import numpy as np
 
 from visuomotor.props.grasp import add_grasp
+from visuomotor.props.rack import BAR_RADIUS
 from visuomotor.robots.collision import AS_HELD, NOTHING
 from visuomotor.robots.geoms import capsule
 
@@ -69,10 +70,10 @@ def add_hanger(spec: mujoco.MjSpec, tool: str = "r_gripper_tool_frame") -> Hange
     )
 
 
-def hook_inside_height(bar_radius: float = 0.008) -> float:
-    """Height (m) above the hanger's origin of the top of a bar on which the hanger hangs at rest."""
+def hook_inside_height() -> float:
+    """Height (m) above the hanger's origin of the top of the rack's bar when the hanger hangs on it at rest."""
     # The arc's top is a corner between two straight wires, under which the bar centres itself; it touches both.
-    return _ARC_HEIGHT + _ARC + bar_radius - (WIRE + bar_radius) / math.cos(_ARC_STEP / 2)
+    return _ARC_HEIGHT + _ARC + BAR_RADIUS - (WIRE + BAR_RADIUS) / math.cos(_ARC_STEP / 2)
 
 
 def _hook() -> dict[str, tuple[np.ndarray, np.ndarray]]:

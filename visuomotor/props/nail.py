@@ -6,7 +6,7 @@ from typing import Any, Final
 import mujoco
 import numpy as np
 
-from visuomotor.props.grasp import add_grasp
+from visuomotor.props.grasp import add_fixed, add_grasp
 from visuomotor.robots.collision import AS_HELD, AS_TARGET, NOTHING
 from visuomotor.robots.geoms import box, capsule, cylinder
 
@@ -57,10 +57,7 @@ class Hammer:
 
 def add_bench(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -> Bench:
     """Fix the bench with the nail to body `tool`. It touches held things and the right hand."""
-    position, quat = bench_to_tool()
-    inverse_position, inverse_quat = np.empty(3), np.empty(4)
-    mujoco.mju_negPose(inverse_position, inverse_quat, position, quat)
-    body = spec.body(tool).add_body(name="bench", pos=inverse_position, quat=inverse_quat, gravcomp=1)
+    body = add_fixed(spec, tool, "bench", *bench_to_tool())
     head = HEAD_HEIGHT + 0.003
     box(body, "bench_top", (0.0, 0.02, -0.012), (0.07, 0.085, 0.012), _WOOD, AS_TARGET, mass=0.2)
     box(body, "bench_edge", (0.0, 0.12, -0.012), (0.02, 0.02, 0.010), _METAL, NOTHING, mass=0.05)

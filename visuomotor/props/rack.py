@@ -6,6 +6,7 @@ from typing import Any, Final
 import mujoco
 import numpy as np
 
+from visuomotor.props.grasp import add_fixed
 from visuomotor.robots.collision import AS_TARGET, NOTHING
 from visuomotor.robots.geoms import box, capsule, cylinder
 
@@ -43,8 +44,7 @@ class Rack:
 
 def add_rack(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -> Rack:
     """Fix the rack to body `tool` by its handle. Bar and poles touch held things and the right hand."""
-    position, quat = _inverse(*rack_to_tool())
-    body = spec.body(tool).add_body(name="rack", pos=position, quat=quat, gravcomp=1)
+    body = add_fixed(spec, tool, "rack", *rack_to_tool())
     half, low = BAR_HALF_LENGTH, -HEIGHT
     grip = {"friction": (0.6, 0.005, 0.0001)}
     made = [
@@ -80,15 +80,3 @@ def rack_to_tool() -> tuple[np.ndarray, np.ndarray]:
     quat = np.empty(4)
     mujoco.mju_axisAngle2Quat(quat, np.array([0.0, 0.0, 1.0]), TOOL_YAW)
     return np.array(TOOL_IN_RACK), quat
-
-
-def tool_pose(bar_center: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where the left tool frame must be (position, quaternion) for an upright rack with its bar's centre there."""
-    position, quat = rack_to_tool()
-    return np.asarray(bar_center, float) + position, quat
-
-
-def _inverse(position: np.ndarray, quat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    inverse_position, inverse_quat = np.empty(3), np.empty(4)
-    mujoco.mju_negPose(inverse_position, inverse_quat, position, quat)
-    return inverse_position, inverse_quat
