@@ -208,6 +208,20 @@ def test_physics_that_blows_up_says_so():
         next(gps.steps())
 
 
+def test_each_iteration_counts_its_own_blow_ups():
+    gps = _gps(replace(_TINY, pose=replace(_TINY.pose, epochs=0), trajectory=replace(_TINY.trajectory, iterations=3)))
+    rows = gps.steps()
+    counts = [next(rows)["num_diverged"]]
+    damping = gps.env.engine.model_field("dof_damping")
+    right = damping[3].clone()
+    damping[3] = -1e6
+    counts.append(next(rows)["num_diverged"])
+    damping[3] = right
+    counts.append(next(rows)["num_diverged"])
+    assert counts[0] == counts[2] == 0
+    assert counts[1] >= 4  # the episode and its three repeats
+
+
 def test_physics_that_blows_up_later_does_not_blame_the_first_controllers():
     gps = _gps(replace(_TINY, pose=replace(_TINY.pose, epochs=0)))
     next(gps.steps())
