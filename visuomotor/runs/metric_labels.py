@@ -107,6 +107,7 @@ GROUPS: Final = (
     MetricGroup("surrogate objective", {"surrogate": "mean"}, live=False),
     MetricGroup("norm of the policy's gradient", {"gradient_norm": "before clipping"}, scale="log", live=False),
     MetricGroup("probability ratios outside the clip range", {"clip_fraction": "steps"}, unit="%", live=False),
+    MetricGroup("mean actions beyond the limits", {"saturated_fraction": "mean actions"}, unit="%", live=False),
     MetricGroup("sampled parameters that count", {"effective_samples": "effective number"}),
     MetricGroup("spread of sampled parameters", {"search_std": "mean standard deviation"}, scale="log"),
     MetricGroup("price on changed actions", {"regularization": "median over conditions"}, scale="log", live=False),

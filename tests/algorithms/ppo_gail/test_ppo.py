@@ -1,4 +1,4 @@
-"""The policy's loss asurrogatest a loop over single steps, with torch's own distributions."""
+"""The policy's loss against a loop over single steps, with torch's own distributions."""
 
 import dataclasses
 import math
@@ -43,7 +43,8 @@ def test_the_loss_is_that_of_the_equation(form: Form, clip: float | None):
     rollout.diverged[2, 3] = True
     part = torch.tensor([6, 1, 3, 4])
     kl = AdaptiveKl(target=0.05, coefficient=0.7)
-    config = PpoConfig(clip_range=clip, entropy_coef=0.1)
+    policy.action_mean[-1].weight.data *= 300  # some means lie beyond the limits
+    config = PpoConfig(clip_range=clip, entropy_coef=0.1, saturation_coef=0.3)
     loss, sums = policy_loss(policy, noise, rollout, advantages, part, config, kl, Distributed(), train_vision=False)
 
     sequence = policy.forward_sequence(
@@ -53,7 +54,7 @@ def test_the_loss_is_that_of_the_equation(form: Form, clip: float | None):
         rollout.episode_starts[:, part],
     )
     correlation = CORRELATION if form == "exact" else 0.0
-    surrogates, divergences, clipped, outside = [], [], 0, 0
+    surrogates, divergences, excess, clipped, outside = [], [], [], 0, 0
     for t in range(STEPS):
         for i, world in enumerate(part.tolist()):
             if rollout.diverged[t, world]:
@@ -72,15 +73,19 @@ def test_the_loss_is_that_of_the_equation(form: Form, clip: float | None):
             surrogates.append(surrogate)
             new, old = (Normal(sequence.mean[t, i], noise.std), Normal(rollout.means[t, world], rollout.std))
             divergences.append(kl_divergence(new, old).sum())
+            excess.append([max(0.0, abs(mean) - 1) for mean in sequence.mean[t, i].tolist()])
     mean_kl = torch.stack(divergences).mean()
     penalty = 0.7 * mean_kl + 250 * (mean_kl - 0.1).clamp(min=0) ** 2
     entropy = Independent(Normal(torch.zeros(ACTIONS), noise.std), 1).entropy()
-    expected = -torch.stack(surrogates).mean() + penalty - 0.1 * entropy
+    beyond = torch.tensor(excess)
+    assert 0 < (beyond > 0).sum() < beyond.numel()
+    expected = -torch.stack(surrogates).mean() + penalty - 0.1 * entropy + 0.3 * beyond.square().sum(-1).mean()
     torch.testing.assert_close(loss, expected, rtol=1e-4, atol=1e-5)
     assert sums[0] == len(surrogates) < STEPS * len(part)
     torch.testing.assert_close(sums[2].float(), torch.stack(divergences).sum().detach(), rtol=1e-4, atol=1e-5)
     assert clipped > 0 or clip is None
     assert sums[3] == outside
+    assert sums[4].item() == pytest.approx((beyond > 0).double().mean(-1).sum().item(), rel=1e-6)
 
 
 def new_policy() -> RecurrentPolicy:
@@ -158,11 +163,12 @@ def test_an_update_tells_of_its_last_epoch():
         Distributed(),
         train_vision=False,
     )
-    count, surrogate, divergence, clipped = sums.tolist()
+    count, surrogate, divergence, clipped, saturated = sums.tolist()
     told = update_policy(policy, noise, optimizer, rollout, advantages, config, kl, Distributed(), torch.Generator())
     assert told.kl == pytest.approx(divergence / count, rel=1e-4)
     assert told.surrogate == pytest.approx(surrogate / count, rel=1e-4)
     assert told.clip_fraction == pytest.approx(clipped / count)
+    assert told.saturated_fraction == pytest.approx(saturated / count)
     assert told.kl > 2e-3
     assert kl.coefficient == 1.5
     assert told.noise_std == pytest.approx(math.exp(-1))
@@ -176,7 +182,7 @@ def test_an_update_is_a_step_for_every_minibatch_of_every_epoch():
     kl, rate = AdaptiveKl(target=0.05, hinge=0.0), 0.01  # the made-up policy is far from this one
     expected, expected_noise, generator = new_policy(), new_noise(), torch.Generator().manual_seed(5)
     for epoch in range(2):
-        found = torch.zeros(4, dtype=torch.float64)
+        found = torch.zeros(5, dtype=torch.float64)
         for part in torch.randperm(WORLDS, generator=generator).tensor_split(3):
             loss, sums = policy_loss(
                 expected, expected_noise, rollout, advantages, part, config, kl, Distributed(), train_vision=epoch == 1
@@ -197,7 +203,8 @@ def test_an_update_is_a_step_for_every_minibatch_of_every_epoch():
         torch.testing.assert_close(weight, other, rtol=1e-4, atol=1e-6, msg=name)
     torch.testing.assert_close(noise.log_std, expected_noise.log_std)
     assert not torch.equal(noise.log_std, new_noise().log_std)
-    assert [told.surrogate, told.kl, told.clip_fraction] == pytest.approx((found[1:] / found[0]).tolist(), rel=1e-4)
+    of_epoch = [told.surrogate, told.kl, told.clip_fraction, told.saturated_fraction]
+    assert of_epoch == pytest.approx((found[1:] / found[0]).tolist(), rel=1e-4)
 
 
 def test_gradients_are_cut():
@@ -227,7 +234,7 @@ def test_a_minibatch_without_a_valid_step_teaches_nothing():
     loss, sums = policy_loss(policy, noise, rollout, advantages, torch.tensor([5]), config, kl, Distributed())
     loss.backward()
     assert loss == 0
-    assert sums.tolist() == [0, 0, 0, 0]
+    assert sums.tolist() == [0, 0, 0, 0, 0]
     assert not any(parameter.grad.any() for parameter in networks.parameters() if parameter.grad is not None)
     optimizer = torch.optim.SGD(networks.parameters(), 0.1)
     told = update_policy(policy, noise, optimizer, rollout, advantages, config, kl, Distributed(), torch.Generator())

@@ -17,12 +17,14 @@ from visuomotor.runs.distributed import Distributed
 @dataclass(frozen=True)
 class PolicyStatistics:
     """Of an update's last epoch: kl, nats a step from the policy that acted; surrogate, the expected surrogate;
-    clip_fraction, the share of steps whose ratio is outside the clip range; noise_std, the mean over actions."""
+    clip_fraction, the share of steps whose ratio is outside the clip range; saturated_fraction, the share of mean
+    actions beyond the limits; noise_std, the mean over actions."""
 
     kl: float
     surrogate: float
     gradient_norm: float
     clip_fraction: float
+    saturated_fraction: float
     entropy: float
     noise_std: float
 
@@ -42,7 +44,7 @@ def update_policy(
 
     The loss per step, over steps whose physics did not diverge:
 
-        -min(ratio A, clip(ratio, 1 - c, 1 + c) A) + penalty(KL(new || old)) - e entropy
+        -min(ratio A, clip(ratio, 1 - c, 1 + c) A) + penalty(KL(new || old)) - e entropy + s sum max(0, |mean| - 1)^2
 
     Gradients run through all K steps of a minibatch's worlds (truncated backpropagation through time), and are summed
     over the processes of a job, which all draw the same numbers of worlds. The vision layers learn in the last epochs
@@ -52,7 +54,7 @@ def update_policy(
         advantages: `(K, W)`, normalised.
     """
     worlds = rollout.actions.shape[1]
-    totals = torch.zeros(5, dtype=torch.float64)
+    totals = torch.zeros(6, dtype=torch.float64)
     networks = nn.ModuleList([policy, noise])
     for epoch in range(config.num_epochs):
         train_vision = epoch >= config.num_epochs - config.vision_epochs
@@ -66,13 +68,14 @@ def update_policy(
             optimizer.step()
             if epoch == config.num_epochs - 1:
                 totals += torch.cat([sums, norm.detach().cpu().double()[None]])
-    count, surrogate, kl_sum, clipped, norm = distributed.sum(totals).tolist()
+    count, surrogate, kl_sum, clipped, saturated, norm = distributed.sum(totals).tolist()
     kl.update(kl_sum / count)
     return PolicyStatistics(
         kl=kl_sum / count,
         surrogate=surrogate / count,
         gradient_norm=norm / config.num_minibatches / distributed.world_size,
         clip_fraction=clipped / count,
+        saturated_fraction=saturated / count,
         entropy=float(noise.entropy().detach()),
         noise_std=float(noise.std.detach().mean()),
     )
@@ -96,7 +99,8 @@ def policy_loss(
         train_vision: encode the images, with gradients for the vision layers; else take the features of the rollout.
 
     Returns:
-        The loss, and sums over its steps, float64: how many, surrogate, KL divergence, clipped.
+        The loss, and sums over its steps, float64: how many, surrogate, KL divergence, clipped, share of means beyond
+        the limits.
     """
     device = policy.device
 
@@ -123,13 +127,17 @@ def policy_loss(
         clipped = (ratio - 1).abs() > config.clip_range
     # Not KL(old || new): that is the smaller the wider the new policy is, and the noise would grow.
     divergence = noise.kl(means, std, old_means, old_std)
-    sums = torch.stack([(valid * x).sum() for x in (torch.ones_like(surrogate), surrogate, divergence, clipped)])
-    count, _, kl_everywhere, _ = distributed.sum(sums.double()).tolist()
+    excess = (means.abs() - 1).clamp(min=0)
+    saturated = (excess > 0).float().mean(-1)
+    terms = torch.ones_like(surrogate), surrogate, divergence, clipped, saturated
+    sums = torch.stack([(valid * x).sum() for x in terms])
+    count, _, kl_everywhere, _, _ = distributed.sum(sums.double()).tolist()
     count = max(count, 1.0)  # without a valid step every sum is 0; all processes still take env_ids in each of them
     # The hinge of the penalty is a function of the mean over all processes; its slope is taken there.
     mean_kl = sums[2] / count + (kl_everywhere - sums[2].item()) / count
     loss = -sums[1] / count + kl.penalty(mean_kl)
     loss = loss - config.entropy_coef * noise.entropy() * (sums[0] / count)
+    loss = loss + config.saturation_coef * (valid * excess.square().sum(-1)).sum() / count
     return loss, sums.detach().cpu().double()
 
 
