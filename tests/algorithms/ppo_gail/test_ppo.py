@@ -43,8 +43,7 @@ def test_the_loss_is_that_of_the_equation(form: Form, clip: float | None):
     rollout.diverged[2, 3] = True
     part = torch.tensor([6, 1, 3, 4])
     kl = AdaptiveKl(target=0.05, coefficient=0.7)
-    policy.action_mean[-1].weight.data *= 300  # some means lie beyond the limits
-    config = PpoConfig(clip_range=clip, entropy_coef=0.1, saturation_coef=0.3)
+    config = PpoConfig(clip_range=clip, entropy_coef=0.1)
     loss, sums = policy_loss(policy, noise, rollout, advantages, part, config, kl, Distributed(), train_vision=False)
 
     sequence = policy.forward_sequence(
@@ -54,7 +53,7 @@ def test_the_loss_is_that_of_the_equation(form: Form, clip: float | None):
         rollout.episode_starts[:, part],
     )
     correlation = CORRELATION if form == "exact" else 0.0
-    surrogates, divergences, excess, clipped, outside = [], [], [], 0, 0
+    surrogates, divergences, clipped, outside = [], [], 0, 0
     for t in range(STEPS):
         for i, world in enumerate(part.tolist()):
             if rollout.diverged[t, world]:
@@ -73,19 +72,43 @@ def test_the_loss_is_that_of_the_equation(form: Form, clip: float | None):
             surrogates.append(surrogate)
             new, old = (Normal(sequence.mean[t, i], noise.std), Normal(rollout.means[t, world], rollout.std))
             divergences.append(kl_divergence(new, old).sum())
-            excess.append([max(0.0, abs(mean) - 1) for mean in sequence.mean[t, i].tolist()])
     mean_kl = torch.stack(divergences).mean()
     penalty = 0.7 * mean_kl + 250 * (mean_kl - 0.1).clamp(min=0) ** 2
     entropy = Independent(Normal(torch.zeros(ACTIONS), noise.std), 1).entropy()
-    beyond = torch.tensor(excess)
-    assert 0 < (beyond > 0).sum() < beyond.numel()
-    expected = -torch.stack(surrogates).mean() + penalty - 0.1 * entropy + 0.3 * beyond.square().sum(-1).mean()
+    expected = -torch.stack(surrogates).mean() + penalty - 0.1 * entropy
     torch.testing.assert_close(loss, expected, rtol=1e-4, atol=1e-5)
     assert sums[0] == len(surrogates) < STEPS * len(part)
     torch.testing.assert_close(sums[2].float(), torch.stack(divergences).sum().detach(), rtol=1e-4, atol=1e-5)
     assert clipped > 0 or clip is None
     assert sums[3] == outside
-    assert sums[4].item() == pytest.approx((beyond > 0).double().mean(-1).sum().item(), rel=1e-6)
+
+
+def test_means_beyond_the_limits_are_penalized():
+    policy, noise = new_policy(), new_noise()
+    bias = torch.tensor([1.05, -1.3, 0.2, *torch.zeros(ACTIONS - 3)])
+    policy.action_mean[-1].bias.data.copy_(bias)
+    policy.action_mean[-1].weight.data *= 60  # some of the first means are within the limits
+    rollout, advantages = made_up_rollout(torch.arange(WORLDS))
+    rollout.diverged[2, 3] = True
+    part = torch.tensor([6, 1, 3, 4])
+
+    def loss_of(coefficient: float) -> tuple[Tensor, Tensor]:
+        config = PpoConfig(clip_range=0.2, saturation_coef=coefficient)
+        kl = AdaptiveKl(target=0.05, hinge=0.0)
+        return policy_loss(policy, noise, rollout, advantages, part, config, kl, Distributed(), train_vision=False)
+
+    (plain, _), (penalized, sums) = loss_of(0.0), loss_of(0.3)
+    means = policy.forward_sequence(
+        rollout.image_features[:, part],
+        rollout.proprioception[:, part],
+        rollout.initial_hidden_state[part],
+        rollout.episode_starts[:, part],
+    ).mean[~rollout.diverged[:, part]]
+    excess = torch.tensor([[max(0.0, mean - 1, -mean - 1) for mean in row] for row in means.tolist()])
+    assert 0.1 < (excess[:, 0] > 0).float().mean() < 0.9
+    assert (means[:, 1] < -1).any()
+    torch.testing.assert_close(penalized - plain, 0.3 * excess.square().sum(-1).mean(), rtol=1e-3, atol=1e-5)
+    assert sums[4].item() == pytest.approx((excess > 0).double().mean(-1).sum().item(), rel=1e-6)
 
 
 def new_policy() -> RecurrentPolicy:
