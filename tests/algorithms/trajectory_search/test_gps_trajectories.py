@@ -74,7 +74,7 @@ def test_cost_expansions_are_averaged_over_the_samples_of_a_condition_that_held(
         expected = QuadraticCost(*(part.mean(0) for part in task.cost.expand(held.states, held.actions)))
         for found, wanted in zip(vars(quadratic).values(), vars(expected).values(), strict=True):
             torch.testing.assert_close(found[condition], wanted)
-        assert torch.equal(dynamics.initial_mean[condition], search.start_states[condition])
+        assert torch.equal(dynamics.initial_mean[condition], search.start_states[condition].float().double())
     assert torch.equal(previous.offset, search.first_controller(search.config.trajectory.initial_noise_std).offset)
     assert search.history[0].shape[0] == 7
     assert search.history[0].abs().max() < 1e5

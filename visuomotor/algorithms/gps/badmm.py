@@ -167,7 +167,7 @@ def iterate(
         )
     return replace(
         state,
-        controller=controller,
+        controller=controller.rounded(),
         lagrange_multiplier=multiplier,
         kl_weight=kl_weight,
         eta=eta,

@@ -16,37 +16,67 @@ from visuomotor.runs.restore import ListOf, OrNone
 PHASES: Final = ("vision_pretraining", "trajectories", "policy")
 """Of training, in their order; then it is "done"."""
 
+_SINGLE: Final[Mapping[type, tuple[str, ...]]] = {
+    Controller: ("gain", "offset", "covariance"),
+    Samples: ("states", "actions"),
+}
+"""Tensors that hold numbers of float32 only."""
+
+Casts = dict[Any, tuple[torch.Tensor, torch.Tensor]]
+"""By address and shape: tensors and what they were cast to."""
+
 State = TypeVar("State")
 
 
-def to_plain(value: Any) -> Any:
-    """Nested dataclasses and tuples of them to dicts and lists; tensors, numbers and None stay."""
+def to_plain(value: Any, singles: Casts | None = None) -> Any:
+    """Nested dataclasses and tuples of them to dicts and lists; tensors, numbers and None stay. Tensors whose numbers
+    float32 holds become float32.
+
+    Args:
+        singles: those already made, so that what shares memory still does.
+    """
+    singles = {} if singles is None else singles
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
+        plain = {f.name: to_plain(getattr(value, f.name), singles) for f in fields(value)}
+        return plain | {name: _cast(plain[name], torch.float32, singles) for name in _SINGLE.get(type(value), ())}
     if isinstance(value, tuple | list):
-        return [to_plain(item) for item in value]
+        return [to_plain(item, singles) for item in value]
     if isinstance(value, torch.Tensor):
         return value.detach().cpu().contiguous()
     return value
 
 
-def from_plain(kind: type[State], plain: Any) -> State:
-    """The dataclass `kind` that `to_plain` took apart."""
+def from_plain(kind: type[State], plain: Any, doubles: Casts | None = None) -> State:
+    """The dataclass `kind` that `to_plain` took apart.
+
+    Args:
+        doubles: the float64 tensors already made.
+    """
+    doubles = {} if doubles is None else doubles
     hints = get_type_hints(kind)
-    return kind(**{name: _value(hints[name], item) for name, item in plain.items()})
+    values = {name: _value(hints[name], item, doubles) for name, item in plain.items()}
+    return kind(**values | {name: _cast(values[name], torch.float64, doubles) for name in _SINGLE.get(kind, ())})
 
 
-def _value(hint: Any, plain: Any) -> Any:
+def _cast(tensor: torch.Tensor, dtype: torch.dtype, done: Casts) -> torch.Tensor:
+    key = tensor.data_ptr(), tensor.shape
+    if key not in done:
+        done[key] = tensor, tensor.to(dtype)  # the first stays alive: no other one gets its address
+    return done[key][1]
+
+
+def _value(hint: Any, plain: Any, doubles: Casts) -> Any:
     if plain is None or isinstance(plain, torch.Tensor | int | float | str):
         return plain
     choices = [hint, *get_args(hint)]
     if isinstance(plain, dict):
-        return from_plain(next(c for c in choices if is_dataclass(c)), plain)  # pyright: ignore[reportArgumentType]
+        kind = next(c for c in choices if is_dataclass(c))
+        return from_plain(kind, plain, doubles)  # pyright: ignore[reportArgumentType]
     inner = next((c for c in choices if is_dataclass(c)), None)
     sequence = next((c for c in choices if get_args(c) and get_args(c)[0] is not type(None)), None)
     if inner is None and sequence is not None:
         inner = next((c for c in get_args(sequence) if is_dataclass(c)), None)
-    return tuple(item if inner is None else from_plain(inner, item) for item in plain)  # pyright: ignore
+    return tuple(item if inner is None else from_plain(inner, item, doubles) for item in plain)  # pyright: ignore
 
 
 def badmm_pattern(

@@ -36,6 +36,10 @@ class Controller:
         """One step's controller, without the axis of time."""
         return Controller(self.gain[:, step], self.offset[:, step], self.covariance[:, step])
 
+    def rounded(self) -> "Controller":
+        """With numbers that float32 holds: a checkpoint stores them in half the space, and nothing is lost."""
+        return Controller(self.gain.float().double(), self.offset.float().double(), self.covariance.float().double())
+
     def rows(self, conditions: Tensor) -> "Controller":
         """The controllers of `conditions` `(n,)` int, in that order."""
         return Controller(self.gain[conditions], self.offset[conditions], self.covariance[conditions])

@@ -19,6 +19,8 @@ class Samples:
     """One episode a world: states `(n, T, X)`, proprioception `(n, T, P)`, actions `(n, T, U)`, images
     `(n, T, h, w, rgb)` uint8 or None; diverged `(n,)` bool, the physics blew up.
 
+    States and actions are float64, and hold numbers that float32 holds: a checkpoint stores them in half the space.
+
     positions `(n, T, Q)`: where everything was (`engine_positions`), of which `render_again` makes the images; None
     where there are none.
     """
@@ -86,9 +88,9 @@ def rollout(
         if callback is not None:
             callback()
         actions = policy_fn(step, observations, images).double().clamp(-1, 1)
-        rows["states"].append(observations["state"])
+        rows["states"].append(observations["state"].float().double())
         rows["proprioception"].append(observations["proprioception"])
-        rows["actions"].append(actions)
+        rows["actions"].append(actions.float().double())
         if images is not None:
             rows["images"].append(images)
             rows["positions"].append(engine_positions(env.engine))

@@ -37,6 +37,7 @@ class Hammer(Pr2Task):
     camera_fovy = 32.0
     center = (0.60, 0.02, 0.88)  # of the nail's head
     start = ((0.59, -0.42, 1.01), _LEFTWARDS)  # beside it, and a little higher than at the goal
+    points = ((0.02, 0.05, 0.05), (0.02, -0.05, 0.05), CLAW)  # a small turn of the hand moves the claw far
     approach = (0.0, 1.0, 0.0)
     grasps = ((0.0, 0.0), (0.012, 0.15), (-0.012, -0.15))
     spatial_grasps = ((0.006, 0.075), (-0.006, -0.075), (0.006, -0.075))
