@@ -1,102 +1,113 @@
-"""Shapes pasted over images: what they cover, how they are shaded, and what they leave alone."""
+"""Changes of training images: what each does to every pixel, and to how many images."""
 
-from math import cos, pi, sin
-
-import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
 
-from visuomotor.policies import augmentation, random_shapes
-from visuomotor.policies.augmentation import _paint
+from visuomotor.policies import AugmentationConfig, augment
+from visuomotor.policies.augmentation import cut_out, random_shift, vary_colors
+from visuomotor.policies.random_shapes import random_shapes
 
-
-def _grey(batch=64, height=40, width=56):
-    return torch.full((batch, height, width, 3), 100, dtype=torch.uint8)
-
-
-def test_some_pixels_change_and_most_stay():
-    images = _grey()
-    pasted = random_shapes(images, 6, torch.Generator().manual_seed(0))
-    covered = (pasted != images).any(-1).double().mean()
-    assert pasted.shape == images.shape
-    assert pasted.dtype == torch.uint8
-    assert 0.05 < covered < 0.5
-    assert (images == 100).all()  # the originals are left alone
+SEEDS = st.integers(0, 10_000)
 
 
-def test_every_count_from_none_to_most_occurs(monkeypatch):
-    """Without shading the colours in an image count the shapes that can be seen."""
-    monkeypatch.setattr(augmentation, "_SHADING", 0.0)
-    pasted = random_shapes(_grey(batch=300), 3, torch.Generator().manual_seed(1))
-    colors = [len(torch.unique(image.flatten(0, 1), dim=0)) - 1 for image in pasted]
-    assert min(colors) == 0
-    assert max(colors) == 3
-    assert 0.15 < sum(c == 0 for c in colors) / 300 < 0.45  # a quarter has none; a few shapes lie outside or hide
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
 
 
-def test_none_means_the_images_themselves():
-    images = _grey()
-    assert random_shapes(images, 0, torch.Generator()) is images
+def noise(batch: int = 50, height: int = 20, width: int = 30) -> Tensor:
+    return torch.randint(0, 256, (batch, height, width, 3), generator=seeded(99), dtype=torch.uint8)
 
 
-def test_the_same_generator_pastes_the_same():
-    first, second = (random_shapes(_grey(), 4, torch.Generator().manual_seed(2)) for _ in range(2))
-    assert torch.equal(first, second)
+def test_nothing_changes_by_default():
+    images = noise()
+    assert not AugmentationConfig().changes
+    assert augment(images, AugmentationConfig(), seeded()) is images
+    for change in ({"num_shapes": 1}, {"color": 0.1}, {"cutout": 0.1}, {"shift": 0.1}):
+        config = AugmentationConfig(**change)
+        assert config.changes
+        changed = augment(images, config, seeded())
+        assert (changed.shape, changed.dtype) == (images.shape, torch.uint8)
+        assert (changed != images).any()
+        assert torch.equal(changed, augment(images, config, seeded()))  # the same draws
+    assert torch.equal(images, noise())  # the original stays
 
 
-def test_shapes_lie_everywhere():
-    changed = (random_shapes(_grey(batch=2000), 4, torch.Generator().manual_seed(3)) != 100).any(-1).double().mean(0)
-    assert changed.min() > 0.01  # no part of the image is never covered
-    assert changed.max() < 4 * changed.mean()
+def test_all_changes_follow_one_another():
+    """Colours are those of the scene; shapes and the square keep theirs; all moves together in the end."""
+    images, one, other = noise(), seeded(1), seeded(1)
+    expected = random_shift(cut_out(random_shapes(vary_colors(images, 0.3, one), 2, one), 0.4, one), 0.2, one)
+    config = AugmentationConfig(num_shapes=2, color=0.3, cutout=0.4, shift=0.2)
+    assert torch.equal(augment(images, config, other), expected)
 
 
-def painted(*shapes, count=1, height=101, width=101):
-    """Two grey images; the shapes on the second one."""
-    images = np.full((2, height, width, 3), 100, np.uint8)
-    shapes = np.tile(np.array(shapes, np.float32), (2, 1, 1))
-    _paint(images, shapes, np.array([0, count]))
-    assert (images[0] == 100).all()
-    return images[1].astype(int)
+@given(SEEDS)
+def test_colors_are_multiplied_channel_by_channel(seed: int):
+    """Of a uniform image the contrast does nothing: what is left are the factors of its channels."""
+    images = torch.tensor([100, 60, 200], dtype=torch.uint8).expand(400, 4, 4, 3)
+    images = torch.stack([images, images], 0).flatten(0, 1)
+    grey = torch.full((400, 4, 4, 3), 100, dtype=torch.uint8)
+    factors = vary_colors(grey, 0.2, seeded(seed))[:, 0, 0].float() / 100
+    assert factors.min() >= 0.8
+    assert factors.max() <= 1.2
+    assert factors.amin(0).max() < 0.82
+    assert factors.amax(0).min() > 1.18
+    assert torch.corrcoef(factors.T)[0, 1].abs() < 0.2  # each channel has its own
 
 
-def shape(x=0.5, y=0.5, half=(0.203, 0.103), turn=0.0, color=(50, 20, 200), slope=(0, 0), ellipse=0):
-    return (x, y, *half, cos(turn), sin(turn), *color, *slope, ellipse)
+def test_contrast_stretches_about_the_mean():
+    """Dark and light halves: their mean gets the channel's factor, their distance that and the contrast's."""
+    images = torch.full((1000, 2, 2, 3), 80, dtype=torch.uint8)
+    images[:, 1] = 120
+    changed = vary_colors(images, 0.3, seeded()).float()
+    gain = changed.mean((1, 2)) / 100
+    contrast = (changed[:, 1] - changed[:, 0]).mean(1) / 40 / gain
+    assert gain.sub(1).abs().max() < 0.31
+    assert ((contrast - contrast.mean(-1, keepdim=True)).abs() < 0.1).all()  # one for all channels
+    assert 0.6 < contrast.min() < 0.75
+    assert 1.25 < contrast.max() < 1.4
 
 
-@pytest.mark.parametrize("turn", [0.0, pi / 6, pi / 2])
-@pytest.mark.parametrize(("ellipse", "area"), [(0, 4 * 0.203 * 0.103), (1, pi * 0.203 * 0.103)])
-def test_a_shape_has_its_area_at_any_turn(turn, ellipse, area):
-    image = painted(shape(turn=turn, ellipse=ellipse))
-    covered = (image == (50, 20, 200)).all(-1)
-    assert covered.sum() == pytest.approx(area * 100**2, rel=0.05)
-    assert (image[~covered] == 100).all()
+def test_colors_do_not_wrap_around():
+    white = torch.full((200, 3, 3, 3), 255, dtype=torch.uint8)
+    assert vary_colors(white, 0.5, seeded()).min() >= 127
 
 
-def test_a_shape_lies_where_it_should_and_turns_from_x_to_y():
-    rows, columns = (painted(shape(0.3, 0.6, half=(0.2, 0.02), turn=pi / 4)) != 100).any(-1).nonzero()
-    assert (rows.mean(), columns.mean()) == pytest.approx((60, 30), abs=0.5)
-    assert np.corrcoef(rows, columns)[0, 1] > 0.9
-    rows, columns = (painted(shape(0.3, 0.6), height=51) != 100).any(-1).nonzero()  # in parts of height and width
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (25, 35, 10, 50)
+@given(SEEDS, st.sampled_from([0.2, 0.5, 0.8]))
+def test_a_square_is_cut_out_and_nothing_else_changes(seed: int, side: float):
+    images = torch.full((100, 20, 40, 3), 7, dtype=torch.uint8)
+    grey = (cut_out(images, side, seeded(seed)) == 128).all(-1)
+    assert ((cut_out(images, side, seeded(seed)) == 7).all(-1) == ~grey).all()
+    rows, columns = grey.any(2), grey.any(1)
+    assert torch.equal(grey, rows[:, :, None] & columns[:, None, :])  # a rectangle
+    for inside, size in ((rows, 20), (columns, 40)):
+        count = inside.sum(1)
+        assert side * size - 1 <= count.max() <= side * size + 1
+        assert count.min() >= side * size / 2 - 1  # its middle is in the image
+        assert inside.any(0).all()  # anywhere
+        assert ((inside[:, 1:] != inside[:, :-1]).sum(1) <= 2).all()  # in one piece
 
 
-def test_shading_is_linear_along_both_axes():
-    image = painted(shape(half=(0.2, 0.1), color=(100, 200, 0), slope=(0.5, -0.25)))
-    assert image[50, 50].tolist() == pytest.approx([100, 200, 0], abs=1)
-    assert image[50, 60].tolist() == pytest.approx([125, 250, 0], abs=1)  # half of the way to the right edge
-    assert image[55, 50].tolist() == pytest.approx([87.5, 175, 0], abs=1)  # half of the way down
-    assert image[50, 68].tolist() == pytest.approx([145, 255, 0], abs=1)  # no brighter than white
+@given(SEEDS)
+def test_shifted_images_repeat_their_border(seed: int):
+    images = noise(batch=30)
+    moved = random_shift(images, 0.2, seeded(seed))
+    found = set()
+    padded = torch.nn.functional.pad(images.permute(0, 3, 1, 2).float(), (6, 6, 4, 4), mode="replicate")
+    padded = padded.permute(0, 2, 3, 1).byte()
+    for image, whole in zip(moved, padded, strict=True):
+        places = [(y, x) for y in range(9) for x in range(13) if torch.equal(whole[y : y + 20, x : x + 30], image)]
+        assert len(places) == 1
+        found.add(places[0])
+    assert len(found) > 15
 
 
-def test_later_shapes_hide_earlier_ones_and_no_more_than_the_count_are_painted():
-    wide, narrow, outside = shape(color=(1, 1, 1)), shape(half=(0.1, 0.1), color=(2, 2, 2)), shape(color=(3, 3, 3))
-    image = painted(wide, narrow, outside, count=2)
-    assert image[50, 50].tolist() == [2, 2, 2]
-    assert image[50, 35].tolist() == [1, 1, 1]
-
-
-def test_half_of_the_shapes_are_dark():
-    images = torch.zeros(400, 40, 40, 3, dtype=torch.uint8)
-    brightest = random_shapes(images, 1, torch.Generator().manual_seed(4)).amax((1, 2, 3))
-    dark = (brightest[brightest > 0] < 100).double().mean()
-    assert 0.35 < dark < 0.65  # of colours drawn evenly from the cube it would be 6%
+def test_shifts_go_both_ways_and_as_far_as_they_may():
+    row = torch.arange(100, dtype=torch.uint8)
+    images = (row[:, None] + row[None, :]).to(torch.uint8)[None, ..., None].expand(2000, 100, 100, 3)
+    middle = random_shift(images, 0.1, seeded())[:, 50, 50, 0].long() - 100
+    assert middle.min() == pytest.approx(-20, abs=2)
+    assert middle.max() == pytest.approx(20, abs=2)
+    assert middle.float().mean().abs() < 1

@@ -11,7 +11,7 @@ from visuomotor.algorithms.gps import PRESETS
 from visuomotor.algorithms.gps.config import ImageConfig, PoseConfig
 from visuomotor.algorithms.gps.pose_regression import PoseData, PoseTraining, collect_pose_dataset
 from visuomotor.errors import VisuomotorError
-from visuomotor.policies import PoseNetwork
+from visuomotor.policies import AugmentationConfig, PoseNetwork
 from visuomotor.policies.pose_architectures import POSE_ARCHITECTURES
 from visuomotor.runs.devices import choose_device
 from visuomotor.tasks import Task
@@ -90,7 +90,7 @@ def _errors(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Of each training and each test image (m), after training; infinite where that diverged."""
     network = _network(name, data, seed).to(choose_device("auto"))
-    training = PoseTraining(network, data, replace(config, learning_rate=learning_rate), num_shapes=0)
+    training = PoseTraining(network, data, replace(config, learning_rate=learning_rate), AugmentationConfig())
     generator = torch.Generator().manual_seed(seed)
     train = len(data.images) - data.held_out
     try:

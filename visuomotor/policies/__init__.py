@@ -1,6 +1,6 @@
 """Networks that turn images and joint readings into actions."""
 
-from visuomotor.policies.augmentation import random_shapes
+from visuomotor.policies.augmentation import AugmentationConfig, augment
 from visuomotor.policies.keypoint_regression import keypoint_loss, learning_rate_factor
 from visuomotor.policies.policy import Policy, PolicySpec, TrainedPolicy, load_policy
 from visuomotor.policies.pose_network import PoseNetwork
@@ -10,6 +10,7 @@ from visuomotor.policies.vision_encoder import VisionEncoder
 from visuomotor.policies.visuomotor_policy import VisuomotorPolicy
 
 __all__ = [
+    "AugmentationConfig",
     "Policy",
     "PolicySpec",
     "PoseNetwork",
@@ -17,9 +18,9 @@ __all__ = [
     "TrainedPolicy",
     "VisionEncoder",
     "VisuomotorPolicy",
+    "augment",
     "keypoint_loss",
     "learning_rate_factor",
     "load_policy",
-    "random_shapes",
     "spatial_softmax",
 ]

@@ -1,72 +1,83 @@
-"""Distraction as augmentation: shapes of all colours pasted over training images."""
+"""Changes of training images, so that what tells nothing of the task distracts the policy less."""
 
-import math
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated
 
-import numpy as np
 import torch
-from numba import njit
-from numpy.typing import NDArray
 from torch import Tensor
 
-_SMALLEST, _LARGEST = 0.04, 0.30  # half size of a shape, as a fraction of the image's side
-_SHADING = 0.5  # how much lighter or darker its edges may be than its middle
+from visuomotor.policies.random_shapes import random_shapes
+from visuomotor.runs.config import Range
+
+_GREY = 128
 
 
-def random_shapes(images: Tensor, most: int, generator: torch.Generator) -> Tensor:
-    """Up to `most` shaded rectangles and ellipses on each image, at any place, turn, size and colour.
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """What is done to a training image; every image draws its own changes."""
 
-    A feature that answers to anything bright or to any straight edge is pulled away by them, so what remains
-    are features of the objects themselves; objects that were never there in training then distract less.
-    Half of the shapes are dark, like things in shadow.
+    num_shapes: Annotated[int, Range(0, 100)] = 0
+    """Random shapes pasted over it, at most."""
+    color: Annotated[float, Range(0, 1)] = 0.0
+    """Its contrast and each of its channels are multiplied by factors from 1 - color to 1 + color."""
+    cutout: Annotated[float, Range(0, 1)] = 0.0
+    """Side of a grey square at a random place, as a fraction of the image's side."""
+    shift: Annotated[float, Range(0, 0.5)] = 0.0
+    """How far it is moved along both axes at most, as a fraction of its side; its border is repeated. The target moves
+    with it, so that a policy learns to tolerate a camera that is a little turned."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether images change at all."""
+        return self != AugmentationConfig()
+
+
+def augment(images: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
+    """Change images as the config says.
 
     Args:
         images: `(batch, height, width, rgb)` uint8, in the processor's memory; not changed.
-        most: shapes an image gets at most; every image draws how many, from 0.
 
     Returns:
-        A new tensor of the same shape and type.
+        The same shape and type.
     """
-    if most == 0:
-        return images
-    batch = len(images)
-
-    def draw(*shape: int) -> Tensor:
-        return torch.rand(batch, most, *shape, generator=generator)
-
-    half = _SMALLEST + (_LARGEST - _SMALLEST) * draw(2).square()  # more small ones than large ones
-    turn = draw(1) * torch.pi
-    color = 255 * draw(3) * draw(1)
-    slope = _SHADING * (2 * draw(2) - 1)
-    shapes = torch.cat([draw(2), half, turn.cos(), turn.sin(), color, slope, draw(1) < 0.5], -1)
-    count = (torch.rand(batch, generator=generator) * (most + 1)).long()
-    pasted = images.clone(memory_format=torch.contiguous_format)
-    _paint(pasted.numpy(), shapes.numpy(), count.numpy())
-    return pasted
+    if config.color:
+        images = vary_colors(images, config.color, generator)
+    images = random_shapes(images, config.num_shapes, generator)
+    if config.cutout:
+        images = cut_out(images, config.cutout, generator)
+    if config.shift:
+        images = random_shift(images, config.shift, generator)
+    return images
 
 
-@njit(cache=True)
-def _paint(images: NDArray[np.uint8], shapes: NDArray[np.float32], counts: NDArray[np.int64]) -> Any:
-    """Paint the first `counts` of each image's shapes `(batch, most, 12)`: centre x, y and half sizes in parts of the
-    image's width and height, cosine and sine of the turn, rgb of the middle, slopes along both axes, whether an
-    ellipse."""
-    for index in range(len(images)):
-        for number in range(counts[index]):
-            _paint_shape(images[index], shapes[index, number])
+def vary_colors(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Multiply each image's contrast about its mean, then each channel, by factors of 1 - strength to 1 + strength."""
+    factors = 1 + strength * (2 * torch.rand(len(images), 4, generator=generator) - 1)
+    contrast, gain = factors[:, 0, None, None, None], factors[:, None, None, 1:]
+    pixels = images.float()
+    mean = pixels.mean((1, 2, 3), keepdim=True)
+    return (((pixels - mean) * contrast + mean) * gain).round().clamp(0, 255).byte()
 
 
-@njit(cache=True)
-def _paint_shape(image: NDArray[np.uint8], shape: NDArray[np.float32]) -> Any:
-    height, width, _ = image.shape
-    x0, y0, half_x, half_y, cos, sin, red, green, blue, slope_x, slope_y, ellipse = shape
-    reach = math.hypot(half_x, half_y)
-    for row in range(max(0, int((y0 - reach) * height)), min(height, int((y0 + reach) * height) + 1)):
-        y = row / (height - 1) - y0
-        for column in range(max(0, int((x0 - reach) * width)), min(width, int((x0 + reach) * width) + 1)):
-            x = column / (width - 1) - x0
-            along, across = (cos * x + sin * y) / half_x, (cos * y - sin * x) / half_y
-            if abs(along) < 1 and abs(across) < 1 and (not ellipse or along**2 + across**2 < 1):
-                light = 1 + slope_x * along + slope_y * across
-                image[row, column, 0] = min(255, red * light)
-                image[row, column, 1] = min(255, green * light)
-                image[row, column, 2] = min(255, blue * light)
+def cut_out(images: Tensor, side: float, generator: torch.Generator) -> Tensor:
+    """A grey square of `side` (a fraction) on each image, with its middle anywhere in it (DeVries and Taylor 2017)."""
+    inside: list[Tensor] = []
+    for size in images.shape[1:3]:
+        middle = size * torch.rand(len(images), 1, generator=generator)
+        inside.append((torch.arange(size) + 0.5 - middle).abs() < side * size / 2)
+    return images.masked_fill((inside[0][:, :, None] & inside[1][:, None, :])[..., None], _GREY)
+
+
+def random_shift(images: Tensor, most: float, generator: torch.Generator) -> Tensor:
+    """Move each image by whole pixels, up to `most` (as a fraction) along both axes; what is uncovered repeats its
+    border (Kostrikov et al. 2021)."""
+    batch, height, width, _ = images.shape
+
+    def source(size: int) -> Tensor:
+        pixels = int(most * size)
+        moved = torch.randint(-pixels, pixels + 1, (batch, 1), generator=generator)
+        return (torch.arange(size) + moved).clamp(0, size - 1)
+
+    rows, columns = source(height), source(width)
+    return images[torch.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]]

@@ -8,7 +8,7 @@ from visuomotor.algorithms.gps.config import EndToEndConfig
 from visuomotor.algorithms.gps.policy_opt import StatePolicyOptimizer, VisuomotorPolicyOptimizer, policy_fn
 from visuomotor.algorithms.gps.rollout import Samples
 from visuomotor.algorithms.gps.supervised import FitConfig, PolicyTargets
-from visuomotor.policies import StatePolicy, VisuomotorPolicy
+from visuomotor.policies import AugmentationConfig, StatePolicy, VisuomotorPolicy
 
 CONDITIONS, STEPS = 3, 4
 COVARIANCE = torch.tensor([[0.3, 0.1], [0.1, 0.2]], dtype=torch.float64)
@@ -72,7 +72,10 @@ def test_the_visuomotor_policy_learns_each_image_s_action(num_shapes, head_fit, 
     torch.manual_seed(0)
     policy = VisuomotorPolicy(1, 2)
     optimizer = VisuomotorPolicyOptimizer(
-        policy, EndToEndConfig(head_fit=head_fit, finetune_fit=finetune_fit), num_shapes, generator
+        policy,
+        EndToEndConfig(head_fit=head_fit, finetune_fit=finetune_fit),
+        AugmentationConfig(num_shapes=num_shapes),
+        generator,
     )
     optimizer.fit(list(samples), targets_of(actions), COVARIANCE)
     torch.testing.assert_close(policy.covariance, COVARIANCE)
@@ -93,7 +96,7 @@ def test_a_baseline_fits_its_control_layers_alone():
     fits = EndToEndConfig(
         head_fit=FitConfig(steps=200, batch=24, learning_rate=1e-2), finetune_fit=FitConfig(steps=2, batch=12)
     )
-    optimizer = VisuomotorPolicyOptimizer(policy, fits, 0, generator, end_to_end=False)
+    optimizer = VisuomotorPolicyOptimizer(policy, fits, AugmentationConfig(), generator, end_to_end=False)
     optimizer.fit([samples], targets_of((actions,)), COVARIANCE)
     for name, value in policy.named_parameters():
         assert torch.equal(value, before[name]) != name.startswith("control_head"), name

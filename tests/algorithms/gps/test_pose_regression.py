@@ -5,8 +5,10 @@ import torch
 
 from visuomotor.algorithms.gps.config import ImageConfig, PoseConfig
 from visuomotor.algorithms.gps.pose_regression import PoseData, PoseTraining, collect_pose_dataset
-from visuomotor.policies import PoseNetwork, learning_rate_factor
+from visuomotor.policies import AugmentationConfig, PoseNetwork, learning_rate_factor
 from visuomotor.tasks import make_task
+
+SETTINGS = PoseConfig(epochs=30, batch=10, learning_rate=3e-3)
 
 
 def squares(count, generator):
@@ -23,7 +25,7 @@ def test_the_network_learns_to_see_held_out_images():
     generator = torch.Generator().manual_seed(0)
     data = squares(45, generator)
     torch.manual_seed(0)
-    training = PoseTraining(PoseNetwork(9), data, PoseConfig(epochs=30, batch=10, learning_rate=3e-3), num_shapes=0)
+    training = PoseTraining(PoseNetwork(9), data, SETTINGS, AugmentationConfig())
     rows = [training.run_epoch(generator) for _ in range(30)]
     spread = (data.points - data.points.mean(0)).unflatten(-1, (3, 3)).norm(dim=-1).mean().item()
     assert rows[0]["pose_error_m"] > 0.5 * spread
@@ -38,7 +40,7 @@ def test_held_out_images_are_not_learnt():
     points = torch.cat([data.points[:20], data.points[:10] + 0.2])
     data = PoseData(torch.cat([data.images[:20], data.images[:10]]), points, held_out=10)
     torch.manual_seed(0)
-    training = PoseTraining(PoseNetwork(9), data, PoseConfig(epochs=30, batch=10, learning_rate=3e-3), num_shapes=0)
+    training = PoseTraining(PoseNetwork(9), data, SETTINGS, AugmentationConfig())
     rows = [training.run_epoch(generator) for _ in range(30)]
     assert rows[-1]["pose_error_m"] == pytest.approx(0.2 * 3**0.5, rel=0.05)
 
@@ -46,7 +48,7 @@ def test_held_out_images_are_not_learnt():
 def test_the_error_is_the_mean_distance_of_three_points_in_metres():
     data = squares(12, torch.Generator().manual_seed(1))
     network = PoseNetwork(9)
-    training = PoseTraining(network, data, PoseConfig(), num_shapes=0)
+    training = PoseTraining(network, data, PoseConfig(), AugmentationConfig())
     torch.nn.init.zeros_(network.head.weight)
     torch.nn.init.zeros_(network.head.bias)
     # such a network answers with the mean of the training points
@@ -72,7 +74,10 @@ def test_recorded_points_are_those_of_the_image():
 def test_the_learning_rate_rises_from_nothing_and_falls_with_every_step():
     """A fifth of the way through the first of two epochs it is at its height; Adam's last rate is that of the end."""
     training = PoseTraining(
-        PoseNetwork(9), squares(30, torch.Generator()), PoseConfig(epochs=2, batch=1, learning_rate=0.5), num_shapes=0
+        PoseNetwork(9),
+        squares(30, torch.Generator()),
+        PoseConfig(epochs=2, batch=1, learning_rate=0.5),
+        AugmentationConfig(),
     )
     found = []
     step = training.optimizer.step

@@ -14,6 +14,7 @@ from visuomotor.errors import VisuomotorError
 from visuomotor.evaluation.evaluate import evaluate
 from visuomotor.evaluation.feature_point_figures import draw_feature_point_figures
 from visuomotor.figures.video import read_video
+from visuomotor.policies import AugmentationConfig
 from visuomotor.policies.policy import FILE_NAME
 from visuomotor.runs import Run, load_checkpoint, save_checkpoint
 from visuomotor.runs.distributed import Distributed
@@ -236,7 +237,8 @@ def test_it_learns_to_hang_hangers_from_pixels(tmp_path):
     """A quarter of the laptop preset's effort; 16 of 18 trials must succeed (the preset itself: see results/)."""
     config = replace(
         _LAPTOP,
-        image=replace(_LAPTOP.image, size=48, num_shapes=0),
+        image=replace(_LAPTOP.image, size=48),
+        augmentation=AugmentationConfig(),
         pose=replace(_LAPTOP.pose, images=600, epochs=20),
         trajectory=replace(_LAPTOP.trajectory, iterations=9),
         badmm=replace(_LAPTOP.badmm, inner_iterations=2),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from visuomotor.algorithms.gps.supervised import FitConfig
+from visuomotor.policies import AugmentationConfig
 from visuomotor.runs.config import Range, check_range, check_ranges
 
 
@@ -16,8 +17,6 @@ class ImageConfig:
     """Side of the square images in pixels; the paper's robot had 240."""
     supersampling: Annotated[int, Range(1, 8)] = 2
     """Rays along each side of a pixel: a wire thinner than a pixel then keeps its place."""
-    num_shapes: Annotated[int, Range(0, 100)] = 6
-    """Random shapes pasted over a training image, at most, so that clutter distracts less; the paper has none."""
     first_layer: Path | None = None
     """File of first-layer filters to begin with (see `VisionEncoder.load_first_layer`); None draws them at random."""
 
@@ -124,6 +123,7 @@ class GpsConfig:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the visuomotor policy learns; `auto` takes CUDA where there is one. Physics and pixels stay on the CPU."""
     image: ImageConfig = field(default_factory=ImageConfig)
+    augmentation: AugmentationConfig = field(default_factory=lambda: AugmentationConfig(num_shapes=6))
     pose: PoseConfig = field(default_factory=PoseConfig)
     trajectory: TrajectoryConfig = field(default_factory=TrajectoryConfig)
     dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
@@ -154,7 +154,8 @@ PRESETS: dict[str, GpsConfig] = {
     # the paper's numbers where it gives them, small images and pasted shapes left out
     "paper": replace(
         _LAPTOP,
-        image=ImageConfig(size=240, supersampling=1, num_shapes=0),
+        image=ImageConfig(size=240, supersampling=1),
+        augmentation=AugmentationConfig(),
         pose=PoseConfig(images=1000, epochs=40, learning_rate=1e-3),
         end_to_end=EndToEndConfig(iterations=2),
     ),

@@ -129,7 +129,7 @@ class Gps(Algorithm):
         if self.pose_training is None:  # the images are drawn anew after a resume: same seed, same images
             drawing = torch.Generator().manual_seed(self.seed + 1)
             data = collect_pose_dataset(self.task, self.config.pose.images, self.config.image, drawing)
-            self.pose_training = PoseTraining(self.pose_network, data, self.config.pose, self.config.image.num_shapes)
+            self.pose_training = PoseTraining(self.pose_network, data, self.config.pose, self.config.augmentation)
         return self.pose_training
 
     def _optimize_trajectories(self) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class Gps(Algorithm):
         optimizer = VisuomotorPolicyOptimizer(
             self.visuomotor_policy,
             config.end_to_end,
-            config.image.num_shapes,
+            config.augmentation,
             self.generator,
             end_to_end=config.vision == "end-to-end",
         )

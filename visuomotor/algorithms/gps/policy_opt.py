@@ -6,7 +6,7 @@ from torch import Tensor
 from visuomotor.algorithms.gps.config import EndToEndConfig
 from visuomotor.algorithms.gps.rollout import PolicyFn, Samples
 from visuomotor.algorithms.gps.supervised import FitConfig, PolicyTargets, fit
-from visuomotor.policies import StatePolicy, VisuomotorPolicy, random_shapes
+from visuomotor.policies import AugmentationConfig, StatePolicy, VisuomotorPolicy, augment
 from visuomotor.tasks import Observations
 
 _CHUNK = 256  # images at once where no gradient is needed
@@ -35,7 +35,7 @@ class VisuomotorPolicyOptimizer:
     """The visuomotor policy: fits its control head first, on fixed features of the images, then all layers.
 
     Args:
-        num_shapes: random shapes pasted over a training image, at most.
+        augmentation: of the images that it is fitted to.
         end_to_end: whether to fit all layers; the vision layers stay as they are otherwise.
     """
 
@@ -43,11 +43,11 @@ class VisuomotorPolicyOptimizer:
         self,
         policy: VisuomotorPolicy,
         config: EndToEndConfig,
-        num_shapes: int,
+        augmentation: AugmentationConfig,
         generator: torch.Generator,
         end_to_end: bool = True,
     ):
-        self.policy, self._config, self._num_shapes, self._generator = policy, config, num_shapes, generator
+        self.policy, self._config, self._augmentation, self._generator = policy, config, augmentation, generator
         self._end_to_end = end_to_end
 
     def fit(self, samples: list[Samples], targets: PolicyTargets, covariance: Tensor) -> float:
@@ -63,9 +63,9 @@ class VisuomotorPolicyOptimizer:
         policy.train()
         with torch.no_grad():
             features = [policy.features(chunk.to(device)) for chunk in images.split(_CHUNK)]
-            if self._num_shapes:
+            if self._augmentation.changes:
                 features += [policy.features(self._augment(chunk).to(device)) for chunk in images.split(_CHUNK)]
-        copies = 2 if self._num_shapes else 1
+        copies = 2 if self._augmentation.changes else 1
         repeated = PolicyTargets(targets.target.repeat(copies, 1), targets.precision.repeat(copies, 1, 1))
         inputs = [torch.cat(features), readings.repeat(copies, 1)]
         motor = list(policy.control_head.parameters())
@@ -81,7 +81,7 @@ class VisuomotorPolicyOptimizer:
         return loss
 
     def _augment(self, images: Tensor) -> Tensor:
-        return random_shapes(images, self._num_shapes, self._generator)
+        return augment(images, self._augmentation, self._generator)
 
     @torch.inference_mode()
     def mean_actions(self, samples: Samples) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from visuomotor.algorithms.gps.config import ImageConfig, PoseConfig
 from visuomotor.camera import Camera
 from visuomotor.errors import VisuomotorError
-from visuomotor.policies import PoseNetwork, keypoint_loss, learning_rate_factor, random_shapes
+from visuomotor.policies import AugmentationConfig, PoseNetwork, augment, keypoint_loss, learning_rate_factor
 from visuomotor.tasks import Task
 
 _WORLDS = 50
@@ -48,8 +48,8 @@ class PoseTraining:
     """Adam on `keypoint_loss`, an epoch at a time; its state can be saved between epochs. (The paper's loss is the
     squared distance; Levine et al. 2015, V-B.)"""
 
-    def __init__(self, network: PoseNetwork, data: PoseData, config: PoseConfig, num_shapes: int):
-        self.network, self._data, self._config, self._num_shapes = network, data, config, num_shapes
+    def __init__(self, network: PoseNetwork, data: PoseData, config: PoseConfig, augmentation: AugmentationConfig):
+        self.network, self._data, self._config, self._augmentation = network, data, config, augmentation
         train = len(data.images) - data.held_out
         with torch.no_grad():
             network.vision.pixel_mean.copy_(data.images[:train].float().mean((0, 1, 2)) / 255)
@@ -69,7 +69,7 @@ class PoseTraining:
             for group in self.optimizer.param_groups:
                 fraction = (self.epoch + number / len(batches)) / config.epochs
                 group["lr"] = config.learning_rate * learning_rate_factor(fraction)
-            images = random_shapes(data.images[rows], self._num_shapes, generator)
+            images = augment(data.images[rows], self._augmentation, generator)
             predicted = network(images.to(device))
             gap = (predicted - data.points[rows].to(device)) / network.scale
             loss = keypoint_loss(gap.unflatten(-1, (-1, 3)), _SMOOTHING)
