@@ -23,16 +23,28 @@ class Bench:
     """Measure the speed of one part on this machine."""
 
     part: Positional[
-        Literal["camera", "engine", "env", "gps", "policy", "policy-search", "pose", "ppo-gail", "trajectories"]
+        Literal[
+            "camera",
+            "engine",
+            "env",
+            "gps",
+            "policy",
+            "policy-search",
+            "pose",
+            "ppo-gail",
+            "target-shifts",
+            "trajectories",
+        ]
     ]
     """Images, physics, both with all that learning needs (env), one trajectory update, the networks, a whole training
     loop (ppo-gail); or what is learned: by the whole trajectory phase, by searches on the full state (policy-search),
-    by pose networks with and without feature points (pose)."""
+    by pose networks with and without feature points (pose), by controllers that do not see the target move
+    (target-shifts)."""
     json: bool = False
     """Print one JSON object as the last line instead of a table."""
     task: str | None = None
     """Which task to measure (all but gps and policy); by default hanger, for env and ppo-gail lifting, for
-    policy-search insertion2d."""
+    policy-search insertion2d, for target-shifts bottle."""
     size: int | None = None
     """Side of the images in pixels (camera, pose); by default 64, for pose 128."""
     num_envs: int | None = None
@@ -40,9 +52,9 @@ class Bench:
     seconds: float = 15.0
     """How long to measure (env, ppo-gail)."""
     seed: int = 0
-    """Of the training (pose, trajectories, policy-search) or the episodes (env, ppo-gail)."""
+    """Of the training (pose, trajectories, policy-search, target-shifts) or the episodes (env, ppo-gail)."""
     seeds: int = 1
-    """How many seeds to train with, from --seed on (pose, trajectories, policy-search)."""
+    """How many seeds to train with, from --seed on (pose, trajectories, policy-search, target-shifts)."""
     episodes: int = 500
     """How many episodes each search samples (policy-search)."""
     methods: tuple[str, ...] = ()
@@ -82,6 +94,7 @@ def run(arguments: list[str]) -> None:
             "camera": f"-{measured.get('task')}-{measured.get('size')}",
             "engine": f"-{measured.get('task')}",
             "pose": f"-{measured.get('task')}-{measured.get('size')}",
+            "target-shifts": f"-{measured.get('task')}{seeds}",
             "trajectories": f"-{measured.get('task')}{seeds}",
             "policy-search": "".join(f"-{word}" for word in (measured.get("task"), *options.methods)) + seeds,
             "env": f"-{measured.get('task')}",
@@ -124,6 +137,10 @@ def _measure(options: Bench) -> dict[str, Any]:
         from visuomotor.cli.bench_pose import bench_pose
 
         return bench_pose(make_task(options.task or "hanger"), seeds, options.size or 128)
+    if options.part == "target-shifts":
+        from visuomotor.cli.bench_target_shifts import bench_target_shifts
+
+        return bench_target_shifts(make_task(options.task or "bottle"), seeds)
     if options.part == "trajectories":
         from visuomotor.cli.bench_trajectories import bench_trajectories
 

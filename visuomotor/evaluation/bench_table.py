@@ -85,6 +85,16 @@ def _policy_search(measured: Measured) -> tuple[str, str]:
     return what, told
 
 
+def _target_shifts(measured: Measured) -> tuple[str, str]:
+    shifts = ", ".join(f"{100 * shift:g}" for shift in measured["shifts"])
+    what = f"controllers of {measured['task']}, {len(measured['seeds'])} seeds: success with targets {shifts} cm away"
+    told = (
+        f"trained with {100 * float(noise):g} cm: {', '.join(f'{share:.0%}' for share in found['success'])}"
+        for noise, found in measured["noises"].items()
+    )
+    return what, "; ".join(told)
+
+
 def _old_share(measured: Measured) -> float:
     """The share of conditions that succeed, with noise, over the last five iterations."""
     last = measured["successes"][-5:]
@@ -115,5 +125,6 @@ _ROWS: dict[str, Callable[[Measured], tuple[str, str]]] = {
     "pose": _pose,
     "policy-search": _policy_search,
     "ppo-gail": _ppo_gail,
+    "target-shifts": _target_shifts,
     "trajectories": _trajectories,
 }
