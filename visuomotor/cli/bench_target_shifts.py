@@ -45,9 +45,7 @@ def bench_target_shifts(
         VisuomotorError: the task is none of the PR2's, whose left hand can move the target.
     """
     if not isinstance(task, Pr2Task):
-        raise VisuomotorError(
-            f"targets of {task.name!r} cannot be shifted; choose a task of the PR2, such as bottle"
-        )
+        raise VisuomotorError(f"targets of {task.name!r} cannot be shifted; choose a task of the PR2, such as bottle")
     seeds = list(seeds)
     config = config or GpsTrajectoriesConfig(iterations=15)
     found: dict[str, dict[str, Any]] = {}

@@ -14,7 +14,7 @@ from visuomotor.algorithms.gps.config import PRESETS
 from visuomotor.algorithms.gps.gps import Gps
 from visuomotor.algorithms.gps.linear_gaussian import Controller
 from visuomotor.algorithms.gps.policy_opt import StatePolicyOptimizer, VisuomotorPolicyOptimizer
-from visuomotor.algorithms.gps.rollout import Samples, engine_positions, render_again
+from visuomotor.algorithms.gps.rollout import Samples, add_images, engine_positions, rollout
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs import load_checkpoint, save_checkpoint
 from visuomotor.tasks import EpisodeOutcome, make_task
@@ -177,10 +177,26 @@ def test_images_are_rendered_again_to_the_bit(pipeline):
     """A checkpoint has positions in their place."""
     gps, iterations = pipeline
     samples = iterations[2].samples
-    again = render_again(gps.env, gps.conditions, replace(samples, images=None))
+    again = add_images(gps.env, gps.conditions, replace(samples, images=None))
     assert torch.equal(again.images, samples.images)
     assert len({image.numpy().tobytes() for image in samples.images[:, -1]}) == len(gps.conditions)
     assert not torch.equal(samples.images[:, 0], samples.images[:, -1])
+
+
+def test_images_are_those_that_a_policy_would_have_seen(pipeline):
+    """Positions are rounded to float32: hardly a pixel changes."""
+    gps, _ = pipeline
+    seen, actions = [], torch.full((len(gps.conditions), 7), 0.1).double()
+
+    def act(step, observations, images):
+        seen.append(images.clone())
+        return actions
+
+    samples, _ = rollout(gps.env, gps.conditions, act, render=True, record_positions=True)
+    assert samples.images is None
+    images = add_images(gps.env, gps.conditions, samples).images
+    assert images.shape == (len(gps.conditions), 100, 32, 32, 3)
+    assert (images != torch.stack(seen, 1)).double().mean() < 1e-3
 
 
 def test_the_policy_begins_with_the_pose_network_s_vision(pipeline):
@@ -190,7 +206,7 @@ def test_the_policy_begins_with_the_pose_network_s_vision(pipeline):
 
 def test_conditions_are_as_many_as_the_task_wants_or_the_setting_says():
     config = replace(LAPTOP, image=replace(LAPTOP.image, size=32), pose=replace(LAPTOP.pose, epochs=0))
-    assert len(Gps(make_task("hanger"), config, 0).conditions) == 27
+    assert len(Gps(make_task("hanger"), config, 0).conditions) == 36
     hammer = Gps(make_task("hammer"), config, 0)
     assert len(hammer.conditions) == 30
     target, grasp = hammer.conditions.placement["target"], hammer.conditions.dynamics["grasp"]

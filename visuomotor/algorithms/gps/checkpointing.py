@@ -18,7 +18,7 @@ PHASES: Final = ("vision_pretraining", "trajectories", "policy")
 
 _SINGLE: Final[Mapping[type, tuple[str, ...]]] = {
     Controller: ("gain", "offset", "covariance"),
-    Samples: ("states", "actions"),
+    Samples: ("states", "actions", "positions"),
 }
 """Tensors that hold numbers of float32 only."""
 
@@ -58,7 +58,9 @@ def from_plain(kind: type[State], plain: Any, doubles: Casts | None = None) -> S
     return kind(**values | {name: _cast(values[name], torch.float64, doubles) for name in _SINGLE.get(kind, ())})
 
 
-def _cast(tensor: torch.Tensor, dtype: torch.dtype, done: Casts) -> torch.Tensor:
+def _cast(tensor: torch.Tensor | None, dtype: torch.dtype, done: Casts) -> torch.Tensor | None:
+    if tensor is None:
+        return None
     key = tensor.data_ptr(), tensor.shape
     if key not in done:
         done[key] = tensor, tensor.to(dtype)  # the first stays alive: no other one gets its address
@@ -103,7 +105,7 @@ def badmm_pattern(
         first_cost=zeros()[:, 0],
     )
     pattern = to_plain(state)
-    seen = OrNone(zeros(positions))
+    seen = OrNone(zeros(positions).float())
     batch, last = pattern["sample_history"][0], pattern["last_update"]
     batch["samples"]["positions"] = last["samples"]["positions"] = seen
     return pattern | {

@@ -100,7 +100,7 @@ class BadmmConfig:
 class EndToEndConfig:
     """Training of the visuomotor policy."""
 
-    iterations: Annotated[int, Range(0, 1000)] = 6
+    iterations: Annotated[int, Range(0, 1000)] = 8
     """Iterations of guided policy search with the visuomotor policy; the paper's hanger took 2."""
     head_fit: FitConfig = field(default_factory=lambda: FitConfig(steps=2000))
     """First the fully connected layers alone, on fixed feature points."""

@@ -15,7 +15,7 @@ from visuomotor.algorithms.gps.config import PRESETS, GpsConfig
 from visuomotor.algorithms.gps.exploration import init_pd_controller, noisy_controller, smooth_noise
 from visuomotor.algorithms.gps.policy_opt import StatePolicyOptimizer, VisuomotorPolicyOptimizer, policy_fn
 from visuomotor.algorithms.gps.pose_regression import PoseTraining, collect_pose_dataset
-from visuomotor.algorithms.gps.rollout import Samples, engine_positions, render_again, rollout
+from visuomotor.algorithms.gps.rollout import Samples, add_images, engine_positions, rollout
 from visuomotor.errors import VisuomotorError
 from visuomotor.policies import PoseNetwork, StatePolicy, TrainedPolicy, VisuomotorPolicy
 from visuomotor.runs import config_to_dict, generator_states, restore_generators
@@ -223,7 +223,9 @@ class Gps(Algorithm):
     def _sample_once(self, badmm: BadmmState, render: bool) -> tuple[Samples, EpisodeOutcome]:
         shape = tuple(badmm.controller.offset.shape)
         noise = smooth_noise(shape, self.generator, self.config.trajectory.noise_smoothing_steps)
-        return rollout(self.env, self.conditions, noisy_controller(badmm.controller, noise), render=render)
+        controller = noisy_controller(badmm.controller, noise)
+        samples, outcome = rollout(self.env, self.conditions, controller, record_positions=render)
+        return (add_images(self.env, self.conditions, samples) if render else samples), outcome
 
     def policy(self) -> TrainedPolicy | None:
         if not (self.phase == "done" or (self.phase == "policy" and self.iteration > 0)):
@@ -315,7 +317,7 @@ class Gps(Algorithm):
             warnings.warn(f"of other sizes in that run, and begun anew: {', '.join(anew)}", stacklevel=2)
 
     def _with_images(self, samples: Samples) -> Samples:
-        return samples if samples.positions is None else render_again(self.env, self.conditions, samples)
+        return samples if samples.positions is None else add_images(self.env, self.conditions, samples)
 
 
 def _without_images(samples: Samples) -> Samples:

@@ -19,10 +19,11 @@ class Samples:
     """One episode a world: states `(n, T, X)`, proprioception `(n, T, P)`, actions `(n, T, U)`, images
     `(n, T, h, w, rgb)` uint8 or None; diverged `(n,)` bool, the physics blew up.
 
-    States and actions are float64, and hold numbers that float32 holds: a checkpoint stores them in half the space.
+    States, actions and positions are float64, and hold numbers that float32 holds: a checkpoint stores them in half the
+    space.
 
-    positions `(n, T, Q)`: where everything was (`engine_positions`), of which `render_again` makes the images; None
-    where there are none.
+    positions `(n, T, Q)`: where everything was (`engine_positions`), of which `add_images` makes the images; None where
+    they were not recorded.
     """
 
     states: Tensor
@@ -66,6 +67,7 @@ def rollout(
     policy_fn: PolicyFn,
     *,
     render: bool = False,
+    record_positions: bool = False,
     callback: Callable[[], None] | None = None,
 ) -> tuple[Samples, EpisodeOutcome]:
     """One episode in every world, and how it ended. A world whose physics blew up has failed.
@@ -75,12 +77,11 @@ def rollout(
         params: the starts, one row a world.
         policy_fn: asked at every control step; its actions are clipped to [-1, 1].
         render: whether the policy sees images.
+        record_positions: for `add_images`.
         callback: called before every action and after the last one, for videos.
     """
     env.reset(params=params)
-    rows: dict[str, list[Tensor]] = {
-        name: [] for name in ("states", "proprioception", "actions", "images", "positions")
-    }
+    rows: dict[str, list[Tensor]] = {name: [] for name in ("states", "proprioception", "actions", "positions")}
     diverged = torch.zeros(env.num_envs, dtype=torch.bool)
     observations = env.observe()
     for step in range(env.task.max_episode_steps):
@@ -91,15 +92,14 @@ def rollout(
         rows["states"].append(observations["state"].float().double())
         rows["proprioception"].append(observations["proprioception"])
         rows["actions"].append(actions.float().double())
-        if images is not None:
-            rows["images"].append(images)
-            rows["positions"].append(engine_positions(env.engine))
+        if record_positions:
+            rows["positions"].append(engine_positions(env.engine).float().double())
         transition = env.step(actions)
         observations = transition.observations
         diverged |= transition.diverged
     outcome = env.finish_episodes(callback)
     stacked = {name: torch.stack(parts, 1) if parts else None for name, parts in rows.items()}
-    return Samples(**stacked, diverged=diverged), outcome  # pyright: ignore[reportArgumentType]
+    return Samples(**stacked, images=None, diverged=diverged), outcome  # pyright: ignore[reportArgumentType]
 
 
 _POSITIONS = ("qpos", "mocap_pos", "mocap_quat")
@@ -111,8 +111,8 @@ def engine_positions(engine: Engine) -> Tensor:
     return torch.cat([engine.field(name).flatten(1) for name in _POSITIONS], dim=1)
 
 
-def render_again(env: VecEnv, params: ResetParams, samples: Samples) -> Samples:
-    """`samples` with the images that `rollout` made of them, bit for bit.
+def add_images(env: VecEnv, params: ResetParams, samples: Samples) -> Samples:
+    """`samples` with what the camera sees at their positions: the same bits at any time.
 
     Args:
         env, params: of the rollout.
