@@ -82,7 +82,7 @@ def test_killed_and_resumed_training_ends_in_the_same_bits(tmp_path):
     assert (whole.path / FILE_NAME).read_bytes() == (pieces.path / FILE_NAME).read_bytes()
     expected, found = (_leaves(load_checkpoint(run.latest_checkpoint)) for run in (whole, pieces))
     assert expected.keys() == found.keys()
-    assert whole.latest_checkpoint.stat().st_size < 13e6  # two of four iterations that are remembered, without images
+    assert whole.latest_checkpoint.stat().st_size < 14.5e6  # without images
     assert {"/state/badmm/last_update/predicted", "/state/badmm/sample_history/1/samples/positions"} <= expected.keys()
     for name, value in expected.items():
         if name != "/state/elapsed_seconds":

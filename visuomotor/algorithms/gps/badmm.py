@@ -201,8 +201,9 @@ def assess_last_update(
             limit = torch.where(gained > 0, trajectory.largest_loss * gained, torch.inf)
             kept &= saved >= -limit
             saved = saved.maximum(-limit)
-    if kept.any():
-        history = (*state.transition_history, replace(samples.without_images(), diverged=~kept))
+    held = samples if last is None else Samples.where(kept, samples, last.samples)
+    if kept.any():  # episodes that are taken back stand in for others there, so that a checkpoint stores one set
+        history = (*state.transition_history, replace(held.without_images(), diverged=~kept))
         state = replace(state, transition_history=history[-config.dynamics.prior_iterations :])
     if last is None:
         first = now if state.first_cost is None else state.first_cost
@@ -215,7 +216,7 @@ def assess_last_update(
         state,
         controller=where(kept, state.controller, last.controller),
         kl_step_mult=kl_step_mult,
-        last_update=replace(last, samples=Samples.where(kept, samples, last.samples)),
+        last_update=replace(last, samples=held),
     )
     if not kept.any():
         return state, {}
