@@ -26,7 +26,7 @@ from visuomotor.tasks.quaternions import rotate
 _TOOL_TO_WHEEL = 0.010  # m, from the fingers to the wheel's middle; they end 3 mm before its far side
 _BEFORE = 0.004  # m, of the wheel from the fuselage at the goal
 _NEAR = 0.03  # m, of the wheel's middle from the axle's tip
-_LATERAL, _AWAY = 0.006, 0.015  # m, of the wheel's middle from the axle's line, of the wheel from the fuselage
+_LATERAL, _AWAY = 0.005, 0.010  # m, of the wheel's middle from the axle's line, of the wheel from the fuselage
 _LEFTWARDS = (sqrt(0.5), 0.0, 0.0, sqrt(0.5))  # the hand points to the left, so that the camera sees the axle
 _BACKWARDS = (sqrt(0.5), 0.0, -sqrt(0.5), 0.0)  # the wheel's axis in the hand: towards the palm
 _RIGHT = (0.5, 0.5, -0.5, 0.5)  # the product of both: the wheel's axis points to the right
@@ -38,7 +38,7 @@ class Wheel(Pr2Task):
     See `Pr2Task` for state, readings and splits. There are 2.5 mm between axle and hub; the axle points to the right.
     The end-effector points lie on the wheel's axis, so that any turn about it will do. `visual`: a cabin, a tail and a
     pilot on the plane, and a spare wheel. `background`: a crate, a bin and a cushion behind it. Success: the wheel
-    hangs on the axle, within 15 mm of the fuselage, when the gripper has opened.
+    hangs on the axle, within 10 mm of the fuselage, when the gripper has opened.
     """
 
     name: ClassVar[str] = "wheel"
@@ -46,9 +46,9 @@ class Wheel(Pr2Task):
     stages: ClassVar[tuple[str, ...]] = ("start", "near", "on")
     stage_rewards: ClassVar[tuple[float, ...]] = (0.0, 0.125, 1.0)
 
-    camera_fovy = 32.0
+    camera_fovy = 38.0
     center = (0.60, 0.02, 1.0)  # of the axle's root
-    start = ((0.59, -0.36, 1.05), _LEFTWARDS)
+    start = ((0.57, -0.28, 1.05), _LEFTWARDS)
     points = ((0.02, 0.0, 0.0), (0.08, 0.0, 0.0), (-0.04, 0.0, 0.0))
     approach = (0.0, 1.0, 0.0)
     held_at = (_TOOL_TO_WHEEL, 0.0, 0.0), _BACKWARDS
