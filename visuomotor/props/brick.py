@@ -20,7 +20,7 @@ HOLLOW_DEPTH: Final = 0.020  # m
 WALL: Final = 0.004  # m, thickness
 BRICK_HALF: Final = (HOLLOW_HALF[0] + WALL, HOLLOW_HALF[1] + WALL, 0.018)  # m
 BRICK_MASS: Final = 0.05  # kg
-BASE_HALF: Final = (BRICK_HALF[0], BRICK_HALF[1], 0.024)  # m: each left finger opens by its half length
+BASE_HALF: Final = (BRICK_HALF[0], 0.034, 0.024)  # m: each left finger opens by its half length in x
 
 _HELD_COLOR = (0.90, 0.25, 0.15, 1.0)
 _BASE_COLOR = (0.20, 0.45, 0.85, 1.0)
