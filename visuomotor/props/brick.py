@@ -1,7 +1,7 @@
 """A toy brick with two studs, and a hollow one that goes on it."""
 
 from dataclasses import dataclass
-from math import cos, pi
+from math import pi
 from typing import Any, Final
 
 import mujoco
@@ -9,7 +9,7 @@ import numpy as np
 
 from visuomotor.props.grasp import add_fixed, add_grasp
 from visuomotor.robots.collision import AS_HELD, AS_TARGET, NOTHING
-from visuomotor.robots.geoms import Color, box, capsule, cylinder
+from visuomotor.robots.geoms import Color, about_z, box, capsule, cylinder
 
 STUD_RADIUS: Final = 0.010  # m
 STUD_HEIGHT: Final = 0.016  # m, with its round end
@@ -61,23 +61,24 @@ def add_studded_brick(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -
 
 def brick_to_tool() -> tuple[np.ndarray, np.ndarray]:
     """Position (m) and quaternion (wxyz) of the left tool frame in the brick's frame: the hand points to the right."""
-    return np.array([0.0, 0.0, -BASE_HALF[2]]), np.array([cos(pi / 4), 0.0, 0.0, -cos(pi / 4)])
+    return np.array([0.0, 0.0, -BASE_HALF[2]]), np.array(about_z(-pi / 2))
 
 
 def add_held_brick(spec: mujoco.MjSpec, tool: str = "r_gripper_tool_frame") -> HeldBrick:
     """Add the hollow brick, welded to body `tool`: four walls and a lid. It touches targets."""
     body = spec.worldbody.add_body(name="held_brick", pos=(0.6, -0.188, 1.0))
     body.add_freejoint(name="held_brick_joint")
-    (x, y, z), (inside_x, inside_y) = BRICK_HALF, HOLLOW_HALF
-    lid = z - HOLLOW_DEPTH / 2
-    part = {"touch": AS_HELD, "mass": BRICK_MASS / 5, "friction": (0.3, 0.005, 0.0001)}
-    box(body, "held_brick_lid", (0, 0, 2 * z - lid), (x, y, lid), _HELD_COLOR, **part)
-    for name, side in (("back", 1), ("front", -1)):
-        half = (WALL / 2, y, HOLLOW_DEPTH / 2)
-        box(body, f"held_brick_{name}", (side * (x - WALL / 2), 0, half[2]), half, _HELD_COLOR, **part)
-    for name, side in (("left", 1), ("right", -1)):
-        half = (inside_x, WALL / 2, HOLLOW_DEPTH / 2)
-        box(body, f"held_brick_{name}", (0, side * (y - WALL / 2), half[2]), half, _HELD_COLOR, **part)
+    (x, y, z), middle, lid = BRICK_HALF, HOLLOW_DEPTH / 2, BRICK_HALF[2] - HOLLOW_DEPTH / 2
+    along, across = (HOLLOW_HALF[0], WALL / 2, middle), (WALL / 2, y, middle)
+    for name, center, half in (
+        ("lid", (0, 0, HOLLOW_DEPTH + lid), (x, y, lid)),
+        ("back", (x - WALL / 2, 0, middle), across),
+        ("front", (WALL / 2 - x, 0, middle), across),
+        ("left", (0, y - WALL / 2, middle), along),
+        ("right", (0, WALL / 2 - y, middle), along),
+    ):
+        share = {"mass": BRICK_MASS / 5, "friction": (0.3, 0.005, 0.0001)}
+        box(body, f"held_brick_{name}", center, half, _HELD_COLOR, AS_HELD, **share)
     _show_studs(body, "held", (0.0, 0.0, 2 * z), _HELD_COLOR)
     return HeldBrick(body=body.name, joint="held_brick_joint", grasp=add_grasp(spec, tool, body.name))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from visuomotor.props.grasp import add_fixed, add_grasp
 from visuomotor.robots.collision import AS_HELD, AS_TARGET, NOTHING
-from visuomotor.robots.geoms import box, capsule, cylinder, on_circle
+from visuomotor.robots.geoms import about_z, box, capsule, cylinder, on_circle
 
 PEG_RADIUS: Final = 0.010  # m
 PEG_HEIGHT: Final = 0.05  # m, from the stand to its round tip
@@ -59,7 +59,7 @@ def add_peg(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -> PegStand
 
 def stand_to_tool() -> tuple[np.ndarray, np.ndarray]:
     """Position (m) and quaternion (wxyz) of the left tool frame in the stand's frame: the hand points to the right."""
-    return np.array([0.0, 0.0, -STAND_HALF]), np.array([cos(pi / 4), 0.0, 0.0, -cos(pi / 4)])
+    return np.array([0.0, 0.0, -STAND_HALF]), np.array(about_z(-pi / 2))
 
 
 def add_ring(spec: mujoco.MjSpec, tool: str = "r_gripper_tool_frame") -> HeldRing:
