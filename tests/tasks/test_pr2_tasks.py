@@ -1,4 +1,4 @@
-"""Cube, hammer, bottle, ring, brick, wheel: starts, tolerances of the compiled models, states just in and out of success."""
+"""Cube, hammer, bottle, ring, brick, wheel: starts, tolerances of the compiled models, states just in and just out."""
 
 from math import cos, hypot, pi, sin
 
