@@ -12,7 +12,7 @@ from visuomotor.robots.collision import AS_HELD, AS_TARGET, NOTHING
 from visuomotor.robots.geoms import about_z, box, capsule, cylinder, ellipsoid, on_circle
 
 AXLE_RADIUS: Final = 0.008  # m
-AXLE_LENGTH: Final = 0.05  # m, from the plane to its round tip
+AXLE_LENGTH: Final = 0.04  # m, from the plane to its round tip
 CLEARANCE: Final = 0.0025  # m, between axle and hub, all round
 WHEEL_RADIUS: Final = 0.034  # m
 WHEEL_HALF_WIDTH: Final = 0.010  # m

@@ -48,7 +48,7 @@ class Wheel(Pr2Task):
 
     camera_fovy = 38.0
     center = (0.60, 0.02, 1.0)  # of the axle's root
-    start = ((0.57, -0.28, 1.05), _LEFTWARDS)
+    start = ((0.52, -0.32, 1.03), _LEFTWARDS)
     points = ((0.02, 0.0, 0.0), (0.08, 0.0, 0.0), (-0.04, 0.0, 0.0))
     approach = (0.0, 1.0, 0.0)
     held_at = (_TOOL_TO_WHEEL, 0.0, 0.0), _BACKWARDS
