@@ -12,7 +12,7 @@ from visuomotor.robots.collision import AS_HELD, AS_TARGET, NOTHING
 from visuomotor.robots.geoms import about_z, box, capsule, cylinder, on_circle
 
 PEG_RADIUS: Final = 0.010  # m
-PEG_HEIGHT: Final = 0.05  # m, from the stand to its round tip
+PEG_HEIGHT: Final = 0.04  # m, from the stand to its round tip
 CLEARANCE: Final = 0.0025  # m, between peg and ring, all round
 TUBE_RADIUS: Final = 0.006  # m, of the ring's tube
 RING_RADIUS: Final = PEG_RADIUS + CLEARANCE + TUBE_RADIUS  # m, from its axis to the middle of its tube

@@ -46,7 +46,7 @@ class Ring(Pr2Task):
 
     camera_fovy = 32.0
     center = (0.58, -0.10, 0.90)  # of the peg's foot
-    start = ((0.46, -0.24, 1.09), _DOWN)  # over no target, and not between any and the camera
+    start = ((0.50, -0.14, 1.09), _DOWN)
     approach = (0.0, 0.0, -1.0)
     held_at = (_TOOL_TO_RING, 0.0, 0.0), _UP
 
