@@ -152,7 +152,7 @@ def test_algorithms_have_names_of_their_own():
 
 
 def test_names_that_name_nothing(write, tmp_path):
-    known = "bottle, cube, hammer, hanger, insertion2d, insertion3d, lifting, stacking, swimmer"
+    known = "bottle, brick, cube, hammer, hanger, insertion2d, insertion3d, lifting, ring, stacking, swimmer, wheel"
     refused("hangar", f"no task 'hangar'; choose one of: {known}; or name a class of your own as")
     refused("own.py", "no task 'own.py'; for a class in a file write own.py:CLASS; choose one of")
     refused(f"{tmp_path}/none.py:Reach", r"no file .*none\.py; write path/to/file.py:Class")

@@ -1,6 +1,6 @@
-"""Cube, hammer and bottle: starts, tolerances of the compiled models, and states just in and just out of success."""
+"""Cube, hammer, bottle, ring, brick, wheel: starts, tolerances of the compiled models, states just in and just out."""
 
-from math import cos, pi, sin
+from math import cos, hypot, pi, sin
 
 import numpy as np
 import pytest
@@ -9,17 +9,32 @@ import torch
 from visuomotor.camera import Camera
 from visuomotor.engine import CpuEngine
 from visuomotor.props import bottle as bottle_prop
+from visuomotor.props.axle import AXLE_LENGTH, SIDES, WHEEL_HALF_WIDTH
+from visuomotor.props.brick import STUD_HEIGHT
 from visuomotor.props.nail import HEAD_HEIGHT, PRONG_YAW
+from visuomotor.props.peg import PEG_HEIGHT, SEGMENTS, TUBE_RADIUS
 from visuomotor.props.shape_cube import BLOCK_HALF, CUBE_HALF
 from visuomotor.robots.pr2 import solve_arm
 from visuomotor.tasks import VecEnv, make_task
 from visuomotor.tasks.pr2.bottle import Bottle
+from visuomotor.tasks.pr2.brick import Brick
 from visuomotor.tasks.pr2.cube import Cube
 from visuomotor.tasks.pr2.hammer import Hammer
 from visuomotor.tasks.pr2.pr2_task import Pr2Task
+from visuomotor.tasks.pr2.ring import Ring
+from visuomotor.tasks.pr2.wheel import Wheel
 
-NAMES = ("cube", "hammer", "bottle")
-CONDITIONS = {"cube": (9, 1), "hammer": (5, 3), "bottle": (9, 1)}
+NAMES = ("cube", "hammer", "bottle", "ring", "brick", "wheel")
+TARGETS = {
+    "cube": "cube",
+    "hammer": "bench",
+    "bottle": "bottle",
+    "ring": "peg",
+    "brick": ("stud_", "studded_brick"),
+    "wheel": "plane",
+}
+"""What the names of the target's geoms start with."""
+SIDEWAYS = (cos(pi / 4), sin(pi / 4), 0.0, 0.0)  # +z becomes -y
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +50,21 @@ def hammer() -> Hammer:
 @pytest.fixture(scope="module")
 def bottle() -> Bottle:
     return make_task("bottle")
+
+
+@pytest.fixture(scope="module")
+def ring() -> Ring:
+    return make_task("ring")
+
+
+@pytest.fixture(scope="module")
+def brick() -> Brick:
+    return make_task("brick")
+
+
+@pytest.fixture(scope="module")
+def wheel() -> Wheel:
+    return make_task("wheel")
 
 
 @pytest.fixture(params=NAMES)
@@ -80,15 +110,23 @@ def offset(*values: float) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
+def release(task, engine) -> None:
+    engine.field("eq_active")[:, task.model.equality(task.scene.grasp).id] = 0
+
+
+def place(task, geom, axis: int) -> float:
+    return float(task.model.geom(geom).pos[axis])
+
+
 def half(task, geom, axis: int) -> float:
     return float(task.model.geom(geom).size[axis])
 
 
-# -- all three
+# -- all six
 
 
 def test_positions_and_grasps(task):
-    positions, grasps = CONDITIONS[task.name]
+    positions, grasps = (5, 3) if task.name == "hammer" else (9, 1)
     params = task.sample_reset(positions * grasps, seeded(), "training", False)
     rows = torch.cat([params.placement["target"], params.dynamics["grasp"]], 1)
     assert len(torch.unique(rows, dim=0)) == positions * grasps
@@ -104,6 +142,15 @@ def test_errors_vanish_at_the_goal_and_not_at_the_start(task):
     engine = at_goal(task)
     assert task.errors(engine).norm(dim=-1).max() < 1e-3
     assert (task.errors(started(task)).norm(dim=-1).mean(-1) > 0.1).all()
+
+
+def test_nothing_touches_at_the_start_and_at_the_goal(task):
+    for split in task.splits:
+        engine = started(task, split, 12)
+        assert engine.field("ncon").sum() == 0
+        assert (task.stage(engine) == 0).all()
+    if task.name != "bottle":  # whose cap then rests on the neck
+        assert at_goal(task).field("ncon").sum() == 0
 
 
 def test_objects_start_in_the_hands(task):
@@ -135,11 +182,7 @@ def test_a_start_is_a_function_of_its_parameters_alone(task):
 
 def test_pictures_show_the_target_in_every_condition(task):
     """At the start and at the goal; 64x64 pixels."""
-    geoms = [
-        geom
-        for geom in range(task.model.ngeom)
-        if task.model.geom(geom).name.startswith({"cube": "cube", "hammer": "bench", "bottle": "bottle"}[task.name])
-    ]
+    geoms = [geom for geom in range(task.model.ngeom) if task.model.geom(geom).name.startswith(TARGETS[task.name])]
     for engine in (started(task), at_goal(task)):
         shown = torch.isin(Camera(engine, task.camera, 64, 64).render().segmentation, torch.tensor(geoms))
         assert shown.flatten(1).float().mean(1).min() > 0.005
@@ -333,6 +376,173 @@ def test_the_bottles_cost_wants_a_spinning_wrist(bottle):
     state[:, 0, 13] = torch.tensor([0.0, 2.0, 3.0])
     cost = bottle.cost(state, torch.zeros(3, 1, 7, dtype=torch.float64))[:, 0]
     assert (cost - cost[1]).tolist() == pytest.approx([0.5 * 0.5 * 4.0, 0.0, 0.5 * 0.5 * 1.0])
+
+
+# -- the ring
+
+
+def test_the_ring_fits_the_peg_with_2_5_mm_all_round(ring):
+    for index in range(SEGMENTS):
+        name = f"ring_{index}"
+        inside = hypot(place(ring, name, 0), place(ring, name, 1)) - half(ring, name, 0)
+        assert inside - half(ring, "peg", 0) == pytest.approx(0.0025, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("x", "height", "done"),
+    [  # m: off the peg's axis, of the ring's lower side above the stand
+        (0.0, 0.0029, True),
+        (0.0, 0.0031, False),
+        (0.0049, 0.0, True),
+        (0.0051, 0.0, False),
+    ],
+)
+def test_the_ring_is_on_within_3_mm_of_the_stand_and_5_mm_of_the_axis(ring, x, height, done):
+    engine = started(ring)
+    put(ring, engine, "ring_joint", ring.target_position(engine) + offset(x, 0.0, TUBE_RADIUS + height))
+    assert ring.in_place(engine).tolist() == [done] * 9
+
+
+@pytest.mark.parametrize(
+    ("x", "height", "stage"),
+    [
+        (0.0, PEG_HEIGHT / 2 - 0.0001, 2),
+        (0.0, PEG_HEIGHT / 2 + 0.0001, 1),
+        (0.0051, 0.022, 1),
+        (0.0, PEG_HEIGHT + 0.0299, 1),
+        (0.0, PEG_HEIGHT + 0.0301, 0),
+    ],
+)
+def test_stages_of_the_ring(ring, x, height, stage):
+    engine = started(ring)
+    put(ring, engine, "ring_joint", ring.target_position(engine) + offset(x, 0.0, height))
+    assert ring.stage(engine).tolist() == [stage] * 9
+
+
+@pytest.mark.parametrize(("y", "done"), [(0.002, True), (0.030, False)])
+def test_a_ring_that_is_dropped_over_the_tip_falls_to_the_stand_and_one_beside_it_does_not(ring, y, done):
+    engine = started(ring)
+    release(ring, engine)
+    put(ring, engine, "ring_joint", ring.target_position(engine) + offset(0.0, y, PEG_HEIGHT + 0.01))
+    assert ring.finish_episode(engine).success.tolist() == [done] * 9
+
+
+# -- the brick
+
+
+def test_the_hollow_fits_the_studs_with_2_mm_all_round(brick):
+    for axis, wall in ((0, "held_brick_back"), (1, "held_brick_left")):
+        inside = place(brick, wall, axis) - half(brick, wall, axis)
+        outside = (place(brick, "stud_back", 0) if axis == 0 else 0.0) + half(brick, "stud_back", 0)
+        assert inside - outside == pytest.approx(0.002, abs=1e-9)
+    ceiling = place(brick, "held_brick_lid", 2) - half(brick, "held_brick_lid", 2)
+    stud = place(brick, "stud_back", 2) + half(brick, "stud_back", 1) + half(brick, "stud_back", 0)
+    assert ceiling - stud == pytest.approx(0.004, abs=1e-9)  # it sits on the other brick, not on the studs
+
+
+@pytest.mark.parametrize(
+    ("x", "height", "tilt", "done"),
+    [
+        (0.0, 0.0029, 0.0, True),
+        (0.0, 0.0031, 0.0, False),
+        (0.0049, 0.0, 0.0, True),
+        (0.0051, 0.0, 0.0, False),
+        (0.0, 0.0, 0.099, True),
+        (0.0, 0.0, 0.101, False),
+    ],
+)
+def test_the_brick_sits_within_3_mm_and_a_tenth_of_a_radian(brick, x, height, tilt, done):
+    engine = started(brick)
+    put(
+        brick,
+        engine,
+        "held_brick_joint",
+        brick.target_position(engine) + offset(x, 0.0, height),
+        (cos(tilt / 2), sin(tilt / 2), 0.0, 0.0),
+    )
+    assert brick.in_place(engine).tolist() == [done] * 9
+
+
+@pytest.mark.parametrize(
+    ("x", "height", "stage"),
+    [
+        (0.0, STUD_HEIGHT / 2 - 0.0001, 2),
+        (0.0, STUD_HEIGHT / 2 + 0.0001, 1),
+        (0.0051, 0.005, 1),
+        (0.0, STUD_HEIGHT + 0.0299, 1),
+        (0.0, STUD_HEIGHT + 0.0301, 0),
+    ],
+)
+def test_stages_of_the_brick(brick, x, height, stage):
+    engine = started(brick)
+    put(brick, engine, "held_brick_joint", brick.target_position(engine) + offset(x, 0.0, height))
+    assert brick.stage(engine).tolist() == [stage] * 9
+
+
+@pytest.mark.parametrize(("y", "yaw", "done"), [(0.001, 0.0, True), (0.012, 0.0, False), (0.0, pi / 2, False)])
+def test_a_brick_that_is_dropped_sits_only_where_its_hollow_is_over_the_studs(brick, y, yaw, done):
+    engine = started(brick)
+    release(brick, engine)
+    put(
+        brick,
+        engine,
+        "held_brick_joint",
+        brick.target_position(engine) + offset(0.0, y, STUD_HEIGHT + 0.002),
+        (cos(yaw / 2), 0.0, 0.0, sin(yaw / 2)),
+    )
+    assert brick.finish_episode(engine).success.tolist() == [done] * 9
+
+
+# -- the wheel
+
+
+def test_the_hub_fits_the_axle_with_2_5_mm_all_round(wheel):
+    for index in range(SIDES):
+        name = f"wheel_{index}"
+        inside = hypot(place(wheel, name, 0), place(wheel, name, 1)) - half(wheel, name, 0)
+        assert inside - half(wheel, "plane_axle", 0) == pytest.approx(0.0025, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("x", "away", "done"),
+    [  # m: off the axle's line, of the wheel from the fuselage
+        (0.0, 0.0099, True),
+        (0.0, 0.0101, False),
+        (0.0049, 0.0, True),
+        (-0.0051, 0.0, False),
+    ],
+)
+def test_the_wheel_is_on_within_10_mm_of_the_fuselage_and_5_mm_of_the_axle(wheel, x, away, done):
+    engine = started(wheel)
+    put(
+        wheel, engine, "wheel_joint", wheel.target_position(engine) + offset(x, -WHEEL_HALF_WIDTH - away, 0.0), SIDEWAYS
+    )
+    assert wheel.in_place(engine).tolist() == [done] * 9
+
+
+@pytest.mark.parametrize(("away", "stage"), [(-0.0299, 1), (-0.0301, 0), (0.0199, 1), (0.0201, 2)])
+def test_stages_of_the_wheel(wheel, away, stage):
+    """Of the wheel's middle from the axle's tip, towards the fuselage, m."""
+    engine = started(wheel)
+    put(wheel, engine, "wheel_joint", wheel.target_position(engine) + offset(0.0, away - AXLE_LENGTH, 0.0), SIDEWAYS)
+    assert wheel.stage(engine).tolist() == [stage] * 9
+
+
+@pytest.mark.parametrize(("away", "done"), [(0.004, True), (AXLE_LENGTH, False)])
+def test_a_wheel_on_the_axle_stays_and_one_beyond_its_tip_falls(wheel, away, done):
+    engine = started(wheel)
+    release(wheel, engine)
+    put(
+        wheel,
+        engine,
+        "wheel_joint",
+        wheel.target_position(engine) + offset(0.0, -WHEEL_HALF_WIDTH - away, 0.0),
+        SIDEWAYS,
+    )
+    assert wheel.finish_episode(engine).success.tolist() == [done] * 9
+
+
+# -- all, with the hanger
 
 
 def test_gravity_pulls_what_is_released(task):

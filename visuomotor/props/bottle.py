@@ -1,7 +1,7 @@
 """A bottle with a thread, and its cap."""
 
 from dataclasses import dataclass
-from math import cos, pi, sin, tan
+from math import pi, tan
 from typing import Final
 
 import mujoco
@@ -9,7 +9,7 @@ import numpy as np
 
 from visuomotor.props.grasp import add_fixed, add_grasp
 from visuomotor.robots.collision import AS_HELD, AS_TARGET, NOTHING
-from visuomotor.robots.geoms import box, cylinder
+from visuomotor.robots.geoms import about_z, box, cylinder, on_circle
 
 NECK_RADIUS: Final = 0.012  # m
 CLEARANCE: Final = 0.0015  # m, between the neck and the cap's teeth
@@ -89,8 +89,8 @@ def add_bottle(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -> Bottl
         angle = 2 * pi * index / TEETH
         center, half = (_RING_RADIUS + NECK_RADIUS - 0.002) / 2, (_RING_RADIUS - NECK_RADIUS + 0.002) / 2
         tooth = (half, _TOOTH_HALF_WIDTH, (high - low) / 2)
-        name, place = f"bottle_tooth_{index}", _on_circle(center, angle, (low + high) / 2)
-        box(ring, name, place, tooth, _NECK_COLOR, AS_TARGET, quat=_about_z(angle), mass=0.002, **smooth)
+        name, place = f"bottle_tooth_{index}", on_circle(center, angle, (low + high) / 2)
+        box(ring, name, place, tooth, _NECK_COLOR, AS_TARGET, quat=about_z(angle), mass=0.002, **smooth)
     body.add_site(name="bottle_mouth", pos=(0, 0, 0), size=[0.003, 0, 0], group=4)
     return Bottle(body=body.name, mouth="bottle_mouth", thread="bottle_thread")
 
@@ -113,23 +113,15 @@ def add_cap(spec: mujoco.MjSpec, tool: str = "r_gripper_tool_frame") -> Cap:
     wall = (thickness, CAP_RADIUS * tan(pi / _SIDES), CAP_DEPTH / 2)
     for index in range(_SIDES):
         angle = 2 * pi * index / _SIDES
-        place, mass = _on_circle(_INSIDE + thickness, angle, -CAP_DEPTH / 2), CAP_MASS / 2 / _SIDES
-        box(body, f"cap_wall_{index}", place, wall, _CAP_COLOR, AS_HELD, quat=_about_z(angle), mass=mass, **smooth)
+        place, mass = on_circle(_INSIDE + thickness, angle, -CAP_DEPTH / 2), CAP_MASS / 2 / _SIDES
+        box(body, f"cap_wall_{index}", place, wall, _CAP_COLOR, AS_HELD, quat=about_z(angle), mass=mass, **smooth)
     inner = NECK_RADIUS + CLEARANCE
     tooth = ((_INSIDE - inner) / 2, _TOOTH_HALF_WIDTH, CAP_DEPTH / 2)
     for index in range(TEETH):
         angle = 2 * pi * (index + 0.5) / TEETH
-        place = _on_circle((_INSIDE + inner) / 2, angle, -CAP_DEPTH / 2)
-        box(body, f"cap_tooth_{index}", place, tooth, _CAP_COLOR, AS_HELD, quat=_about_z(angle), **smooth)
+        place = on_circle((_INSIDE + inner) / 2, angle, -CAP_DEPTH / 2)
+        box(body, f"cap_tooth_{index}", place, tooth, _CAP_COLOR, AS_HELD, quat=about_z(angle), **smooth)
     return Cap(body=body.name, joint="cap_joint", grasp=add_grasp(spec, tool, body.name))
-
-
-def _on_circle(radius: float, angle: float, height: float) -> tuple[float, float, float]:
-    return radius * cos(angle), radius * sin(angle), height
-
-
-def _about_z(angle: float) -> tuple[float, float, float, float]:
-    return cos(angle / 2), 0.0, 0.0, sin(angle / 2)
 
 
 def add_bottles(spec: mujoco.MjSpec, bottle: Bottle) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Primitive geoms in one line each."""
 
 from collections.abc import Sequence
+from math import cos, sin
 from typing import Any
 
 import mujoco
@@ -53,6 +54,16 @@ def cylinder(
     """A cylinder whose axis runs from `start` to `end`."""
     ends, size = [*start, *end], [radius, 0, 0]
     return _geom(body, mujoco.mjtGeom.mjGEOM_CYLINDER, name, color, touch, fromto=ends, size=size, **more)
+
+
+def on_circle(radius: float, angle: float, height: float) -> tuple[float, float, float]:
+    """A point on a circle about the z axis (m), at `angle` (rad) from +x."""
+    return radius * cos(angle), radius * sin(angle), height
+
+
+def about_z(angle: float) -> tuple[float, float, float, float]:
+    """The quaternion of a turn about the z axis, rad."""
+    return cos(angle / 2), 0.0, 0.0, sin(angle / 2)
 
 
 def _geom(body: Any, kind: mujoco.mjtGeom, name: str, color: Color, touch: dict[str, int], **more: Any):
