@@ -59,7 +59,7 @@ def test_a_rollout_is_replayed_with_the_same_probabilities(demos: Path, form: st
     _, sums = policy_loss(
         algorithm.recurrent_policy, algorithm.noise, rollout, advantages, part, config, algorithm.kl, distributed
     )
-    count, surrogate, divergence, clipped = sums.tolist()
+    count, surrogate, divergence, clipped, _ = sums.tolist()
     assert surrogate / count == pytest.approx(1, abs=1e-5)
     assert clipped == 0
     assert divergence / count == pytest.approx(0, abs=1e-6)
