@@ -18,7 +18,7 @@ from visuomotor.policies import TrainedPolicy
 from visuomotor.runs import generator_states, restore_generators
 from visuomotor.runs.distributed import Distributed
 from visuomotor.runs.restore import check_like
-from visuomotor.tasks import EpisodeOutcome, Task, VecEnv
+from visuomotor.tasks import EpisodeOutcome, ResetParams, Task, VecEnv
 
 
 class TrajectorySearch(Algorithm):
@@ -46,14 +46,18 @@ class TrajectorySearch(Algorithm):
         if self.distributed.world_size > 1:
             raise VisuomotorError(f"{self.name} runs in one process: start it without torchrun")
         self.generator = torch.Generator().manual_seed(seed)
-        split = "training" if "training" in task.splits else "random"
-        drawing = torch.Generator().manual_seed(seed)
-        self.starts = task.sample_reset(config.num_conditions, drawing, split, randomize=False)
+        self.starts = self.draw_starts()
         self.iteration = self.episodes = 0
         self._solution_env = self.make_env(1)
         self._solution_env.reset(params=self.starts)
         self.start_states: Tensor = self._solution_env.observe()["state"]
         """`(N, X)`, of every condition."""
+
+    def draw_starts(self) -> ResetParams:
+        """One start a condition, drawn once."""
+        split = "training" if "training" in self.task.splits else "random"
+        drawing = torch.Generator().manual_seed(self.seed)
+        return self.task.sample_reset(self.config.num_conditions, drawing, split, randomize=False)
 
     @abstractmethod
     def search(self) -> dict[str, Any]:

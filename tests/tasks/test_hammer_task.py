@@ -1,0 +1,46 @@
+"""The hammer: tolerances of the compiled model, states just in and just out."""
+
+from math import cos, pi, sin
+
+import pytest
+from pr2_scenes import half, offset, put, started
+
+from visuomotor.props.nail import HEAD_HEIGHT, PRONG_YAW
+from visuomotor.tasks import make_task
+from visuomotor.tasks.pr2.hammer import Hammer
+
+
+@pytest.fixture(scope="module")
+def hammer() -> Hammer:
+    return make_task("hammer")
+
+
+def test_the_claw_fits_under_the_nail_with_2_5_mm_beside_it(hammer):
+    gap = abs(float(hammer.model.geom("claw_left").pos[1])) - half(hammer, "claw_left", 1) / cos(PRONG_YAW)
+    assert gap - half(hammer, "nail_shaft", 0) == pytest.approx(0.0025, abs=1e-9)
+    assert gap < half(hammer, "nail_head", 0)  # the head does not pass between the prongs
+    assert HEAD_HEIGHT - 2 * half(hammer, "claw_left", 2) == pytest.approx(0.022, abs=1e-9)  # above and below
+
+
+@pytest.mark.parametrize(
+    ("along", "up", "stage"),
+    [
+        (0.0, -0.010, 2),
+        (0.0099, -0.010, 2),
+        (0.0101, -0.010, 1),
+        (-0.0101, -0.010, 1),
+        (0.0, -0.0001, 2),
+        (0.0, 0.0001, 1),  # the claw is above the head
+        (0.0, -0.0299, 2),
+        (0.0, -0.0301, 1),  # in the bench
+        (0.0, 0.0401, 0),
+        (0.0401, 0.0, 0),
+    ],
+)
+def test_the_claw_is_under_the_nail(hammer, along, up, stage):
+    engine = started(hammer, count=5)
+    turned, claw = (cos(pi / 4), 0.0, 0.0, sin(pi / 4)), hammer.model.site("claw").pos
+    hold = offset(-claw[1], claw[0], claw[2])  # of the claw, turned to the left
+    put(hammer, engine, "hammer_joint", hammer.target_position(engine) - hold + offset(0.0, along, up), turned)
+    assert hammer.stage(engine).tolist() == [stage] * 5
+    assert hammer.finish_episode(engine).success.tolist() == [stage == 2] * 5
