@@ -16,7 +16,7 @@ from visuomotor.algorithms.ppo_gail.ppo import policy_loss
 from visuomotor.runs.distributed import Distributed
 
 
-@pytest.mark.parametrize("form", ["white", "marginal", "exact"])
+@pytest.mark.parametrize("form", ["white", "marginal", "carried", "exact"])
 def test_a_rollout_is_replayed_with_the_same_probabilities(demos: Path, form: str):
     """What minibatches compute of whole sequences is what was computed step by step while acting: every ratio is 1."""
     exploration = ExplorationConfig(noise=form, correlation=0.7)  # pyright: ignore[reportArgumentType]

@@ -17,7 +17,7 @@ from visuomotor.errors import VisuomotorError
 from visuomotor.policies.recurrent_policy import SequenceOutput
 from visuomotor.runs.distributed import Distributed
 
-FORMS = ("white", "marginal", "exact")
+FORMS = ("white", "marginal", "carried", "exact")
 STEPS, WORLDS, ACTIONS, C = 9, 2, 3, 0.7
 
 
@@ -27,7 +27,7 @@ def make(form: str, actions: int = ACTIONS, correlation: float = C, **settings: 
 
 def log_likelihood_by_dense_normals(form: str, actions: Tensor, means: Tensor, std: Tensor, starts, carried) -> Tensor:
     """Of all actions: every episode and action dimension is one multivariate normal over time, given what precedes."""
-    correlation = {"white": 0.0, "marginal": C, "exact": C}[form]
+    correlation = 0.0 if form == "white" else C
     total = torch.zeros((), dtype=actions.dtype)
     for world in range(actions.shape[1]):
         borders = [0, *(starts[1:, world].nonzero()[:, 0] + 1).tolist(), len(actions)]
@@ -48,7 +48,7 @@ def log_likelihood_by_dense_normals(form: str, actions: Tensor, means: Tensor, s
     return total
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ["white", "marginal", "exact"])
 def test_the_log_likelihood_and_its_gradient_are_those_of_one_multivariate_normal(form: str):
     noise = make(form).double()
     generator = torch.Generator().manual_seed(0)
@@ -70,6 +70,28 @@ def test_the_log_likelihood_and_its_gradient_are_those_of_one_multivariate_norma
     assert torch.autograd.gradcheck(found, arguments)  # against finite differences
 
 
+def test_carried_noise_is_a_normal_around_the_mean_and_what_is_carried_over():
+    """Of that, no gradient."""
+    noise = make("carried").double()
+    generator = torch.Generator().manual_seed(0)
+    actions, means, carried = torch.randn(3, STEPS, WORLDS, ACTIONS, generator=generator, dtype=torch.float64)
+    std = torch.tensor([0.3, 0.5, 1.2], dtype=torch.float64)
+    starts = torch.zeros(STEPS, WORLDS, dtype=torch.bool)
+    starts[0, 0] = starts[4, 0] = starts[3, 1] = True
+    found = noise.log_prob(actions, means.requires_grad_(), std, starts, carried)
+    for step in range(STEPS):
+        for world in range(WORLDS):
+            c = 0.0 if starts[step, world] else C
+            normal = torch.distributions.Normal(
+                means[step, world] + c * carried[step, world], math.sqrt(1 - c**2) * std
+            )
+            torch.testing.assert_close(found[step, world], normal.log_prob(actions[step, world]).sum())
+    gradient = torch.autograd.grad(found[1, 0], means)[0]
+    assert gradient[0].abs().max() == 0
+    expected = (actions - means - C * carried)[1, 0] / (1 - C**2) / std**2
+    torch.testing.assert_close(gradient[1, 0], expected.detach())
+
+
 class TwoMeans(nn.Module):
     """A policy without a state: one mean for each of two steps."""
 
@@ -82,7 +104,7 @@ class TwoMeans(nn.Module):
         return SequenceOutput(self.means[:, None].expand(*starts.shape, 1), state)
 
 
-@pytest.mark.parametrize(("form", "bias"), [("white", 0.0), ("marginal", C), ("exact", 0.0)])
+@pytest.mark.parametrize(("form", "bias"), [("white", 0.0), ("marginal", C), ("carried", C), ("exact", 0.0)])
 def test_the_loss_has_the_policy_gradient(form: str, bias: float):
     """The return is the second action, whose expectation is the second mean: the gradient is (0, 1)."""
     worlds = 400_000
@@ -119,7 +141,7 @@ def test_the_loss_has_the_policy_gradient(form: str, bias: float):
     assert gradient.tolist() == pytest.approx([bias, 1.0], abs=0.02)
 
 
-@pytest.mark.parametrize(("form", "correlation"), [("white", 0.0), ("marginal", C), ("exact", C)])
+@pytest.mark.parametrize(("form", "correlation"), [("white", 0.0), ("marginal", C), ("carried", C), ("exact", C)])
 def test_noise_has_the_same_variance_in_every_step_and_forgets_at_a_start(form: str, correlation: float):
     noise, generator, worlds = make(form), torch.Generator().manual_seed(0), 100_000
     starts = torch.zeros(6, worlds, dtype=torch.bool)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 import pytest
 import torch
@@ -21,19 +21,21 @@ from visuomotor.runs.distributed import Distributed
 CORRELATION = 0.6
 
 
-Form = Literal["white", "marginal", "exact"]
+Form = Literal["white", "marginal", "carried", "exact"]
 
 
-def density(rollout: Rollout, world: int, t: int, means: Tensor, std: Tensor, correlation: float) -> Independent:
+def density(rollout: Rollout, world: int, t: int, means: Tensor, std: Tensor, form: Form) -> Independent:
     """Of the action of step t: an autoregression around the world's means `(K, A)`, which begins anew at a start."""
-    if rollout.episode_starts[t, world]:
+    if rollout.episode_starts[t, world] or form in ("white", "marginal"):
         return Independent(Normal(means[t], std), 1)
-    before = rollout.carried[0, world] if t == 0 else rollout.actions[t - 1, world] - means[t - 1]
-    return Independent(Normal(means[t] + correlation * before, std * math.sqrt(1 - correlation**2)), 1)
+    before = rollout.carried[t, world]
+    if form == "exact" and t > 0:
+        before = rollout.actions[t - 1, world] - means[t - 1]
+    return Independent(Normal(means[t] + CORRELATION * before, std * math.sqrt(1 - CORRELATION**2)), 1)
 
 
 @pytest.mark.parametrize("clip", [None, 0.2])
-@pytest.mark.parametrize("form", ["white", "marginal", "exact"])
+@pytest.mark.parametrize("form", get_args(Form))
 def test_the_loss_is_that_of_the_equation(form: Form, clip: float | None):
     torch.manual_seed(0)
     policy = RecurrentPolicy(READINGS, ACTIONS, 1, image_size=20)
@@ -52,7 +54,6 @@ def test_the_loss_is_that_of_the_equation(form: Form, clip: float | None):
         rollout.initial_hidden_state[part],
         rollout.episode_starts[:, part],
     )
-    correlation = CORRELATION if form == "exact" else 0.0
     surrogates, divergences, clipped, outside = [], [], 0, 0
     for t in range(STEPS):
         for i, world in enumerate(part.tolist()):
@@ -60,7 +61,7 @@ def test_the_loss_is_that_of_the_equation(form: Form, clip: float | None):
                 continue
             action, advantage = rollout.actions[t, world], advantages[t, world]
             new, old = (
-                density(rollout, world, t, mean, std, correlation)
+                density(rollout, world, t, mean, std, form)
                 for mean, std in ((sequence.mean[:, i], noise.std), (rollout.means[:, world], rollout.std))
             )
             ratio = (new.log_prob(action) - old.log_prob(action)).exp()

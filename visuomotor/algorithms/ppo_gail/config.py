@@ -65,9 +65,10 @@ class PpoConfig:
 class ExplorationConfig:
     """Exploration noise."""
 
-    noise: Literal["white", "marginal", "exact"] = "exact"
+    noise: Literal["white", "marginal", "carried", "exact"] = "exact"
     """`white`: independent from step to step (the paper's); the correlation is not used. `marginal`: correlated in
-    time, with the density of white noise in PPO's ratio. `exact`: correlated, with its true density."""
+    time, with the density of white noise in PPO's ratio. `carried`: correlated, with its density given the noise of the
+    step before, which an update holds fixed. `exact`: correlated, with its true density."""
     correlation: Annotated[float, Range(0, 0.999)] = 0.8
     """AR(1) coefficient of the noise from one control step to the next, 0 to below 1. White noise at 20 Hz averages out
     before the arm moves."""
