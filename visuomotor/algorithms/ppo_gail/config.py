@@ -45,7 +45,7 @@ class PpoConfig:
     length moves it."""
     clip_range: Annotated[float | None, Range(_TINY, 100)] = 0.2
     """How far a probability ratio may go before its gradient is cut; None for the KL penalty alone, as in the paper."""
-    target_kl: Annotated[float, Range(_TINY, 100)] = 0.05
+    target_kl: Annotated[float, Range(_TINY, 100)] = 0.02
     """Nats a step that an iteration should move the policy; the penalty's coefficient follows."""
     gamma: Annotated[float, Range(0, 1)] = 0.99
     """Discount per control step."""
@@ -54,7 +54,7 @@ class PpoConfig:
     critic after a step."""
     entropy_coef: Annotated[float, Range(0, 100)] = 0.0
     """Weight of the policy's entropy at first; it falls linearly to 0."""
-    saturation_coef: Annotated[float, Range(0, 1e6)] = 0.1
+    saturation_coef: Annotated[float, Range(0, 1e6)] = 0.0
     """Weight of the squared excess of mean actions over the action limits. Actions are clipped there, so rewards do not
     tell how far beyond a mean is: it would drift, until no noise brings an action back within the limits."""
     max_grad_norm: Annotated[float, Range(_TINY, 1e9)] = 1.0
@@ -65,7 +65,7 @@ class PpoConfig:
 class ExplorationConfig:
     """Exploration noise."""
 
-    noise: Literal["white", "marginal", "carried", "exact"] = "exact"
+    noise: Literal["white", "marginal", "carried", "exact"] = "carried"
     """`white`: independent from step to step (the paper's); the correlation is not used. `marginal`: correlated in
     time, with the density of white noise in PPO's ratio. `carried`: correlated, with its density given the noise of the
     step before, which an update holds fixed. `exact`: correlated, with its true density."""
@@ -76,7 +76,7 @@ class ExplorationConfig:
     """Logarithm of the first standard deviation of every action, in parts of its limit."""
     log_std_learning_rate: Annotated[float, Range(0, 1)] = 7e-4
     """Adam's, of the standard deviations; it falls as the policy's does."""
-    critic_sees_noise: bool = True
+    critic_sees_noise: bool = False
     """Whether the critic gets the noise of the step before, which tells something of the next action."""
 
 
@@ -241,12 +241,11 @@ PRESETS: dict[str, PpoGailConfig] = {
             vision_epochs=10,
             final_lr_fraction=1.0,
             clip_range=None,
-            saturation_coef=0.0,
             gamma=0.995,
             target_kl=0.015,
             gae_lambda=1.0,
         ),
-        exploration=ExplorationConfig(noise="white", correlation=0.0, critic_sees_noise=False),
+        exploration=ExplorationConfig(noise="white", correlation=0.0),
         imitation=ImitationConfig(center_reward=False, learning_rate=1e-4, num_updates=5, gradient_penalty=0.0),
         curriculum=CurriculumConfig(
             random_start_fraction=0.5, strategy="stages", max_episode_steps=10_000, early_termination_steps=None
