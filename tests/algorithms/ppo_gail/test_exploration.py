@@ -141,6 +141,22 @@ def test_the_loss_has_the_policy_gradient(form: str, bias: float):
     assert gradient.tolist() == pytest.approx([bias, 1.0], abs=0.02)
 
 
+def test_the_gradient_of_carried_noise_varies_less_than_that_of_marginal_noise():
+    """By 1 / (1 + c)^2, for a mean that is the same in all of many steps; the first step of an episode has no past."""
+    steps, worlds, generator = 60, 4000, torch.Generator().manual_seed(0)
+    starts = torch.zeros(steps, worlds, dtype=torch.bool)
+    starts[0] = True
+    noise, unit = make("carried", actions=1), torch.zeros(worlds, 1)
+    sampled = noise.std.detach() * torch.stack([unit := noise.sample(unit, start, generator) for start in starts])
+    carried = torch.cat([torch.zeros(1, worlds, 1), sampled[:-1]])
+    variances = []
+    for form in ("carried", "marginal"):
+        means = torch.zeros(worlds, 1, requires_grad=True)
+        log_prob = make(form, actions=1).log_prob(sampled, means.expand(steps, -1, -1), noise.std, starts, carried)
+        variances.append(torch.autograd.grad(log_prob.sum(), means)[0].var().item())
+    assert variances[0] / variances[1] == pytest.approx(1 / (1 + C) ** 2, rel=0.1)
+
+
 @pytest.mark.parametrize(("form", "correlation"), [("white", 0.0), ("marginal", C), ("carried", C), ("exact", C)])
 def test_noise_has_the_same_variance_in_every_step_and_forgets_at_a_start(form: str, correlation: float):
     noise, generator, worlds = make(form), torch.Generator().manual_seed(0), 100_000

@@ -202,7 +202,9 @@ def assess_last_update(
             kept &= saved >= -limit
             saved = saved.maximum(-limit)
     held = samples if last is None else Samples.where(kept, samples, last.samples)
-    if kept.any():  # episodes that are taken back stand in for others there, so that a checkpoint stores one set
+    # In place of an episode that is taken back stands the one before it, marked so that the prior leaves it out: the
+    # states are then those of the last update, and a checkpoint stores them once.
+    if kept.any():
         history = (*state.transition_history, replace(held.without_images(), diverged=~kept))
         state = replace(state, transition_history=history[-config.dynamics.prior_iterations :])
     if last is None:

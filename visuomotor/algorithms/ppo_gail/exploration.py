@@ -9,9 +9,9 @@ the same in all states. They differ in how noise is drawn and in which density s
     carried     AR(1)           N(mean_t + c n_{t-1}, (1 - c^2) std^2), n_{t-1} as it was sampled
     exact       AR(1)           N(mean_t + c (a_{t-1} - mean_{t-1}), (1 - c^2) std^2)
 
-KL divergence and entropy are those of the marginals in every form. The conditional densities' KL would shrink to
-(1 - c) / (1 + c) of that for a shift of the means that lasts, which is what an update does, so a KL target would mean
-something else for each c; their entropy differs by a constant only.
+KL divergence and entropy are those of the marginals in every form. For a shift of the means that lasts, which is what
+an update does, the conditional densities' KL would be (1 - c) / (1 + c) of that in the exact form and 1 / (1 - c^2) of
+it in the carried one, so a KL target would mean something else for each c; their entropy differs by a constant only.
 """
 
 import math
