@@ -55,7 +55,7 @@ def evaluate(run: Run | Path | str, split: str, trials: int = 100, seed: int = 0
         wall_seconds=elapsed,
         hardware=hardware("cpu"),
         commit=git_commit(),
-        command=f"visuomotor evaluate {run.path} --split {split} --trials {trials}",
+        command=f"visuomotor evaluate {run.path} --split {split} --trials {trials} --seed {seed}",
         settings=", ".join([*settings, *policy.spec.training.get("notes", ())]),
         training_commit=run.metadata.get("commit"),
         trial_seed=seed,

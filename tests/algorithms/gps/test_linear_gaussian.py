@@ -100,3 +100,23 @@ def test_where_takes_some_conditions_controllers():
     for part in ("gain", "offset", "covariance"):
         found, a, b = (getattr(controller, part) for controller in (mixed, ones, others))
         assert torch.equal(found, torch.stack([a[0], b[1], a[2]]))
+
+
+def test_a_rounded_controller_is_stored_in_small_types_and_acts_the_same_at_the_mean_state():
+    generator = torch.Generator().manual_seed(3)
+    controller = random_controller(generator, conditions=2, steps=3, states=4, actions=2)
+    controller.gain[0, 0, 0, 0] = 1e6  # more than float16 holds
+    state_mean = normal(generator, 2, 3, 4)
+    rounded = controller.rounded(state_mean)
+    assert rounded.gain[0, 0, 0, 0] == 65504
+    for stored, dtype in (("gain", torch.float16), ("offset", torch.float32), ("covariance", torch.float32)):
+        value = getattr(rounded, stored)
+        assert value.dtype == torch.float64
+        assert torch.equal(value.to(dtype).double(), value), stored
+    kept = controller.gain < 1e5
+    torch.testing.assert_close(rounded.gain[kept], controller.gain[kept], rtol=2**-11, atol=1e-7)
+    small = [0, 1], [1, 1]  # steps without the huge gain
+    torch.testing.assert_close(
+        rounded.mean_action(state_mean)[small], controller.mean_action(state_mean)[small], rtol=1e-6, atol=1e-6
+    )
+    torch.testing.assert_close(rounded.covariance, controller.covariance, rtol=1e-6, atol=1e-6)

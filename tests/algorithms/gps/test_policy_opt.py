@@ -101,3 +101,45 @@ def test_a_baseline_fits_its_control_layers_alone():
     for name, value in policy.named_parameters():
         assert torch.equal(value, before[name]) != name.startswith("control_head"), name
     assert (optimizer.mean_actions(samples) - actions).square().mean() < 0.1 * actions.var()
+
+
+@pytest.mark.parametrize(("end_to_end", "head_fits"), [(True, 1), (False, 3)])
+def test_features_are_computed_once_an_iteration_and_the_head_is_fitted_alone_once_unless_nothing_else_is(
+    end_to_end, head_fits, monkeypatch
+):
+    generator = torch.Generator().manual_seed(1)
+    samples, actions = episodes_with_a_square(generator)
+    torch.manual_seed(0)
+    policy = VisuomotorPolicy(1, 2)
+    fits = EndToEndConfig(head_fit=FitConfig(steps=5, batch=12), finetune_fit=FitConfig(steps=3, batch=12))
+    optimizer = VisuomotorPolicyOptimizer(policy, fits, AugmentationConfig(), generator, end_to_end=end_to_end)
+    seen = {"forward": 0, "act_from_features": 0, "features": 0}
+
+    def count(name, original):
+        def counted(*inputs):
+            seen[name] += 1
+            return original(*inputs)
+
+        return counted
+
+    for name in seen:
+        monkeypatch.setattr(policy, name, count(name, getattr(policy, name)))
+    targets = targets_of((actions,))
+    for _ in range(3):
+        optimizer.fit([samples], targets, COVARIANCE)
+    whole = 3 * fits.finetune_fit.steps if end_to_end else 0
+    assert seen["forward"] == whole
+    assert seen["features"] == whole + 1  # 12 images are one batch
+    assert seen["act_from_features"] == whole + head_fits * fits.head_fit.steps
+
+
+def test_the_head_follows_each_alternation_s_targets_where_only_it_is_fitted():
+    generator = torch.Generator().manual_seed(1)
+    samples, actions = episodes_with_a_square(generator)
+    torch.manual_seed(0)
+    policy = VisuomotorPolicy(1, 2)
+    fits = EndToEndConfig(head_fit=FitConfig(steps=200, batch=24, learning_rate=1e-2), finetune_fit=NOTHING)
+    optimizer = VisuomotorPolicyOptimizer(policy, fits, AugmentationConfig(), generator)
+    for right in (actions, 1 - actions):
+        optimizer.fit([samples], targets_of((right,)), COVARIANCE)
+        assert (optimizer.mean_actions(samples) - right).square().mean() < 0.1 * right.var()

@@ -167,7 +167,7 @@ def iterate(
         )
     return replace(
         state,
-        controller=controller.rounded(),
+        controller=controller.rounded(marginals.state_mean),
         lagrange_multiplier=multiplier,
         kl_weight=kl_weight,
         eta=eta,

@@ -16,11 +16,11 @@ from visuomotor.runs.restore import ListOf, OrNone
 PHASES: Final = ("vision_pretraining", "trajectories", "policy")
 """Of training, in their order; then it is "done"."""
 
-_SINGLE: Final[Mapping[type, tuple[str, ...]]] = {
-    Controller: ("gain", "offset", "covariance"),
-    Samples: ("states", "actions", "positions"),
+_STORED: Final[Mapping[type, Mapping[str, torch.dtype]]] = {
+    Controller: {"gain": torch.float16, "offset": torch.float32, "covariance": torch.float32},
+    Samples: dict.fromkeys(("states", "actions", "positions"), torch.float32),
 }
-"""Tensors that hold numbers of float32 only."""
+"""Tensors whose numbers a smaller type holds."""
 
 Casts = dict[Any, tuple[torch.Tensor, torch.Tensor]]
 """By address and shape: tensors and what they were cast to."""
@@ -28,19 +28,19 @@ Casts = dict[Any, tuple[torch.Tensor, torch.Tensor]]
 State = TypeVar("State")
 
 
-def to_plain(value: Any, singles: Casts | None = None) -> Any:
+def to_plain(value: Any, cast: Casts | None = None) -> Any:
     """Nested dataclasses and tuples of them to dicts and lists; tensors, numbers and None stay. Tensors whose numbers
-    float32 holds become float32.
+    a smaller type holds become of that type.
 
     Args:
-        singles: those already made, so that what shares memory still does.
+        cast: those already made, so that what shares memory still does.
     """
-    singles = {} if singles is None else singles
+    cast = {} if cast is None else cast
     if is_dataclass(value) and not isinstance(value, type):
-        plain = {f.name: to_plain(getattr(value, f.name), singles) for f in fields(value)}
-        return plain | {name: _cast(plain[name], torch.float32, singles) for name in _SINGLE.get(type(value), ())}
+        plain = {f.name: to_plain(getattr(value, f.name), cast) for f in fields(value)}
+        return plain | {name: _cast(plain[name], dtype, cast) for name, dtype in _STORED.get(type(value), {}).items()}
     if isinstance(value, tuple | list):
-        return [to_plain(item, singles) for item in value]
+        return [to_plain(item, cast) for item in value]
     if isinstance(value, torch.Tensor):
         return value.detach().cpu().contiguous()
     return value
@@ -55,7 +55,7 @@ def from_plain(kind: type[State], plain: Any, doubles: Casts | None = None) -> S
     doubles = {} if doubles is None else doubles
     hints = get_type_hints(kind)
     values = {name: _value(hints[name], item, doubles) for name, item in plain.items()}
-    return kind(**values | {name: _cast(values[name], torch.float64, doubles) for name in _SINGLE.get(kind, ())})
+    return kind(**values | {name: _cast(values[name], torch.float64, doubles) for name in _STORED.get(kind, {})})
 
 
 def _cast(tensor: torch.Tensor | None, dtype: torch.dtype, done: Casts) -> torch.Tensor | None:

@@ -90,8 +90,8 @@ class BadmmConfig:
     """Step of the Lagrange multipliers on the expected action."""
     initial_kl_weight: Annotated[float, Range(1e-9, 1e6)] = 0.01
     """Weight of the divergence between policy and trajectories at first."""
-    reuse_iterations: Annotated[int, Range(1, 100)] = 4
-    """Of how many iterations the samples are remembered, for the prior and for the supervised step."""
+    reuse_iterations: Annotated[int, Range(1, 100)] = 2
+    """Of how many iterations the supervised step has samples."""
     importance_std_floor: Annotated[float, Range(1e-6, 100)] = 0.1
     """Standard deviation (state units) by which densities are blurred before their ratio weights old samples."""
 
@@ -102,10 +102,16 @@ class EndToEndConfig:
 
     iterations: Annotated[int, Range(0, 1000)] = 8
     """Iterations of guided policy search with the visuomotor policy; the paper's hanger took 2."""
+    min_kl_step_mult: Annotated[float, Range(1e-6, 1000)] = 0.1
+    """Lower limit of the multiplier of `trajectory.kl_step` in this phase: trajectories that work already need small
+    steps, and the policy falls behind large ones."""
+    max_kl_step_mult: Annotated[float, Range(1e-6, 1000)] = 1.0
+    """Upper limit of that multiplier."""
     head_fit: FitConfig = field(default_factory=lambda: FitConfig(steps=2000))
-    """First the fully connected layers alone, on fixed feature points."""
-    finetune_fit: FitConfig = field(default_factory=lambda: FitConfig(steps=150, batch=50, learning_rate=3e-4))
-    """Then all layers together."""
+    """The fully connected layers alone, on fixed feature points: in each iteration's first alternation, and in all of
+    them where the vision layers are fixed."""
+    finetune_fit: FitConfig = field(default_factory=lambda: FitConfig(steps=250, batch=50, learning_rate=3e-4))
+    """In every alternation, all layers together."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,14 @@ class GpsConfig:
     def __post_init__(self) -> None:
         check_ranges(self)
         check_trajectory_settings(self.trajectory, self.dynamics)
+        phase = self.end_to_end
+        check_range("end_to_end.min_kl_step_mult", phase.min_kl_step_mult, 1e-6, phase.max_kl_step_mult)
+
+    def in_policy_phase(self) -> "GpsConfig":
+        """With the limits that steps of the trajectories have while the visuomotor policy learns."""
+        phase = self.end_to_end
+        limits = {"min_kl_step_mult": phase.min_kl_step_mult, "max_kl_step_mult": phase.max_kl_step_mult}
+        return replace(self, trajectory=replace(self.trajectory, **limits))
 
 
 def check_trajectory_settings(trajectory: TrajectoryUpdateConfig, dynamics: DynamicsConfig) -> None:

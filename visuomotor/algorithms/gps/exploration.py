@@ -54,4 +54,4 @@ def init_pd_controller(task: Task, start_states: Tensor, noise_std: float) -> Co
         gain.expand(conditions, steps, -1, -1).clone(),
         offset[:, None].expand(-1, steps, -1).clone(),
         covariance.expand(conditions, steps, -1, -1).clone(),
-    ).rounded()
+    ).rounded(start_states[:, None])

@@ -31,7 +31,7 @@ class Gps(Algorithm):
     """The state of training between two steps: an epoch of pose regression or an iteration of guided policy search."""
 
     name: ClassVar[str] = "gps"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     presets: ClassVar[Mapping[str, Any]] = PRESETS
     adjustable: ClassVar[frozenset[str]] = frozenset({"end_to_end.iterations", "device"})
     """Nothing depends on how many iterations are still to come: a prolonged run is the longer one, bit for bit."""
@@ -134,7 +134,7 @@ class Gps(Algorithm):
 
     def _optimize_trajectories(self) -> dict[str, Any]:
         optimizer = StatePolicyOptimizer(self.state_policy, self.config.state_policy, self.generator)
-        return self._iterate(optimizer, render=False)
+        return self._iterate(optimizer, self.config, render=False)
 
     def _train_end_to_end(self) -> dict[str, Any]:
         config = self.config
@@ -147,7 +147,7 @@ class Gps(Algorithm):
         )
         if self.iteration == 0 and self.badmm is not None:
             self._release_trajectories(self.badmm)
-        row = self._iterate(optimizer, render=True)
+        row = self._iterate(optimizer, config.in_policy_phase(), render=True)
         _, outcome = rollout(self.env, self.conditions, policy_fn(self.visuomotor_policy), render=True)
         return row | {
             "policy_success": outcome.success.double().mean().item(),
@@ -167,12 +167,14 @@ class Gps(Algorithm):
             first_cost=assessed.first_cost,
         )
 
-    def _iterate(self, optimizer: StatePolicyOptimizer | VisuomotorPolicyOptimizer, render: bool) -> dict[str, Any]:
+    def _iterate(
+        self, optimizer: StatePolicyOptimizer | VisuomotorPolicyOptimizer, config: GpsConfig, render: bool
+    ) -> dict[str, Any]:
         if self.badmm is None:
             self.env.reset(params=self.conditions)
             start = self.env.observe()["state"]
-            noise = self.config.trajectory.initial_noise_std
-            self.badmm = initial_state(init_pd_controller(self.task, start, noise), self.config)
+            noise = config.trajectory.initial_noise_std
+            self.badmm = initial_state(init_pd_controller(self.task, start, noise), config)
         diverged_before = self.env.engine.num_diverged
         samples, outcome = self._sample(self.badmm, render)
         numbers: dict[str, Any] = {}
@@ -181,7 +183,7 @@ class Gps(Algorithm):
             samples,
             optimizer,
             self.task.cost,
-            self.config,
+            config,
             self.generator,
             callback=numbers.update,
         )

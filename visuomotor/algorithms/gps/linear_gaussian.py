@@ -36,9 +36,13 @@ class Controller:
         """One step's controller, without the axis of time."""
         return Controller(self.gain[:, step], self.offset[:, step], self.covariance[:, step])
 
-    def rounded(self) -> "Controller":
-        """With numbers that float32 holds: a checkpoint stores them in half the space, and nothing is lost."""
-        return Controller(self.gain.float().double(), self.offset.float().double(), self.covariance.float().double())
+    def rounded(self, state_mean: Tensor) -> "Controller":
+        """With gains that float16 holds and other numbers that float32 holds: a checkpoint stores them as such, and
+        nothing is lost. The offsets make up for it at `state_mean` `(N, T, X)`: the mean action there stays."""
+        limit = torch.finfo(torch.float16).max
+        gain = self.gain.clamp(-limit, limit).half().double()
+        offset = self.offset + ((self.gain - gain) @ state_mean[..., None])[..., 0]
+        return Controller(gain, offset.float().double(), self.covariance.float().double())
 
     def rows(self, conditions: Tensor) -> "Controller":
         """The controllers of `conditions` `(n,)` int, in that order."""

@@ -32,11 +32,13 @@ class StatePolicyOptimizer:
 
 
 class VisuomotorPolicyOptimizer:
-    """The visuomotor policy: fits its control head first, on fixed features of the images, then all layers.
+    """The visuomotor policy in one iteration. The control head is fitted alone first, on fixed features of the images,
+    then all layers together. Every fit gets the same samples, with other targets.
 
     Args:
         augmentation: of the images that it is fitted to.
-        end_to_end: whether to fit all layers; the vision layers stay as they are otherwise.
+        end_to_end: whether to fit all layers; the vision layers stay as they are otherwise, and every fit is one of
+            the control head.
     """
 
     def __init__(
@@ -48,7 +50,8 @@ class VisuomotorPolicyOptimizer:
         end_to_end: bool = True,
     ):
         self.policy, self._config, self._augmentation, self._generator = policy, config, augmentation, generator
-        self._end_to_end = end_to_end
+        self._end_to_end = end_to_end and config.finetune_fit.steps > 0
+        self._features: Tensor | None = None
 
     def fit(self, samples: list[Samples], targets: PolicyTargets, covariance: Tensor) -> float:
         policy = self.policy
@@ -59,26 +62,39 @@ class VisuomotorPolicyOptimizer:
             policy.proprioception_mean, policy.proprioception_scale, policy.action_scale, readings, targets.target
         )
         policy.covariance.copy_(covariance)
-        # features of each image as it is and, since they will shift a little among clutter, with shapes on it
         policy.train()
-        with torch.no_grad():
-            features = [policy.features(chunk.to(device)) for chunk in images.split(_CHUNK)]
-            if self._augmentation.changes:
-                features += [policy.features(self._augment(chunk).to(device)) for chunk in images.split(_CHUNK)]
-        copies = 2 if self._augmentation.changes else 1
-        repeated = PolicyTargets(targets.target.repeat(copies, 1), targets.precision.repeat(copies, 1, 1))
-        inputs = [torch.cat(features), readings.repeat(copies, 1)]
-        motor = list(policy.control_head.parameters())
-        loss = fit(policy.act_from_features, motor, inputs, repeated, self._config.head_fit, self._generator)
-
-        def augmented(images: Tensor, readings: Tensor) -> Tensor:
-            return policy(self._augment(images).to(device), readings)
-
+        loss = 0.0
+        if self._features is None:
+            self._features = self._extract_features(images)
+            loss = self._fit_head(self._features, readings, targets)
+        elif not self._end_to_end:
+            loss = self._fit_head(self._features, readings, targets)
         if self._end_to_end:
+
+            def augmented(images: Tensor, readings: Tensor) -> Tensor:
+                return policy(self._augment(images).to(device), readings)
+
             whole, config = list(policy.parameters()), self._config.finetune_fit
-            loss = fit(augmented, whole, [images, readings], targets, config, self._generator) or loss
+            loss = fit(augmented, whole, [images, readings], targets, config, self._generator)
         policy.eval()
         return loss
+
+    @torch.no_grad()
+    def _extract_features(self, images: Tensor) -> Tensor:
+        """Of each image as it is and, since they will shift a little among clutter, with shapes on it; `(B, F)` or
+        `(2 B, F)`."""
+        device = self.policy.action_scale.device
+        features = [self.policy.features(chunk.to(device)) for chunk in images.split(_CHUNK)]
+        if self._augmentation.changes:
+            features += [self.policy.features(self._augment(chunk).to(device)) for chunk in images.split(_CHUNK)]
+        return torch.cat(features)
+
+    def _fit_head(self, features: Tensor, readings: Tensor, targets: PolicyTargets) -> float:
+        copies = len(features) // len(readings)
+        repeated = PolicyTargets(targets.target.repeat(copies, 1), targets.precision.repeat(copies, 1, 1))
+        inputs = [features, readings.repeat(copies, 1)]
+        head, config = list(self.policy.control_head.parameters()), self._config.head_fit
+        return fit(self.policy.act_from_features, head, inputs, repeated, config, self._generator)
 
     def _augment(self, images: Tensor) -> Tensor:
         return augment(images, self._augmentation, self._generator)

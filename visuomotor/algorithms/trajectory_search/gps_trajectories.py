@@ -61,6 +61,7 @@ class GpsTrajectories(TrajectorySearch):
     """
 
     name: ClassVar[str] = "gps-trajectories"
+    version: ClassVar[int] = 2
     presets: ClassVar[Mapping[str, Any]] = {"laptop": GpsTrajectoriesConfig()}
     config: GpsTrajectoriesConfig
 
@@ -125,7 +126,7 @@ class GpsTrajectories(TrajectorySearch):
         update = update_controllers(quadratic, dynamics, drawn_with, bound, eta=self.eta)
         predicted = predicted_improvement(drawn_with, update.controller, dynamics, quadratic)
         self.last_update = LastUpdate(drawn_with, costs, predicted)
-        self.controller, self.eta = update.controller.rounded(), update.eta
+        self.controller, self.eta = update.controller.rounded(update.marginals.state_mean), update.eta
         return {"kl": update.kl.mean().item(), "kl_bound": bound[0].item(), "eta": update.eta.median().item()}
 
     def _take_back(self, lost: Tensor) -> None:

@@ -33,7 +33,7 @@ class Hammer(Pr2Task):
     stages: ClassVar[tuple[str, ...]] = ("start", "near", "under")
     stage_rewards: ClassVar[tuple[float, ...]] = (0.0, 0.125, 1.0)
 
-    num_conditions = 30  # each of 15 twice
+    num_conditions = 60  # each of 15 four times
     camera_fovy = 32.0
     center = (0.60, 0.02, 0.88)  # of the nail's head
     start = ((0.59, -0.42, 1.01), _LEFTWARDS)  # beside it, and a little higher than at the goal

@@ -57,7 +57,7 @@ class Pr2Task(Task):
     """
 
     max_episode_steps: ClassVar[int] = 100
-    num_conditions: ClassVar[int] = 36  # each of nine positions four times, from starts that deviate
+    num_conditions: ClassVar[int] = 54  # each of nine positions six times, from starts that deviate
     splits: ClassVar[tuple[str, ...]] = ("training", "spatial", "visual", "background", "random")
 
     torso_height: ClassVar[float] = 0.25
