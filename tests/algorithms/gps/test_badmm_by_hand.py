@@ -170,7 +170,8 @@ def test_every_inner_iteration_s_targets_come_from_the_controllers_of_the_one_be
     # the weights nu change only after the last inner iteration
     shift = (once.controller.covariance @ once.lagrange_multiplier[..., None])[..., 0] / 0.5
     expected = (once.controller.mean_action(samples.states) - shift).flatten(0, 1)
-    torch.testing.assert_close(targets.target, expected)
+    assert shift.abs().mean() > 2e-3
+    torch.testing.assert_close(targets.target, expected, rtol=0, atol=2e-4)  # `once` is rounded
     torch.testing.assert_close(targets.precision, 0.5 * once.controller.precision.flatten(0, 1))
     torch.testing.assert_close(covariance, policy_covariance(once.controller))
 

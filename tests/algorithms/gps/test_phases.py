@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from visuomotor.algorithms.gps.badmm import BadmmState, SampleBatch, Update, initial_state
+from visuomotor.algorithms.gps.badmm import BadmmState, SampleBatch, Transitions, Update, initial_state
 from visuomotor.algorithms.gps.checkpointing import from_plain
 from visuomotor.algorithms.gps.config import PRESETS
 from visuomotor.algorithms.gps.gps import Gps
@@ -20,6 +20,10 @@ from visuomotor.runs import load_checkpoint, save_checkpoint
 from visuomotor.tasks import EpisodeOutcome, make_task
 
 LAPTOP = PRESETS["laptop"]
+
+
+def transitions_of(samples: Samples) -> Transitions:
+    return Transitions(samples.states, samples.actions, ~samples.diverged)
 
 
 class Iteration(NamedTuple):
@@ -53,7 +57,7 @@ def pipeline():
             kl_step_mult=3 * state.kl_step_mult,
             eta=5 * state.eta,
             sample_history=(*state.sample_history, None),
-            transition_history=(*state.transition_history, samples),
+            transition_history=(*state.transition_history, transitions_of(samples)),
             last_update=Update(state.controller, samples, torch.ones(()).double()),
         )
         filters = gps.visuomotor_policy.vision.conv1.weight.clone()
@@ -83,15 +87,17 @@ def test_a_checkpoint_takes_less_than_16_MB(task: str, tmp_path: Path):
             torch.zeros(shape[0], dtype=torch.bool),
             torch.rand(*shape, engine_positions(gps.env.engine).shape[1]).double(),
         )
-        return Controller(gain.double(), torch.rand(*shape, actions).double(), covariance.double()), samples
+        return Controller(gain.half().double(), torch.rand(*shape, actions).double(), covariance.double()), samples
 
     controller, _ = made_up()
-    episodes = [made_up()[1] for _ in range(LAPTOP.badmm.reuse_iterations)]
+    episodes = [made_up()[1] for _ in range(LAPTOP.dynamics.prior_iterations)]
     gps.badmm = replace(
         initial_state(controller, LAPTOP),
         lagrange_multiplier=torch.rand(*shape, actions).double(),
-        sample_history=tuple(SampleBatch(each, torch.rand(*shape).double()) for each in episodes),
-        transition_history=tuple(each.without_images() for each in episodes),
+        sample_history=tuple(
+            SampleBatch(each, torch.rand(*shape).double()) for each in episodes[-LAPTOP.badmm.reuse_iterations :]
+        ),
+        transition_history=tuple(transitions_of(each) for each in episodes),
         last_update=Update(made_up()[0], episodes[-1], torch.zeros(()).double()),
         first_cost=torch.rand(shape[0]).double(),
     )
@@ -206,7 +212,7 @@ def test_the_policy_begins_with_the_pose_network_s_vision(pipeline):
 
 def test_conditions_are_as_many_as_the_task_wants_or_the_setting_says():
     config = replace(LAPTOP, image=replace(LAPTOP.image, size=32), pose=replace(LAPTOP.pose, epochs=0))
-    assert len(Gps(make_task("hanger"), config, 0).conditions) == 36
+    assert len(Gps(make_task("hanger"), config, 0).conditions) == 54
     hammer = Gps(make_task("hammer"), config, 0)
     assert len(hammer.conditions) == 30
     target, grasp = hammer.conditions.placement["target"], hammer.conditions.dynamics["grasp"]

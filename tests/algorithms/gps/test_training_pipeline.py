@@ -23,6 +23,7 @@ from visuomotor.tasks import make_task
 _LAPTOP = PRESETS["laptop"]
 _TINY = replace(
     _LAPTOP,
+    num_conditions=18,
     image=replace(_LAPTOP.image, size=32),
     pose=replace(_LAPTOP.pose, images=50, epochs=2),
     trajectory=replace(_LAPTOP.trajectory, iterations=2),
@@ -237,6 +238,7 @@ def test_it_learns_to_hang_hangers_from_pixels(tmp_path):
     """A quarter of the laptop preset's effort; 16 of 18 trials must succeed (the preset itself: see results/)."""
     config = replace(
         _LAPTOP,
+        num_conditions=18,
         image=replace(_LAPTOP.image, size=48),
         augmentation=AugmentationConfig(),
         pose=replace(_LAPTOP.pose, images=600, epochs=20),

@@ -28,7 +28,7 @@ def test_a_condition_whose_physics_blew_up_takes_its_update_back(fitted):
     # neither the step size nor the prior learn anything from it
     costs = [QUADRATIC(samples.states, samples.actions).sum(-1)[~broken].mean() for samples in (drawn, again)]
     assert rows[0]["actual_improvement"] == pytest.approx((costs[0] - costs[1]).item())
-    assert torch.equal(second.transition_history[-1].diverged, broken)
+    assert torch.equal(second.transition_history[-1].valid, ~broken)
     pairs = torch.cat([again.states[:, :-1], again.actions[:, :-1], again.states[:, 1:]], -1)
     assert torch.equal(fitted[-1][0][-1], pairs[~broken])
     # training goes on from the last good samples
@@ -70,7 +70,7 @@ def test_a_condition_that_lost_a_quarter_of_its_gain_takes_its_update_back():
     torch.testing.assert_close(QUADRATIC(tried.samples.states, tried.samples.actions).sum(-1)[~lost], now[~lost])
     assert torch.equal(policy.fits[0][0][-1].states, tried.samples.states)
     # the prior does not learn from what was hit or dropped, the step size learns that something was
-    assert torch.equal(third.transition_history[-1].diverged, lost)
+    assert torch.equal(third.transition_history[-1].valid, ~lost)
     assert rows[0]["actual_improvement"] == pytest.approx((60 - now.clamp(max=70)).mean().item())
 
 

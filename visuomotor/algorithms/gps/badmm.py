@@ -52,6 +52,20 @@ class SampleBatch:
 
 
 @dataclass(frozen=True)
+class Transitions:
+    """What the prior is fitted to of one iteration's samples: states `(N, T, X)`, actions `(N, T, U)`; valid `(N,)`
+    bool, episodes that teach the dynamics."""
+
+    states: Tensor
+    actions: Tensor
+    valid: Tensor
+
+    def tuples(self) -> Tensor:
+        """`(x_t, u_t, x_{t+1})` of the valid episodes, `(n, T-1, 2X + U)`."""
+        return transitions(self.states, self.actions)[self.valid]
+
+
+@dataclass(frozen=True)
 class Update:
     """The last update of the trajectories: what it started from and what it promised.
 
@@ -69,8 +83,8 @@ class BadmmState:
     """All that one iteration hands to the next.
 
     controller: the local controllers, not yet tried; lagrange_multiplier lambda `(N, T, U)`; kl_weight nu `(T,)`;
-    kl_step_mult `()`; eta `(N,)`; sample_history: the newest samples last; transition_history: all recent samples
-    without their images, for the prior; last_update: made `controller`, None before the first one; first_cost `(N,)`:
+    kl_step_mult `()`; eta `(N,)`; sample_history: the newest samples last; transition_history: of more iterations,
+    for the prior; last_update: made `controller`, None before the first one; first_cost `(N,)`:
     of the first episodes, None before them.
     """
 
@@ -80,7 +94,7 @@ class BadmmState:
     kl_step_mult: Tensor
     eta: Tensor
     sample_history: tuple[SampleBatch, ...] = ()
-    transition_history: tuple[Samples, ...] = ()
+    transition_history: tuple[Transitions, ...] = ()
     last_update: Update | None = None
     first_cost: Tensor | None = None
 
@@ -127,7 +141,7 @@ def iterate(
     numbers["cost"] = cost(samples.states, samples.actions).sum(-1).mean().item()
     expansion = cost.expand(samples.states, samples.actions)
     quadratic = QuadraticCost(expansion.hessian, expansion.gradient, expansion.constant)
-    tuples = [transitions(s.states, s.actions)[~s.diverged] for s in state.transition_history]
+    tuples = [one.tuples() for one in state.transition_history]
     dynamics, marginals = fit_stable_dynamics(samples, drawn_with, tuples, config.dynamics, generator)
     density = log_density(samples.states, marginals, badmm.importance_std_floor)
     history = (*state.sample_history, SampleBatch(samples, density))[-badmm.reuse_iterations :]
@@ -202,10 +216,10 @@ def assess_last_update(
             kept &= saved >= -limit
             saved = saved.maximum(-limit)
     held = samples if last is None else Samples.where(kept, samples, last.samples)
-    # In place of an episode that is taken back stands the one before it, marked so that the prior leaves it out: the
-    # states are then those of the last update, and a checkpoint stores them once.
+    # In place of an episode that is taken back stands the one before it, and the prior leaves it out: the states are
+    # then those of the last update, and a checkpoint stores them once.
     if kept.any():
-        history = (*state.transition_history, replace(held.without_images(), diverged=~kept))
+        history = (*state.transition_history, Transitions(held.states, held.actions, kept))
         state = replace(state, transition_history=history[-config.dynamics.prior_iterations :])
     if last is None:
         first = now if state.first_cost is None else state.first_cost

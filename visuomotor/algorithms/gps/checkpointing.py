@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar, get_args, get_type_hints
 
 import torch
 
-from visuomotor.algorithms.gps.badmm import SampleBatch, Update, initial_state
+from visuomotor.algorithms.gps.badmm import SampleBatch, Transitions, Update, initial_state
 from visuomotor.algorithms.gps.config import GpsConfig
 from visuomotor.algorithms.gps.linear_gaussian import Controller
 from visuomotor.algorithms.gps.rollout import Samples
@@ -19,6 +19,7 @@ PHASES: Final = ("vision_pretraining", "trajectories", "policy")
 _STORED: Final[Mapping[type, Mapping[str, torch.dtype]]] = {
     Controller: {"gain": torch.float16, "offset": torch.float32, "covariance": torch.float32},
     Samples: dict.fromkeys(("states", "actions", "positions"), torch.float32),
+    Transitions: dict.fromkeys(("states", "actions"), torch.float32),
 }
 """Tensors whose numbers a smaller type holds."""
 
@@ -100,7 +101,7 @@ def badmm_pattern(
     state = replace(
         initial_state(controller, config),
         sample_history=(SampleBatch(samples, zeros()),),
-        transition_history=(samples,),
+        transition_history=(Transitions(samples.states, samples.actions, samples.diverged),),
         last_update=Update(controller, samples, number),
         first_cost=zeros()[:, 0],
     )

@@ -33,10 +33,6 @@ class Samples:
     diverged: Tensor
     positions: Tensor | None = None
 
-    def without_images(self) -> "Samples":
-        """Nor the positions to make them of."""
-        return replace(self, images=None, positions=None)
-
     def rows(self, chosen: Tensor) -> "Samples":
         """The episodes `chosen`: `(n,)` bool, or their numbers."""
         parts: dict[str, Any] = {}

@@ -54,9 +54,6 @@ class PpoConfig:
     critic after a step."""
     entropy_coef: Annotated[float, Range(0, 100)] = 0.0
     """Weight of the policy's entropy at first; it falls linearly to 0."""
-    saturation_coef: Annotated[float, Range(0, 1e6)] = 0.0
-    """Weight of the squared excess of mean actions over the action limits. Actions are clipped there, so rewards do not
-    tell how far beyond a mean is: it would drift, until no noise brings an action back within the limits."""
     max_grad_norm: Annotated[float, Range(_TINY, 1e9)] = 1.0
     """Norm that gradients are cut to."""
 

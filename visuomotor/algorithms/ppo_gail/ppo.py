@@ -127,8 +127,7 @@ def policy_loss(
         clipped = (ratio - 1).abs() > config.clip_range
     # Not KL(old || new): that is the smaller the wider the new policy is, and the noise would grow.
     divergence = noise.kl(means, std, old_means, old_std)
-    excess = (means.abs() - 1).clamp(min=0)
-    saturated = (excess > 0).float().mean(-1)
+    saturated = (means.abs() > 1).float().mean(-1)
     terms = torch.ones_like(surrogate), surrogate, divergence, clipped, saturated
     sums = torch.stack([(valid * x).sum() for x in terms])
     count, _, kl_everywhere, _, _ = distributed.sum(sums.double()).tolist()
@@ -137,7 +136,6 @@ def policy_loss(
     mean_kl = sums[2] / count + (kl_everywhere - sums[2].item()) / count
     loss = -sums[1] / count + kl.penalty(mean_kl)
     loss = loss - config.entropy_coef * noise.entropy() * (sums[0] / count)
-    loss = loss + config.saturation_coef * (valid * excess.square().sum(-1)).sum() / count
     return loss, sums.detach().cpu().double()
 
 
