@@ -10,7 +10,7 @@ from torch import Tensor
 
 from visuomotor.algorithms.gps.badmm import BadmmState, SampleBatch, Transitions, Update, initial_state
 from visuomotor.algorithms.gps.checkpointing import from_plain
-from visuomotor.algorithms.gps.config import PRESETS
+from visuomotor.algorithms.gps.config import PRESETS, TrajectoryConfig
 from visuomotor.algorithms.gps.gps import Gps
 from visuomotor.algorithms.gps.linear_gaussian import Controller
 from visuomotor.algorithms.gps.policy_opt import StatePolicyOptimizer, VisuomotorPolicyOptimizer
@@ -34,6 +34,7 @@ class Iteration(NamedTuple):
     optimizer: StatePolicyOptimizer | VisuomotorPolicyOptimizer
     after: BadmmState
     filters: Tensor
+    limits: TrajectoryConfig
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def pipeline():
     )
     gps, iterations = Gps(make_task("hanger"), config, 0), []
 
-    def iterate(state, samples, optimizer, *_args, **_more):
+    def iterate(state, samples, optimizer, _cost, config, *_args, **_more):
         after = replace(
             state,
             controller=replace(state.controller, offset=state.controller.offset + 0.01),
@@ -61,7 +62,7 @@ def pipeline():
             last_update=Update(state.controller, samples, torch.ones(()).double()),
         )
         filters = gps.visuomotor_policy.vision.conv1.weight.clone()
-        iterations.append(Iteration(state, samples, optimizer, after, filters))
+        iterations.append(Iteration(state, samples, optimizer, after, filters, config.trajectory))
         return after
 
     with pytest.MonkeyPatch.context() as patch:
@@ -122,7 +123,6 @@ def test_another_policy_means_no_multipliers_no_history_and_first_weights(pipeli
     for one in (iterations[0], iterations[2]):
         assert not one.state.lagrange_multiplier.any()
         assert (one.state.kl_weight == gps.config.badmm.initial_kl_weight).all()
-        assert one.state.kl_step_mult == 1
         assert one.state.sample_history == ()
         assert one.state.last_update is None
     # what was learnt of the trajectories stays
@@ -131,6 +131,17 @@ def test_another_policy_means_no_multipliers_no_history_and_first_weights(pipeli
     before, now = iterations[1].after.transition_history, iterations[2].state.transition_history
     assert torch.equal(now[-2].states, before[-1].states)
     assert len(now) == 3  # two iterations', and one episode a condition with the last controllers
+
+
+def test_trajectories_take_smaller_steps_while_the_visuomotor_policy_learns(pipeline):
+    gps, iterations = pipeline
+    phase = gps.config.end_to_end
+    assert phase.max_kl_step_mult < 1 <= gps.config.trajectory.max_kl_step_mult
+    allowed = [(one.limits.min_kl_step_mult, one.limits.max_kl_step_mult) for one in iterations]
+    usual = gps.config.trajectory.min_kl_step_mult, gps.config.trajectory.max_kl_step_mult
+    assert allowed == 2 * [usual] + 2 * [(phase.min_kl_step_mult, phase.max_kl_step_mult)]
+    assert iterations[0].state.kl_step_mult == 1
+    assert iterations[2].state.kl_step_mult == phase.max_kl_step_mult
 
 
 def test_iterations_of_one_policy_go_on_from_each_other(pipeline):

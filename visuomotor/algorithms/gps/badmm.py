@@ -108,13 +108,14 @@ class BadmmState:
 
 
 def initial_state(controller: Controller, config: GpsConfig) -> BadmmState:
-    """Before the first iteration: no multipliers, equal weights, step size one."""
+    """Before the first iteration: no multipliers, equal weights, a step size of one if the limits allow it."""
     conditions, steps = controller.offset.shape[:2]
+    limits = config.trajectory.min_kl_step_mult, config.trajectory.max_kl_step_mult
     return BadmmState(
         controller=controller,
         lagrange_multiplier=torch.zeros_like(controller.offset),
         kl_weight=torch.full((steps,), config.badmm.initial_kl_weight, dtype=torch.float64),
-        kl_step_mult=torch.ones((), dtype=torch.float64),
+        kl_step_mult=torch.ones((), dtype=torch.float64).clamp(*limits),
         eta=torch.ones(conditions, dtype=torch.float64),
     )
 

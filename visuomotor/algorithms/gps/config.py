@@ -100,12 +100,12 @@ class BadmmConfig:
 class EndToEndConfig:
     """Training of the visuomotor policy."""
 
-    iterations: Annotated[int, Range(0, 1000)] = 8
+    iterations: Annotated[int, Range(0, 1000)] = 6
     """Iterations of guided policy search with the visuomotor policy; the paper's hanger took 2."""
-    min_kl_step_mult: Annotated[float, Range(1e-6, 1000)] = 0.1
+    min_kl_step_mult: Annotated[float, Range(1e-6, 1000)] = 0.001
     """Lower limit of the multiplier of `trajectory.kl_step` in this phase: trajectories that work already need small
     steps, and the policy falls behind large ones."""
-    max_kl_step_mult: Annotated[float, Range(1e-6, 1000)] = 1.0
+    max_kl_step_mult: Annotated[float, Range(1e-6, 1000)] = 0.1
     """Upper limit of that multiplier."""
     head_fit: FitConfig = field(default_factory=lambda: FitConfig(steps=2000))
     """The fully connected layers alone, on fixed feature points: in each iteration's first alternation, and in all of

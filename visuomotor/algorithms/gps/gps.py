@@ -137,7 +137,7 @@ class Gps(Algorithm):
         return self._iterate(optimizer, self.config, render=False)
 
     def _train_end_to_end(self) -> dict[str, Any]:
-        config = self.config
+        config = self.config.in_policy_phase()
         optimizer = VisuomotorPolicyOptimizer(
             self.visuomotor_policy,
             config.end_to_end,
@@ -146,20 +146,20 @@ class Gps(Algorithm):
             end_to_end=config.vision == "end-to-end",
         )
         if self.iteration == 0 and self.badmm is not None:
-            self._release_trajectories(self.badmm)
-        row = self._iterate(optimizer, config.in_policy_phase(), render=True)
+            self._release_trajectories(self.badmm, config)
+        row = self._iterate(optimizer, config, render=True)
         _, outcome = rollout(self.env, self.conditions, policy_fn(self.visuomotor_policy), render=True)
         return row | {
             "policy_success": outcome.success.double().mean().item(),
             "policy_distance_m": outcome.distance.mean().item(),
         }
 
-    def _release_trajectories(self, badmm: BadmmState) -> None:
+    def _release_trajectories(self, badmm: BadmmState, config: GpsConfig) -> None:
         """Another policy comes in: the terms that tied the trajectories to the old one go. The last controllers are
         tried first, so that the new policy begins with controllers that hold."""
         samples, _ = self._sample(badmm, render=False)
-        assessed, _ = assess_last_update(badmm, samples, self.task.cost, self.config)
-        fresh = initial_state(assessed.controller, self.config)
+        assessed, _ = assess_last_update(badmm, samples, self.task.cost, config)
+        fresh = initial_state(assessed.controller, config)
         self.badmm = replace(
             fresh,
             eta=assessed.eta,
