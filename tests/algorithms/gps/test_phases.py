@@ -225,8 +225,8 @@ def test_conditions_are_as_many_as_the_task_wants_or_the_setting_says():
     config = replace(LAPTOP, image=replace(LAPTOP.image, size=32), pose=replace(LAPTOP.pose, epochs=0))
     assert len(Gps(make_task("hanger"), config, 0).conditions) == 54
     hammer = Gps(make_task("hammer"), config, 0)
-    assert len(hammer.conditions) == 30
+    assert len(hammer.conditions) == 60
     target, grasp = hammer.conditions.placement["target"], hammer.conditions.dynamics["grasp"]
-    assert torch.equal(target[:15], target[15:])
-    assert torch.equal(grasp[:15], grasp[15:])
+    assert torch.equal(target[:15], target[15:30])
+    assert torch.equal(grasp[:15], grasp[15:30])
     assert len(Gps(make_task("hammer"), replace(config, num_conditions=4), 0).conditions) == 4
