@@ -3,6 +3,7 @@
 from math import cos, pi, sin
 
 import pytest
+import torch
 from pr2_scenes import half, offset, put, started
 
 from visuomotor.props.nail import HEAD_HEIGHT, PRONG_YAW
@@ -44,3 +45,15 @@ def test_the_claw_is_under_the_nail(hammer, along, up, stage):
     put(hammer, engine, "hammer_joint", hammer.target_position(engine) - hold + offset(0.0, along, up), turned)
     assert hammer.stage(engine).tolist() == [stage] * 5
     assert hammer.finish_episode(engine).success.tolist() == [stage == 2] * 5
+
+
+def test_keypoints_are_the_nail_s_head_two_corners_of_the_bench_and_the_claw(hammer):
+    engine = started(hammer, count=5)
+    turned, claw = (cos(pi / 4), 0.0, 0.0, sin(pi / 4)), hammer.model.site("claw").pos
+    hold, beside = offset(-claw[1], claw[0], claw[2]), offset(0.01, -0.02, 0.03)
+    target = hammer.target_position(engine)
+    put(hammer, engine, "hammer_joint", target - hold + beside, turned)
+    points = hammer.keypoints(engine).double()
+    assert points.shape == (5, 4, 3)
+    expected = [target + shift for shift in (offset(0, 0, 0), offset(0.07, 0.105, -0.03), offset(-0.07, 0.105, -0.03))]
+    torch.testing.assert_close(points, torch.stack([*expected, target + beside], dim=1), rtol=0, atol=2e-3)

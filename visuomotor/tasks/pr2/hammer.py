@@ -78,10 +78,11 @@ class Hammer(Pr2Task):
         return target + below + torch.from_numpy(offset), torch.from_numpy(quat)
 
     def keypoints(self, engine: Engine) -> Tensor:
-        """The nail's head and two corners of the bench."""
+        """The nail's head, two corners of the bench, and the claw: joint readings do not tell how the hammer is held."""
         points = torch.tensor([[(0, 0, 0), (0.07, 0.105, -HEAD_HEIGHT), (-0.07, 0.105, -HEAD_HEIGHT)]]).double()
         quat = engine.field("xquat")[:, self._bench, None]
-        return (self.target_position(engine)[:, None] + rotate(quat, points)).float()
+        bench = self.target_position(engine)[:, None] + rotate(quat, points)
+        return torch.cat([bench, engine.field("site_xpos")[:, self._claw, None]], dim=1).float()
 
     def stage(self, engine: Engine) -> Tensor:
         claw = engine.field("site_xpos")[:, self._claw] - self.target_position(engine)
