@@ -78,7 +78,7 @@ class Hammer(Pr2Task):
         return target + below + torch.from_numpy(offset), torch.from_numpy(quat)
 
     def keypoints(self, engine: Engine) -> Tensor:
-        """The nail's head, two corners of the bench, and the claw: joint readings do not tell how the hammer is held."""
+        """The nail's head, two corners of the bench, and the claw: readings do not tell how the hammer is held."""
         points = torch.tensor([[(0, 0, 0), (0.07, 0.105, -HEAD_HEIGHT), (-0.07, 0.105, -HEAD_HEIGHT)]]).double()
         quat = engine.field("xquat")[:, self._bench, None]
         bench = self.target_position(engine)[:, None] + rotate(quat, points)
