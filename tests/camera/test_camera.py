@@ -188,13 +188,25 @@ def test_warns_of_what_it_does_not_draw(engine: CpuEngine) -> None:
         Camera(engine, "front", 8, 8)
 
 
-def test_a_large_mesh_is_drawn_face_by_face() -> None:
-    """A sphere of 5,120 triangles, some two to a pixel, has the outline and depth of a sphere."""
+def _with_ball(subdivision: int, place: list[float]) -> CpuEngine:
     spec = mujoco.MjSpec.from_string(NEAR.format(geom=""))
     mesh = spec.add_mesh(name="ball")
-    mesh.make_sphere(4)
-    spec.worldbody.add_geom(name="ball", type=mujoco.mjtGeom.mjGEOM_MESH, meshname="ball", pos=[0.3, 0.2, -6])
-    engine = CpuEngine(spec.compile(), 1, 1)
+    mesh.make_sphere(subdivision)
+    spec.worldbody.add_geom(name="ball", type=mujoco.mjtGeom.mjGEOM_MESH, meshname="ball", pos=place)
+    return CpuEngine(spec.compile(), 1, 1)
+
+
+def test_faces_end_at_the_border() -> None:
+    """They are painted some pixels at a time, which reach into the next row."""
+    engine = _with_ball(2, [5.8, -5.8, -6])
+    rows, columns = _places(Camera(engine, "eye", 96, 96).render().segmentation[0], engine, "ball").T
+    assert min(rows.min(), columns.min()) > 80
+    assert (rows.max(), columns.max()) == (95, 95)
+
+
+def test_a_large_mesh_is_drawn_face_by_face() -> None:
+    """A sphere of 5,120 triangles, some two to a pixel, has the outline and depth of a sphere."""
+    engine = _with_ball(4, [0.3, 0.2, -6])
     assert engine.model.nmeshface > 5_000
     frame = Camera(engine, "eye", 96, 96).render()
     ball = frame.segmentation[0] == engine.model.geom("ball").id

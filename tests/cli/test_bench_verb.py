@@ -1,6 +1,6 @@
 import json
 
-from visuomotor.cli import bench, main
+from visuomotor.cli import bench, bench_camera, main
 
 
 def test_last_line_is_one_json_object(monkeypatch, capsys):
@@ -19,6 +19,19 @@ def test_table_for_people(monkeypatch, capsys):
     assert "frames_per_second" in printed
     assert "1.235e+04" in printed
     assert "versions.mujoco" in printed
+
+
+def test_a_model_of_ones_own(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(bench_camera, "bench_camera", lambda model, camera, *rest: {"seen": [model.nbody, camera]})
+    (tmp_path / "arm.xml").write_text('<mujoco><worldbody><camera name="eye"/><body/></worldbody></mujoco>')
+    assert main(["bench", "camera", "--json", "--model", str(tmp_path / "arm.xml")]) == 0
+    measured = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (measured["task"], measured["seen"]) == ("arm", [2, "eye"])
+    (tmp_path / "blind.xml").write_text("<mujoco/>")
+    assert main(["bench", "camera", "--model", str(tmp_path / "blind.xml")]) == 2
+    assert "no camera" in capsys.readouterr().err
+    assert main(["bench", "engine", "--model", str(tmp_path / "arm.xml")]) == 2
+    assert "--model is for" in capsys.readouterr().err
 
 
 def test_options_of_one_part_are_refused_for_the_others(capsys):

@@ -9,8 +9,8 @@ from visuomotor.camera.frame_buffer import FrameBuffer
 from visuomotor.camera.geometry import add_scaled, axes_into_frame, dot, into_frame, matrix_columns, vector_at
 from visuomotor.camera.mesh_clusters import Meshes
 from visuomotor.camera.mesh_views import MeshViews, add_view
-from visuomotor.camera.meshes import draw_mesh
-from visuomotor.camera.njit import Float64Array, Floats, Integers, Mat3, Vector, njit_inline
+from visuomotor.camera.meshes import ClusterScratch, draw_mesh
+from visuomotor.camera.njit import Float64Array, Integers, Mat3, Vector, njit_inline
 from visuomotor.camera.primitives import (
     draw_box,
     draw_capsule,
@@ -60,7 +60,7 @@ def draw_geoms(
     poses: Poses,
     meshes: Meshes,
     textures: Textures,
-    projected: Floats,
+    scratch: ClusterScratch,
     world: int,
     eye: Vector,
     axes: Mat3,
@@ -73,7 +73,6 @@ def draw_geoms(
     """Find the nearest surface of `geoms[first:end]` at every pixel.
 
     Args:
-        projected: scratch of `draw_mesh`.
         eye, axes: of the camera.
         postpone: enter transparent geoms into `layers` instead.
     """
@@ -144,4 +143,4 @@ def draw_geoms(
             mesh = int(data[geom]) + (static.meshes if kind == _HFIELD else 0)
             faces = meshes.mesh_faces[mesh + 1] - meshes.mesh_faces[mesh]
             first_surface = add_view(views, surfaces, geom, mesh, faces, turned, centre)
-            draw_mesh(buffer, first_surface, mesh, centre, turned, meshes, projected)
+            draw_mesh(buffer, first_surface, mesh, centre, turned, meshes, scratch)

@@ -18,6 +18,9 @@ from visuomotor.camera.njit import Float64Array, Floats, SurfaceIds, Vector, nji
 # Two formulas for one plane differ by rounding; nearer than this (relative) counts as a tie.
 _TIE = np.float32(1.0 - 2e-6)
 _ZERO = np.float32(0.0)
+# Pixels of a small face's row that are painted together, also past the row's end. They stay as they are there; the two
+# images have room for as many more.
+LANES = 8
 
 
 class FrameBuffer(NamedTuple):

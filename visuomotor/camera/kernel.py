@@ -9,11 +9,12 @@ from numba import njit
 from numpy.typing import NDArray
 
 from visuomotor.camera.draw import Layers, draw_geoms
-from visuomotor.camera.frame_buffer import FrameBuffer
+from visuomotor.camera.frame_buffer import LANES, FrameBuffer
 from visuomotor.camera.geometry import into_frame, matrix_columns, vector_at
 from visuomotor.camera.lights import DIRECTIONAL, LIGHT_WIDTH, light_into_camera, put_light
-from visuomotor.camera.mesh_clusters import Meshes
+from visuomotor.camera.mesh_clusters import MOST_FACES, Meshes
 from visuomotor.camera.mesh_views import MeshViews, clear_views, geom_of
+from visuomotor.camera.meshes import ClusterScratch
 from visuomotor.camera.njit import (
     Bytes,
     Float64Array,
@@ -151,12 +152,14 @@ def _make_kernel(digest: int) -> Callable[..., int]:
         pixels = tile_rows(height, width) * width
         most_geoms = static.drawn.shape[0]
         most_surfaces = FACE + 1 + MOST_PER_PRIMITIVE * most_geoms
-        most_vertices = 0
-        for cluster in range(meshes.sphere.shape[0]):
-            most_vertices = max(most_vertices, meshes.cluster_vertices[cluster + 1] - meshes.cluster_vertices[cluster])
         columns = np.empty(width, np.float32)
-        inverse_depth, layer_depth = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
-        surface_id, layer_id = np.empty((height, width), np.uint32), np.empty((height, width), np.uint32)
+        depths = np.empty((2, height * width + LANES), np.float32)
+        ids = np.empty((2, height * width + LANES), np.uint32)
+        inverse_depth, layer_depth = (
+            depths[0, :-LANES].reshape(height, width),
+            depths[1, :-LANES].reshape(height, width),
+        )
+        surface_id, layer_id = ids[0, :-LANES].reshape(height, width), ids[1, :-LANES].reshape(height, width)
         edges = np.empty((6, 4), np.float64)
         surfaces = Surfaces(
             np.empty((most_surfaces, WIDTH), np.float32),
@@ -175,7 +178,7 @@ def _make_kernel(digest: int) -> Callable[..., int]:
         scratch = Scratch(
             np.empty((SCRATCH_ROWS, pixels), np.float32), np.empty(pixels, np.int32), np.empty((pixels, 3), np.uint8)
         )
-        projected = np.empty((3, most_vertices), np.float32)
+        cluster = ClusterScratch(np.empty((3, 3 * MOST_FACES), np.float32), np.empty(MOST_FACES, np.int32))
         fine = np.empty((height if samples > 1 else 0, width, 3), np.uint8)
         for item in range(first, end):
             world = worlds[item]
@@ -209,7 +212,7 @@ def _make_kernel(digest: int) -> Callable[..., int]:
                     static.znear, left, dx, top, dy,
                 )  # fmt: skip
                 draw_geoms(
-                    buffer, surfaces, views, static, appearance, poses, meshes, textures, projected, world, eye, axes,
+                    buffer, surfaces, views, static, appearance, poses, meshes, textures, cluster, world, eye, axes,
                     static.drawn if turn == 0 else layers.geom,
                     layer - 1 if between else 0,
                     layer if between else (most_geoms if turn == 0 else layers.used[0]),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from visuomotor.camera.njit import Floats, Integers
 
-_MOST_FACES = 96
+MOST_FACES = 96
 # How much the faces' directions count against their places when faces are put into clusters.
 _DIRECTION_WEIGHT = 0.5
 # As MuJoCo's OpenGL renderer, which leaves aside a vertex normal further than this cosine from the face's own, unless
@@ -33,19 +33,17 @@ class Meshes(NamedTuple):
     cone: Floats  # (cluster, 5): axis, cosine and sine of the half angle; a cosine below 0 where no cone fits
     mesh_sphere: Floats  # (mesh, 4)
     vertices: Floats  # (3, vertex): x, y and z apart
-    faces: Integers  # (face, 3): vertices, counterclockwise seen from outside
+    faces: Integers  # (3, face): vertices of the three corners apart, counterclockwise seen from outside
     normals: Floats  # (face, 3, 3): of the three corners, unit length
     texcoords: Floats  # (face, 3, 2); empty where no mesh has any
 
 
 class _Faces(NamedTuple):
-    """One mesh: corners' places and normals `(face, 3, 3)`, texture coordinates `(face, 3, 2)` or None, and which
-    corners share a vertex."""
+    """One mesh: corners' places and normals `(face, 3, 3)`, texture coordinates `(face, 3, 2)` or None."""
 
     corners: Floats
     normals: Floats
     texcoords: Floats | None
-    shared: NDArray[np.int64]  # (face, 3), vertices by number
 
 
 def read_meshes(model: mujoco.MjModel) -> Meshes:
@@ -65,8 +63,7 @@ def read_meshes(model: mujoco.MjModel) -> Meshes:
         extent = max(float(np.ptp(mesh.corners.reshape(-1, 3), axis=0).max(initial=0.0)), 1e-9)
         features = np.hstack([centres / extent, _DIRECTION_WEIGHT * directions])
         for members in _clusters(features):
-            _, firsts, indices = np.unique(mesh.shared[members].ravel(), return_index=True, return_inverse=True)
-            places = mesh.corners[members].reshape(-1, 3)[firsts]
+            places, indices = np.unique(mesh.corners[members].reshape(-1, 3), axis=0, return_inverse=True)
             corners.append((indices.reshape(-1, 3) + cluster_vertices[-1]).astype(np.int32))
             vertices.append(places.astype(np.float32))
             normals.append(mesh.normals[members])
@@ -90,7 +87,7 @@ def read_meshes(model: mujoco.MjModel) -> Meshes:
         cone=np.array(cones, np.float32).reshape(-1, 5),
         mesh_sphere=np.array(mesh_spheres, np.float32).reshape(-1, 4),
         vertices=np.ascontiguousarray(_joined(vertices, (0, 3)).T),
-        faces=_joined(corners, (0, 3)).astype(np.int32),
+        faces=np.ascontiguousarray(_joined(corners, (0, 3)).astype(np.int32).T),
         normals=_joined(normals, (0, 3, 3)),
         texcoords=_joined(texcoords, (0, 3, 2)),
     )
@@ -107,10 +104,10 @@ def _mesh_faces(model: mujoco.MjModel, mesh: int) -> _Faces:
     if model.mesh_texcoordadr[mesh] >= 0:
         first = model.mesh_texcoordadr[mesh]
         texcoords = model.mesh_texcoord[first + model.mesh_facetexcoord[rows]]
-        return _Faces(corners, normals, texcoords, model.mesh_face[rows])
+        return _Faces(corners, normals, texcoords)
     flat = _flat_normals(corners)
     sharp = (normals * flat).sum(axis=-1, keepdims=True) < _LEAST_COSINE
-    return _Faces(corners, np.where(sharp, flat, normals).astype(np.float32), None, model.mesh_face[rows])
+    return _Faces(corners, np.where(sharp, flat, normals).astype(np.float32), None)
 
 
 def _height_field_faces(model: mujoco.MjModel, field: int) -> _Faces:
@@ -129,8 +126,7 @@ def _height_field_faces(model: mujoco.MjModel, field: int) -> _Faces:
     ends = below[:: rows - 1, :: columns - 1]
     strips += [_strip(ends[1:], ends[:1])]
     corners = np.concatenate(strips).astype(np.float32)
-    _, shared = np.unique(corners.reshape(-1, 3), axis=0, return_inverse=True)
-    return _Faces(corners, _flat_normals(corners), None, shared.reshape(-1, 3))
+    return _Faces(corners, _flat_normals(corners), None)
 
 
 def _strip(lower: NDArray[np.float64], upper: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -150,7 +146,7 @@ def _clusters(features: NDArray[np.float32]) -> list[NDArray[np.int64]]:
     waiting, done = [np.arange(len(features))], []
     while waiting:
         members = waiting.pop()
-        if len(members) <= _MOST_FACES:
+        if len(members) <= MOST_FACES:
             done.append(members)
             continue
         values = features[members]

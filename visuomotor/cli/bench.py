@@ -45,6 +45,8 @@ class Bench:
     task: str | None = None
     """Which task to measure (all but gps and policy); by default hanger, for env and ppo-gail lifting, for
     policy-search insertion2d, for target-shifts bottle."""
+    model: Path | None = None
+    """An MJCF file, whose first camera to measure instead of a task's (camera)."""
     size: int | None = None
     """Side of the images in pixels (camera, pose); by default 64, for pose 128."""
     num_envs: int | None = None
@@ -85,6 +87,8 @@ def run(arguments: list[str]) -> None:
     check_range("--episodes", options.episodes, 1, 1_000_000)
     if options.part != "policy-search" and (options.tune or options.tuned or options.methods):
         raise VisuomotorError("--methods, --tune and --tuned are for visuomotor bench policy-search")
+    if options.model is not None and (options.part != "camera" or options.task is not None):
+        raise VisuomotorError("--model is for visuomotor bench camera, without --task")
     measured = {"bench": options.part, **_measure(options)}
     measured |= {"cores": available_cores(), "hardware": hardware(), "commit": git_commit(), "versions": versions()}
     measured |= {"command": shlex.join(["visuomotor", "bench", *arguments])}
@@ -147,11 +151,16 @@ def _measure(options: Bench) -> dict[str, Any]:
         return bench_trajectories(make_task(options.task or "hanger"), seeds)
     if options.part == "policy-search":
         return _policy_search(make_task(options.task or "insertion2d"), options)
-    task = make_task(options.task or "hanger")
     if options.part == "camera":
-        from visuomotor.cli.bench_camera import bench_camera
+        from visuomotor.cli.bench_camera import bench_camera, read_scene
 
-        return {"task": task.name, **bench_camera(task.model, task.camera, options.size or 64, options.num_envs or 64)}
+        if options.model is not None:
+            name, model, camera = options.model.stem, *read_scene(options.model)
+        else:
+            task = make_task(options.task or "hanger")
+            name, model, camera = task.name, task.model, task.camera
+        return {"task": name, **bench_camera(model, camera, options.size or 64, options.num_envs or 64)}
+    task = make_task(options.task or "hanger")
     from visuomotor.cli.bench_engine import bench_engine
 
     return {"task": task.name, **bench_engine(task.model, options.num_envs or 64)}

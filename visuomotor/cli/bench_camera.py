@@ -18,6 +18,8 @@ import torch
 
 from visuomotor.camera import Camera
 from visuomotor.engine import CpuEngine
+from visuomotor.errors import VisuomotorError
+from visuomotor.robots.mjcf import load_mjcf, named
 
 _PACKAGES = ("visuomotor", "mujoco", "mujoco-warp", "warp-lang", "numba", "torch", "numpy")
 _GL_BACKENDS = ("egl", "osmesa")
@@ -62,6 +64,15 @@ def bench_camera(
         "processor": platform.processor() or platform.machine(),
         "versions": _versions(),
     }
+
+
+def read_scene(path: Path) -> tuple[mujoco.MjModel, str]:
+    """The model of an MJCF file and its first camera's name."""
+    model = load_mjcf(path).compile()
+    cameras = named(model, "camera")
+    if not cameras:
+        raise VisuomotorError(f"{path} has no camera with a name; add one")
+    return model, cameras[0]
 
 
 def _scattered_engine(model: mujoco.MjModel, worlds: int, seed: int) -> CpuEngine:
