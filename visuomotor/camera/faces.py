@@ -7,7 +7,7 @@ large face, and one that reaches behind the near plane, is a polygon like any ot
 
 import numpy as np
 
-from visuomotor.camera.frame_buffer import LANES, FrameBuffer, rasterize_polygon, whole_image
+from visuomotor.camera.frame_buffer import LANES, TIE, FrameBuffer, rasterize_polygon, whole_image
 from visuomotor.camera.geometry import add_scaled, cross, dot, out_of_frame, scale
 from visuomotor.camera.mesh_clusters import Meshes
 from visuomotor.camera.njit import Floats, Mat3, Vector, njit_call, njit_inline
@@ -17,7 +17,6 @@ Point = tuple[np.float32, np.float32]  # column and row
 _LARGE = 128  # pixels of a face's box, from where on it is painted as a polygon
 # A pixel this far outside of an edge still counts, so that rounding opens no crack between neighbours.
 _SLACK = np.float32(1e-4)
-_TIE = np.float32(1.0 - 2e-6)
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 
 
@@ -95,7 +94,7 @@ def paint_face(
             w = (of_a * wa + of_b * wb + of_c * wc) * share
             old = buffer.inverse_depth[row, column]
             inside = (place <= last) & (of_a >= slack_a) & (of_b >= slack_b) & (of_c >= slack_c)
-            wins = inside & (w >= old * _TIE)
+            wins = inside & (w >= old * TIE)
             buffer.inverse_depth[row, column] = w if wins else old
             buffer.surface_id[row, column] = number if wins else buffer.surface_id[row, column]
 

@@ -16,7 +16,7 @@ import numpy as np
 from visuomotor.camera.njit import Float64Array, Floats, SurfaceIds, Vector, njit_inline
 
 # Two formulas for one plane differ by rounding; nearer than this (relative) counts as a tie.
-_TIE = np.float32(1.0 - 2e-6)
+TIE = np.float32(1.0 - 2e-6)
 _ZERO = np.float32(0.0)
 # Pixels of a small face's row that are painted together, also past the row's end. They stay as they are there; the two
 # images have room for as many more.
@@ -116,7 +116,7 @@ def rasterize_polygon(buffer: FrameBuffer, surface: int, plane: Vector, sides: i
         for x in range(y, np.uint64(max(start, end))):
             w = w_column * buffer.columns[x] + w_row
             old = buffer.inverse_depth[line, x]
-            wins = w >= old * _TIE
+            wins = w >= old * TIE
             buffer.inverse_depth[line, x] = w if wins else old
             buffer.surface_id[line, x] = number if wins else buffer.surface_id[line, x]
 
@@ -199,7 +199,7 @@ def rasterize_disc(buffer: FrameBuffer, surface: int, plane: Vector, conic: Coni
             inside = (c2 * dx + c1) * dx + c0
             w = w_column * buffer.columns[x] + w_row
             old = buffer.inverse_depth[line, x]
-            wins = (inside >= _ZERO) & (w >= old * _TIE) & (w <= nearest)
+            wins = (inside >= _ZERO) & (w >= old * TIE) & (w <= nearest)
             buffer.inverse_depth[line, x] = w if wins else old
             buffer.surface_id[line, x] = number if wins else buffer.surface_id[line, x]
 
@@ -245,7 +245,7 @@ def rasterize_quadric(
             inside = (c2 * dx + c1) * dx + c0
             w = (b1 * dx + b0 + np.sqrt(max(inside, _ZERO))) * inverse
             old = buffer.inverse_depth[line, x]
-            wins = (inside >= _ZERO) & (w >= old * _TIE) & (w <= nearest)
+            wins = (inside >= _ZERO) & (w >= old * TIE) & (w <= nearest)
             buffer.inverse_depth[line, x] = w if wins else old
             buffer.surface_id[line, x] = number if wins else buffer.surface_id[line, x]
 
@@ -298,6 +298,6 @@ def rasterize_tube(
             w = (b1 * dx + b0 + np.sqrt(max(inside, _ZERO))) * inverse
             between = abs(g1 * dx + g0 - centre * w) <= half * w
             old = buffer.inverse_depth[line, x]
-            wins = (inside >= _ZERO) & between & (w >= old * _TIE) & (w <= nearest)
+            wins = (inside >= _ZERO) & between & (w >= old * TIE) & (w <= nearest)
             buffer.inverse_depth[line, x] = w if wins else old
             buffer.surface_id[line, x] = number if wins else buffer.surface_id[line, x]

@@ -63,11 +63,10 @@ class VisuomotorPolicyOptimizer:
         )
         policy.covariance.copy_(covariance)
         policy.train()
-        loss = 0.0
+        loss, first = 0.0, self._features is None
         if self._features is None:
             self._features = self._extract_features(images)
-            loss = self._fit_head(self._features, readings, targets)
-        elif not self._end_to_end:
+        if first or not self._end_to_end:
             loss = self._fit_head(self._features, readings, targets)
         if self._end_to_end:
 
