@@ -6,6 +6,7 @@ from itertools import product
 import pytest
 
 from visuomotor.algorithms.trajectory_search.cem import Cem
+from visuomotor.algorithms.trajectory_search.parametrization import LinearParametrization, NetworkParametrization
 from visuomotor.cli import bench, bench_policy_search, main, tune_policy_search
 from visuomotor.cli.bench_policy_search import changed, episodes_to_solve, read_tuned
 from visuomotor.errors import VisuomotorError
@@ -54,6 +55,14 @@ def test_every_point_of_the_grids_is_a_setting(method):
             place = getattr(place, part)
         assert place == value
     assert not set(tune_policy_search.SEEDS) & set(range(100))
+
+
+def test_networks_are_searched_by_methods_of_that_name():
+    for method, kind in (("reps", LinearParametrization), ("reps-network", NetworkParametrization)):
+        search = bench_policy_search._make(make_task("insertion2d"), method, 0, {"samples": 7})
+        assert type(search).__name__ == "Reps"
+        assert search.config.samples == 7
+        assert isinstance(search.parametrization, kind)
 
 
 def test_searches_end_with_their_episodes_and_are_written(monkeypatch, tmp_path, capsys):
@@ -125,7 +134,7 @@ def test_the_tuned_settings_are_used(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--methods", "sgd"], "no policy search 'sgd'; choose one of: cem, gps-trajectories, ilqg, reps, rwr"),
+        (["--methods", "sgd"], "no policy search 'sgd'; choose one of: cem, cem-network, gps-trajectories"),
         (["--tune", "--methods", "sgd"], "no policy search 'sgd'; choose one of: cem"),
         (["--tuned", "nowhere.json"], "nowhere.json holds no tuned settings"),
         (["--episodes", "0"], "--episodes must be between"),

@@ -6,16 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from visuomotor.algorithms.gps import PRESETS, GpsConfig
 from visuomotor.cli import main
+from visuomotor.cli.bench_policy_search import METHODS, changed
 from visuomotor.evaluation import Result, write_result
+from visuomotor.evaluation.evaluate import _settings
 from visuomotor.policies.pose_architectures import POSE_ARCHITECTURES
 from visuomotor.reproduction import Where
 from visuomotor.reproduction.feature_figures import FeatureFigure
 from visuomotor.reproduction.learning_figures import LearningFigure
 from visuomotor.reproduction.levine2015 import PARTS
+from visuomotor.reproduction.policy_search_figure import EPISODES, PolicySearchFigure
 from visuomotor.reproduction.pose_table import PoseTable
-from visuomotor.reproduction.success_table import SPLITS, TASKS, SuccessTable
-from visuomotor.runs import Run
+from visuomotor.reproduction.success_table import TASKS, SuccessTable, trained
+from visuomotor.reproduction.target_shift_table import TargetShiftTable
+from visuomotor.reproduction.training import SPLITS, Training
+from visuomotor.reproduction.training_tables import augmentation, paper_size
+from visuomotor.runs import Run, config_from_dict, config_to_dict
 
 RESULT = Result("hanger", "gps", "training", "laptop", 0, 100, 98, 3.0, "a laptop", None, "x")
 
@@ -49,7 +56,7 @@ def test_what_is_missing_of_the_first_table_is_trained_and_evaluated(where):
     """The hanger's end to end lacks one split; its run is there, so it is resumed."""
     for split in SPLITS[:3]:
         measured(where, split=split)
-    run = where.run("hanger", "end-to-end", 0)
+    run = Training("hanger").run(where, 0)
     run.mkdir(parents=True)
     (run / "config.json").write_text("{}")
     commands = list(SuccessTable().missing(where))
@@ -88,6 +95,79 @@ def test_the_second_table(where, tmp_path):
     assert "missing" not in text
 
 
+def test_controllers_with_targets_elsewhere(where, tmp_path):
+    page = tmp_path / "docs" / "page.md"
+    commands = list(TargetShiftTable().missing(where))
+    assert [command[3] for command in commands] == ["cube", "ring", "brick", "bottle", "wheel"]
+    assert TargetShiftTable().write(where, page).count("missing") == 5 * 6
+    seeds = {"0": {"episodes_to_solve": 20}, "1": {"episodes_to_solve": None}}
+    found = {"success": [1.0, 0.875, 0.5, 0.0], "by_seed": seeds}
+    where.results.mkdir()
+    for task in ("ring", "cube"):
+        content = json.dumps({"noises": {"0": found, "0.01": found}})
+        (where.results / f"bench-target-shifts-{task}-seeds0-0.json").write_text(content)
+    assert [command[3] for command in TargetShiftTable().missing(where)] == ["brick", "bottle", "wheel"]
+    assert len(list(TargetShiftTable().missing(replace(where, seeds=2)))) == 5
+    lines = TargetShiftTable().write(where, page).splitlines()
+    assert "| ring | 1 cm | 20, - | 100% | 88% | 50% | 0% |" in lines
+
+
+def test_policy_searches_are_tuned_and_then_compared(where, tmp_path):
+    assert set(EPISODES) == set(METHODS)
+    figure, page = PolicySearchFigure(), tmp_path / "docs" / "page.md"
+    commands = list(figure.missing(where))
+    assert len(commands) == 2 * 3 * len(METHODS)
+    tune, compare = commands[2 * list(EPISODES).index("cem")], commands[2 * list(EPISODES).index("cem") + 1]
+    assert tune[2:6] == ["--task", "insertion2d", "--methods", "cem"]
+    assert tune[-1] == "--tune"
+    file = str(where.results / "tuning-policy-search-insertion2d-cem.json")
+    assert compare[-4:] == ["--seeds", "5", "--tuned", file]
+    assert figure.write(where, page).startswith("Missing.")
+    where.results.mkdir()
+    Path(file).touch()
+    curves = {"episodes": [5, 10], "policy_cost": [3.0, 2.0], "policy_success": [0.0, 1.0]}
+    curves |= {"policy_distance_m": [0.3, 0.1], "episodes_to_solve": 10, "seconds": 1.0}
+    each = {"settings": {"samples": 10}, "by_seed": {"0": curves, "1": curves | {"episodes_to_solve": None}}}
+    content = {"task": "insertion2d", "episodes": 400, "median_episodes_to_solve": {"cem": None}}
+    path = where.results / "bench-policy-search-insertion2d-cem-seeds0-4.json"
+    path.write_text(json.dumps(content | {"methods": {"cem": each}}))
+    assert list(figure.missing(where)) == [command for command in commands if command not in (tune, compare)]
+    lines = figure.write(where, page).splitlines()
+    assert lines[0].endswith("(figures/policy_search.png)")
+    assert "| insertion2d | cem | not in 400 | 10, - | samples 10 |" in lines
+
+
+def test_rows_of_trainings_are_of_seed_0(where, tmp_path):
+    table = paper_size()
+    measured(where, split="visual", training_seconds=600.0)
+    measured(where, split="visual", training_seconds=6000.0, preset="paper", successes=50)
+    measured(where, split="visual", training_seconds=60.0, successes=1, seed=1)
+    lines = table.write(where, tmp_path / "docs" / "page.md").splitlines()
+    assert lines[2] == "| hanger | laptop, 64x64 | missing | missing | 98.0% (93 to 99) | missing | 10 min |"
+    assert lines[3] == "| hanger | paper, 240x240 | missing | missing | 50.0% (40 to 60) | missing | 100 min |"
+    trainings = [command for command in table.missing(where) if command[0] == "train"]
+    assert trainings[1][:5] == ["train", "gps", "hanger", "--preset", "paper"]
+
+
+def test_results_are_found_by_the_settings_that_evaluation_writes(where, capsys):
+    """Their names and order, and the options that set them."""
+    with pytest.raises(SystemExit):
+        main(["train", "gps", "hanger", "--help"])
+    known = capsys.readouterr().out
+    policies = [trained("cube", vision) for vision in ("end-to-end", "pose-features", "pose-prediction")]
+    for i, training in enumerate([*policies, *(training for _, training in augmentation().rows)]):
+        config = changed(config_to_dict(PRESETS[training.preset]), dict(training.settings))
+        config = config_from_dict(GpsConfig, config)
+        run = Run.create(where.root, algorithm="gps", task="cube", preset="laptop", seed=0, config=config, name=str(i))
+        settings = ", ".join(_settings(run))
+        run.close()
+        assert training.results([replace(RESULT, task=training.task, settings=settings)])
+        assert all(option in known for option in training.train(where, 0) if option.startswith("--"))
+        assert len(training.train(where, 0)) >= 9 + len(training.settings)
+    names = [training.run(where, 0).name for _, training in augmentation().rows]
+    assert len(set(names)) == len(names) == 4 * 6
+
+
 def test_scenes_are_drawn_without_any_run(where, tmp_path):
     assert not list(PARTS["figure 4"].missing(where))
     assert PARTS["figure 4"].write(where, tmp_path / "docs" / "page.md") == (
@@ -111,7 +191,7 @@ def test_learning_curves_are_of_the_runs_that_are_there(where, tmp_path):
     page, figure = tmp_path / "docs" / "page.md", LearningFigure()
     assert figure.write(where, page) == "Missing."
     assert len(list(figure.missing(where))) == len(TASKS)
-    name = where.run("cube", "end-to-end", 0).name
+    name = Training("cube").run(where, 0).name
     run = Run.create(where.root, algorithm="gps", task="cube", preset="laptop", seed=0, config=where, name=name)
     for success in (0.0, 0.5, 1.0):
         run.log({"phase": "trajectories", "success": success})
@@ -162,7 +242,7 @@ def test_commands_are_run_one_after_the_other_until_one_fails(page, capsys, monk
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--table", "3"], "has no table 3; there are: table 1"),
+        (["--table", "6"], "has no table 6; there are: table 1"),
         (["--seeds", "0"], "--seeds must be between 1"),
         (["--page", "other.md"], "there is no other.md"),
     ],

@@ -15,9 +15,11 @@ from visuomotor.errors import VisuomotorError
 from visuomotor.runs.config import config_from_dict, config_to_dict
 from visuomotor.tasks import Task
 
-METHODS: Final = ("gps-trajectories", "ilqg", "cem", "reps", "rwr")
+METHODS: Final = ("gps-trajectories", "ilqg", "cem", "reps", "rwr", "cem-network", "reps-network", "rwr-network")
+"""Algorithms; those that end with `-network` search the parameters of a small network, not of a linear controller."""
 CURVES: Final = ("episodes", "policy_cost", "policy_distance_m", "policy_success")
 """Metrics that are kept of every iteration."""
+_NETWORK = "-network"
 _IN_A_ROW = 3  # iterations whose solutions must succeed from every start
 _DIGITS = 4  # after the point, of curves in a file
 _ENDLESS = 100_000  # iterations; the episodes end it
@@ -93,7 +95,10 @@ def episodes_to_solve(curves: Curves) -> int | None:
 
 
 def _make(task: Task, method: str, seed: int, settings: Settings) -> TrajectorySearch:
-    kind: type[TrajectorySearch] = registry.load("algorithm", method, TrajectorySearch)
+    name = method.removesuffix(_NETWORK)
+    if name != method:
+        settings = {"policy.kind": "network", **settings}
+    kind: type[TrajectorySearch] = registry.load("algorithm", name, TrajectorySearch)
     preset = kind.presets["laptop"]
     config = replace(config_from_dict(type(preset), changed(config_to_dict(preset), settings)), iterations=_ENDLESS)
     return kind(task, config, seed)

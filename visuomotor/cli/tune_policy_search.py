@@ -10,12 +10,22 @@ from visuomotor.tasks import Task
 
 SEEDS: Final = (1000, 1001)
 _EPISODIC = {"samples": (10, 20, 40), "initial_std": (0.3, 0.6)}
+_CEM = {**_EPISODIC, "elite_fraction": (0.1, 0.25)}
+_REPS = {**_EPISODIC, "kl_bound": (0.5, 1.5)}
+_RWR = {**_EPISODIC, "inverse_temperature": (3.0, 10.0)}
 GRIDS: Final[Mapping[str, Mapping[str, Sequence[Any]]]] = {
     "gps-trajectories": {"trajectory.initial_noise_std": (0.1, 0.2, 0.3), "trajectory.kl_step": (0.5, 1.0)},
-    "ilqg": {"regularization": (0.01, 1.0, 100.0), "finite_difference": (1e-5, 1e-2)},
-    "cem": {**_EPISODIC, "elite_fraction": (0.1, 0.25)},
-    "reps": {**_EPISODIC, "kl_bound": (0.5, 1.5)},
-    "rwr": {**_EPISODIC, "inverse_temperature": (3.0, 10.0)},
+    "ilqg": {
+        "regularization": (0.01, 1.0, 100.0),
+        "regularization_factor": (2.0, 10.0),
+        "finite_difference": (1e-5, 1e-2),
+    },
+    "cem": _CEM,
+    "reps": _REPS,
+    "rwr": _RWR,
+    "cem-network": _CEM,
+    "reps-network": _REPS,
+    "rwr-network": _RWR,
 }
 """Values of each setting; all combinations are tried."""
 _DRAWS_NOTHING = ("ilqg",)  # all seeds are one

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import cycle
+from itertools import cycle, product
 from pathlib import Path
 from typing import Any
 
@@ -108,12 +108,15 @@ def draw_comparison(path: Path | str, runs: Mapping[str, Sequence[Rows]], key: s
 def draw_lines(axes: Axes, group: MetricGroup, lines: Mapping[str, Series]) -> None:
     """Lines by legend, into one plot. The colour of each does not depend on which others there are."""
     drawn = {legend: line for legend, line in lines.items() if not line.empty}
-    for (legend, line), colour in zip(lines.items(), cycle(_COLOURS), strict=False):
+    looks = cycle(product(("-", "--"), _COLOURS))
+    for (legend, line), (style, colour) in zip(lines.items(), looks, strict=False):
         if legend not in drawn:
             continue
         at, values = line.at, line.values
         marker = "o" if len(at) <= _MOST_MARKERS else None
-        axes.plot(at, values.mean(axis=0), color=colour, label=legend, linewidth=1.6, marker=marker, markersize=2.5)
+        axes.plot(
+            at, values.mean(axis=0), style, color=colour, label=legend, linewidth=1.6, marker=marker, markersize=2.5
+        )
         if len(values) > 1:
             axes.fill_between(at, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.18, linewidth=0)
     lowest, highest = (edge([edge(line.values) for line in drawn.values()]) for edge in (np.min, np.max))

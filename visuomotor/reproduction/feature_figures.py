@@ -14,6 +14,7 @@ from visuomotor.figures.pictures import draw_pictures
 from visuomotor.policies import VisuomotorPolicy, load_policy
 from visuomotor.policies.policy import FILE_NAME
 from visuomotor.reproduction.part import Command, Where, picture
+from visuomotor.reproduction.training import Training
 from visuomotor.runs import Run
 from visuomotor.tasks import make_task
 
@@ -34,13 +35,13 @@ class FeatureFigure:
     def missing(self, where: Where) -> Iterator[Command]:
         for task in self.tasks:
             drawn = all(path.is_file() for path in self._paths(where, task))
-            if not drawn and not (where.run(task, "end-to-end", 0) / FILE_NAME).is_file():
-                yield where.train(task, "end-to-end", 0)
+            if not drawn and not (Training(task).run(where, 0) / FILE_NAME).is_file():
+                yield Training(task).train(where, 0)
 
     def write(self, where: Where, page: Path) -> str:
         parts: list[str] = []
         for task in self.tasks:
-            run = where.run(task, "end-to-end", 0)
+            run = Training(task).run(where, 0)
             if (run / FILE_NAME).is_file():
                 self._draw(where, task, Run.open(run))
             parts += [

@@ -6,6 +6,7 @@ from pathlib import Path
 from visuomotor.figures.curves import draw_comparison
 from visuomotor.reproduction.part import Command, Where, picture
 from visuomotor.reproduction.success_table import TASKS
+from visuomotor.reproduction.training import Training
 from visuomotor.runs import Run
 
 
@@ -18,7 +19,7 @@ class LearningFigure:
         for task in TASKS:
             for seed in range(where.seeds):
                 if not _rows(where, task, seed):
-                    yield where.train(task, "end-to-end", seed)
+                    yield Training(task).train(where, seed)
 
     def write(self, where: Where, page: Path) -> str:
         path = where.figures / "learning.png"
@@ -28,5 +29,5 @@ class LearningFigure:
 
 
 def _rows(where: Where, task: str, seed: int) -> list[dict[str, object]]:
-    run = where.run(task, "end-to-end", seed)
+    run = Training(task).run(where, seed)
     return Run.open(run).metrics() if (run / "config.json").is_file() else []

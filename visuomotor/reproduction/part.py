@@ -20,20 +20,6 @@ class Where:
     results: Path = Path("results")
     figures: Path = Path("docs/figures/levine2015")
 
-    def run(self, task: str, vision: str, seed: int) -> Path:
-        """Folder of the run that trains a task's policy."""
-        return self.root / f"levine2015-{task}-{vision}-seed{seed}"
-
-    def train(self, task: str, vision: str, seed: int) -> Command:
-        """Train that run, or go on with it; nothing happens if it is done."""
-        run = self.run(task, vision, seed)
-        if (run / "config.json").is_file():
-            return ["train", "gps", "--resume", str(run)]
-        return [
-            *("train", "gps", task, "--vision", vision, "--seed", str(seed)),
-            *("--root", str(self.root), "--name", run.name),
-        ]
-
 
 class Part(Protocol):
     """Measured by commands that anyone can type, and written from their results alone."""

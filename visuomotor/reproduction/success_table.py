@@ -1,17 +1,14 @@
 """Success rates of the policy that is trained end to end and of the two baselines (Levine et al. 2015, table I)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from statistics import mean
 
-from visuomotor.evaluation import Result, read_results
-from visuomotor.evaluation.interval import wilson_interval
 from visuomotor.reproduction.part import Command, Where
+from visuomotor.reproduction.training import SPLITS, Training, read_measured, success_cell
 
 TASKS = ("hanger", "cube", "hammer", "bottle")
 POLICIES = {"end-to-end": "end to end", "pose-features": "pose features", "pose-prediction": "pose prediction"}
 """By the setting `vision`."""
-SPLITS = ("training", "spatial", "visual", "background")
 
 # Successes and trials of the real robot on the paper's splits; it has none on backgrounds of our own.
 _PAPER: dict[tuple[str, str], dict[str, tuple[int, int]]] = {
@@ -36,62 +33,37 @@ class SuccessTable:
         for task in TASKS:
             for seed in range(where.seeds):
                 for vision in POLICIES:
-                    yield from _of_one_policy(where, task, vision, seed)
+                    yield from trained(task, vision).missing(where, seed)
 
     def write(self, where: Where, page: Path) -> str:
-        results = _read(where.results)
+        results = read_measured(where)
         lines = [
             "| task | policy | " + " | ".join(SPLITS) + " |",
             "| --- | --- |" + " ---: |" * len(SPLITS),
         ]
+        counted: list[int] = []
         for task in TASKS:
             for vision, name in POLICIES.items():
-                found = [_of(results, task, vision, split) for split in SPLITS]
-                cells = [
-                    _cell(one, _PAPER.get((task, vision), {}).get(split))
-                    for split, one in zip(SPLITS, found, strict=True)
-                ]
+                policy = trained(task, vision)
+                cells = [success_cell(policy.results(results, split)) + _paper(task, vision, split) for split in SPLITS]
                 lines.append(f"| {task} | {name} | " + " | ".join(cells) + " |")
-        counted = [n for task in TASKS for vision in POLICIES if (n := len(_of(results, task, vision, SPLITS[0])))]
+                counted.append(len(policy.results(results, SPLITS[0])))
+        measured = [count for count in counted if count]
         return "\n".join(
             [
                 *lines,
                 "",
-                f"Mean over seeds ({min(counted, default=0)} to {max(counted, default=0)} of them where measured), in "
-                "brackets Wilson's 95% interval of all trials together, then the paper's robot.",
+                f"Mean over seeds ({min(measured, default=0)} to {max(measured, default=0)} of them where measured), "
+                "in brackets Wilson's 95% interval of all trials together, then the paper's robot.",
             ]
         )
 
 
-def _of_one_policy(where: Where, task: str, vision: str, seed: int) -> Iterator[Command]:
-    measured = {
-        result.split
-        for split in SPLITS
-        for result in _of(_read(where.results), task, vision, split)
-        if result.seed == seed and result.trials >= where.trials
-    }
-    splits = [split for split in SPLITS if split not in measured]
-    if splits:
-        yield where.train(task, vision, seed)
-    for split in splits:
-        run, trials = str(where.run(task, vision, seed)), str(where.trials)
-        yield ["evaluate", run, "--split", split, "--trials", trials, "--results", str(where.results)]
+def trained(task: str, vision: str) -> Training:
+    """One of `POLICIES`, with the laptop preset as it is."""
+    return Training(task, vision, settings=() if vision == "end-to-end" else (("vision", vision),))
 
 
-def _read(folder: Path) -> list[Result]:
-    return read_results(folder) if folder.is_dir() else []
-
-
-def _of(results: Sequence[Result], task: str, vision: str, split: str) -> list[Result]:
-    """The results of all seeds of a policy, trained with the laptop preset as it is."""
-    settings = "" if vision == "end-to-end" else f"vision {vision}"
-    wanted = (task, "gps", "laptop", settings, split)
-    return [one for one in results if (one.task, one.algorithm, one.preset, one.settings, one.split) == wanted]
-
-
-def _cell(found: Sequence[Result], paper: tuple[int, int] | None) -> str:
-    theirs = f"; paper {100 * paper[0] / paper[1]:.0f}%" if paper else ""
-    if not found:
-        return f"missing{theirs}"
-    low, high = wilson_interval(sum(one.successes for one in found), sum(one.trials for one in found))
-    return f"{100 * mean(one.success_rate for one in found):.1f}% ({100 * low:.0f} to {100 * high:.0f}){theirs}"
+def _paper(task: str, vision: str, split: str) -> str:
+    paper = _PAPER.get((task, vision), {}).get(split)
+    return f"; paper {100 * paper[0] / paper[1]:.0f}%" if paper else ""

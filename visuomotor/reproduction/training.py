@@ -1,0 +1,79 @@
+"""A policy that a paper's page reports on: the command that trains it, and the results that are its own."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+from visuomotor.evaluation import Result, read_results
+from visuomotor.evaluation.interval import wilson_interval
+from visuomotor.reproduction.part import Command, Where
+
+SPLITS = ("training", "spatial", "visual", "background")
+
+
+@dataclass(frozen=True)
+class Training:
+    """Training of one policy with guided policy search."""
+
+    task: str
+    name: str = "end-to-end"
+    """In the names of its run folders."""
+    preset: str = "laptop"
+    settings: tuple[tuple[str, str | int | float | bool], ...] = ()
+    """What differs from the preset, by the names of the config, in its order; a bool is True."""
+
+    def run(self, where: Where, seed: int) -> Path:
+        """The run's folder."""
+        return where.root / f"levine2015-{self.task}-{self.name}-seed{seed}"
+
+    def train(self, where: Where, seed: int) -> Command:
+        """Train, or go on with a run that is there; nothing happens if it is done."""
+        run = self.run(where, seed)
+        if (run / "config.json").is_file():
+            return ["train", "gps", "--resume", str(run)]
+        preset = [] if self.preset == "laptop" else ["--preset", self.preset]
+        options = [word for name, value in self.settings for word in _option(name, value)]
+        return [
+            *("train", "gps", self.task, *preset, *options, "--seed", str(seed)),
+            *("--root", str(where.root), "--name", run.name),
+        ]
+
+    def missing(self, where: Where, seed: int, splits: Sequence[str] = SPLITS) -> Iterator[Command]:
+        """What trains and evaluates it where a split has no result of this seed, or one of too few trials."""
+        results = read_measured(where)
+        measured = {one.split for one in self.results(results) if one.seed == seed and one.trials >= where.trials}
+        left = [split for split in splits if split not in measured]
+        if left:
+            yield self.train(where, seed)
+        for split in left:
+            run, trials = str(self.run(where, seed)), str(where.trials)
+            yield ["evaluate", run, "--split", split, "--trials", trials, "--results", str(where.results)]
+
+    def results(self, results: Iterable[Result], split: str | None = None) -> list[Result]:
+        """Those of all seeds of this policy."""
+        settings = ", ".join(f"{name} {value}" for name, value in self.settings)
+        wanted = (self.task, "gps", self.preset, settings)
+        return [
+            one
+            for one in results
+            if (one.task, one.algorithm, one.preset, one.settings) == wanted and split in (None, one.split)
+        ]
+
+
+def read_measured(where: Where) -> list[Result]:
+    """Every result that has been measured."""
+    return read_results(where.results) if where.results.is_dir() else []
+
+
+def success_cell(found: Sequence[Result]) -> str:
+    """Mean over seeds, and Wilson's interval of all trials together."""
+    if not found:
+        return "missing"
+    low, high = wilson_interval(sum(one.successes for one in found), sum(one.trials for one in found))
+    return f"{100 * mean(one.success_rate for one in found):.1f}% ({100 * low:.0f} to {100 * high:.0f})"
+
+
+def _option(name: str, value: str | int | float | bool) -> list[str]:
+    option = "--" + name.replace("_", "-")
+    return [option] if value is True else [option, str(value)]
