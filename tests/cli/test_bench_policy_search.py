@@ -1,11 +1,11 @@
 """The comparison of policy searches and their tuning: what counts as solved, and what is written."""
 
 import json
-from itertools import product
 
 import pytest
 
 from visuomotor.algorithms.trajectory_search.cem import Cem
+from visuomotor.algorithms.trajectory_search.grids import GRIDS, SEEDS, points
 from visuomotor.algorithms.trajectory_search.parametrization import LinearParametrization, NetworkParametrization
 from visuomotor.cli import bench, bench_policy_search, main, tune_policy_search
 from visuomotor.cli.bench_policy_search import changed, episodes_to_solve, read_tuned
@@ -43,18 +43,28 @@ def test_settings_have_the_names_of_the_command_line():
             changed({"a": 1, "b": {"c": 2, "d": 3}}, {name: 5})
 
 
-@pytest.mark.parametrize("method", bench_policy_search.METHODS)
+def test_the_points_of_a_grid_are_all_combinations(monkeypatch):
+    monkeypatch.setitem(GRIDS, "cem", {"samples": (5, 6), "initial_std": (0.1, 0.2)})
+    assert points("cem") == [{"samples": n, "initial_std": std} for n in (5, 6) for std in (0.1, 0.2)]
+    assert len(points("ilqg")) == 12
+
+
+def test_costs_of_solutions_that_blew_up_do_not_count():
+    assert tune_policy_search._last_cost([3.0, 2.0, None]) == 2
+    assert tune_policy_search._last_cost([None]) == float("inf")
+
+
+@pytest.mark.parametrize("method", GRIDS)
 def test_every_point_of_the_grids_is_a_setting(method):
     task = make_task("insertion2d")
-    names, values = zip(*tune_policy_search.GRIDS[method].items(), strict=True)
-    first = dict(zip(names, next(product(*values)), strict=True))
+    first = points(method)[0]
     search = bench_policy_search._make(task, method, 0, first)
     for name, value in first.items():
         place = search.config
         for part in name.split("."):
             place = getattr(place, part)
         assert place == value
-    assert not set(tune_policy_search.SEEDS) & set(range(100))
+    assert not set(SEEDS) & set(range(100))
 
 
 def test_networks_are_searched_by_methods_of_that_name():
@@ -94,19 +104,19 @@ def test_half_of_the_seeds_decide_the_median(monkeypatch):
 
 def test_tuning_takes_the_fewest_episodes_then_the_lowest_cost(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr("visuomotor.tasks.make_task", lambda name: Short())
-    monkeypatch.setattr(tune_policy_search, "GRIDS", {"cem": {"samples": (5, 6, 7, 8)}})
+    monkeypatch.setitem(GRIDS, "cem", {"samples": (5, 6, 7, 8)})
     needed = {5: [60, None], 6: [40, 80], 7: [80, 40], 8: [100, 100]}
     tried = []
 
     def run_search(task, method, seed, episodes, settings, until_solved):
         tried.append((method, settings["samples"], seed, until_solved))
-        found = needed[settings["samples"]][tune_policy_search.SEEDS.index(seed)]
+        found = needed[settings["samples"]][SEEDS.index(seed)]
         return {"episodes_to_solve": found, "policy_cost": [9.0, 20.0 - settings["samples"]]}
 
     monkeypatch.setattr(tune_policy_search, "run_search", run_search)
     arguments = ["bench", "policy-search", "--tune", "--methods", "cem", "--episodes", "100"]
     assert main([*arguments, "--results", str(tmp_path)]) == 0
-    assert tried == [("cem", samples, seed, True) for samples in (5, 6, 7, 8) for seed in tune_policy_search.SEEDS]
+    assert tried == [("cem", samples, seed, True) for samples in (5, 6, 7, 8) for seed in SEEDS]
     file = tmp_path / "tuning-policy-search-insertion2d-cem.json"
     points = json.loads(file.read_text())["points"]["cem"]
     assert [point["mean_episodes"] for point in points] == [130, 60, 60, 100]

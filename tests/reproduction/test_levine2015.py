@@ -1,16 +1,22 @@
 """The page of a paper says what was measured, what is missing, and how it is measured."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from visuomotor.algorithms.gps import PRESETS, GpsConfig
+from visuomotor.algorithms.trajectory_search.grids import GRIDS, points
 from visuomotor.cli import main
-from visuomotor.cli.bench_policy_search import METHODS, changed
+from visuomotor.cli.bench_policy_search import changed
+from visuomotor.errors import VisuomotorError
 from visuomotor.evaluation import Result, write_result
 from visuomotor.evaluation.evaluate import _settings
+from visuomotor.policies.policy import FILE_NAME
 from visuomotor.policies.pose_architectures import POSE_ARCHITECTURES
 from visuomotor.reproduction import Where
 from visuomotor.reproduction.feature_figures import FeatureFigure
@@ -113,10 +119,10 @@ def test_controllers_with_targets_elsewhere(where, tmp_path):
 
 
 def test_policy_searches_are_tuned_and_then_compared(where, tmp_path):
-    assert set(EPISODES) == set(METHODS)
+    assert set(EPISODES) == set(GRIDS)
     figure, page = PolicySearchFigure(), tmp_path / "docs" / "page.md"
     commands = list(figure.missing(where))
-    assert len(commands) == 2 * 3 * len(METHODS)
+    assert len(commands) == 2 * 3 * len(GRIDS)
     tune, compare = commands[2 * list(EPISODES).index("cem")], commands[2 * list(EPISODES).index("cem") + 1]
     assert tune[2:6] == ["--task", "insertion2d", "--methods", "cem"]
     assert tune[-1] == "--tune"
@@ -124,17 +130,33 @@ def test_policy_searches_are_tuned_and_then_compared(where, tmp_path):
     assert compare[-4:] == ["--seeds", "5", "--tuned", file]
     assert figure.write(where, page).startswith("Missing.")
     where.results.mkdir()
-    Path(file).touch()
+    best = points("cem")[3]
+    tuning = {"episodes": 400, "best": {"cem": best}, "points": {"cem": [{"settings": p} for p in points("cem")]}}
+    Path(file).write_text(json.dumps(tuning))
     curves = {"episodes": [5, 10], "policy_cost": [3.0, 2.0], "policy_success": [0.0, 1.0]}
     curves |= {"policy_distance_m": [0.3, 0.1], "episodes_to_solve": 10, "seconds": 1.0}
-    each = {"settings": {"samples": 10}, "by_seed": {"0": curves, "1": curves | {"episodes_to_solve": None}}}
+    each = {"settings": best, "by_seed": {"0": curves, "1": curves | {"episodes_to_solve": None}}}
     content = {"task": "insertion2d", "episodes": 400, "median_episodes_to_solve": {"cem": None}}
+    content |= {"methods": {"cem": each}}
     path = where.results / "bench-policy-search-insertion2d-cem-seeds0-4.json"
-    path.write_text(json.dumps(content | {"methods": {"cem": each}}))
+    path.write_text(json.dumps(content))
     assert list(figure.missing(where)) == [command for command in commands if command not in (tune, compare)]
     lines = figure.write(where, page).splitlines()
     assert lines[0].endswith("(figures/policy_search.png)")
-    assert "| insertion2d | cem | not in 400 | 10, - | samples 10 |" in lines
+    settings = "samples 10, initial_std 0.6, elite_fraction 0.25"
+    assert f"| insertion2d | cem | not in 400 | 10, - | {settings} |" in lines
+    others = [content | {"episodes": 300}, content | {"methods": {"cem": each | {"settings": {}}}}]
+    for other in others:  # of other settings, or of fewer episodes
+        path.write_text(json.dumps(other))
+        assert compare in list(figure.missing(where))
+        assert figure.write(where, page).startswith("Missing.")
+    path.write_text(json.dumps(content))
+    for other in (
+        tuning | {"episodes": 200},
+        tuning | {"points": {"cem": tuning["points"]["cem"][1:]}},
+    ):  # another grid
+        Path(file).write_text(json.dumps(other))
+        assert list(figure.missing(where)) == commands
 
 
 def test_rows_of_trainings_are_of_seed_0(where, tmp_path):
@@ -176,29 +198,96 @@ def test_scenes_are_drawn_without_any_run(where, tmp_path):
     assert (where.figures / "scenes_visual.png").stat().st_size > 10_000
 
 
-def test_figures_of_policies_need_a_run_or_an_old_picture(where, tmp_path):
+VIEWS = {
+    "images": np.full((4, 16, 16, 3), 90, np.uint8),
+    "policy": np.zeros((4, 3, 2), np.float32),
+    "pose": np.ones((4, 3, 2), np.float32),
+    "responses": np.eye(5, dtype=np.float16)[None].repeat(4, 0),
+}
+
+
+def test_views_of_finished_runs_are_kept_among_the_results(where, tmp_path, monkeypatch):
+    """And drawn from there without the run."""
     page, figure = tmp_path / "docs" / "page.md", FeatureFigure(("cube",), responses=True)
-    assert figure.write(where, page).count("missing") == 2
+    assert figure.write(where, page) == "The cube: missing."
     assert [command[2] for command in figure.missing(where)] == ["cube"]
-    for name in ("responses_cube.png", "feature_points_cube.png"):
-        where.figures.mkdir(parents=True, exist_ok=True)
-        (where.figures / name).touch()
+    monkeypatch.setattr(Training, "finished", lambda self, where, seed: "a run")
+    monkeypatch.setattr("visuomotor.reproduction.feature_figures._look", lambda task, run: VIEWS)
     assert not list(figure.missing(where))
-    assert "missing" not in figure.write(where, page)
+    first = figure.write(where, page)
+    monkeypatch.undo()
+    assert not list(figure.missing(where))
+    (where.figures / "responses_cube.png").unlink()
+    assert figure.write(where, page) == first
+    assert (where.figures / "responses_cube.png").is_file()
+    (where.results / "levine2015-views-cube.npz").write_bytes(b"PK")
+    with pytest.raises(VisuomotorError, match=r"levine2015-views-cube.npz cannot be read .*; delete it"):
+        figure.write(where, page)
 
 
-def test_learning_curves_are_of_the_runs_that_are_there(where, tmp_path):
-    page, figure = tmp_path / "docs" / "page.md", LearningFigure()
-    assert figure.write(where, page) == "Missing."
-    assert len(list(figure.missing(where))) == len(TASKS)
-    name = Training("cube").run(where, 0).name
+def log_run(where, task, rows):
+    name = Training(task).run(where, 0).name
     run = Run.create(where.root, algorithm="gps", task="cube", preset="laptop", seed=0, config=where, name=name)
-    for success in (0.0, 0.5, 1.0):
+    for success in rows:
         run.log({"phase": "trajectories", "success": success})
     run.close()
+    return run
+
+
+def test_learning_curves_of_finished_runs_are_kept_among_the_results(where, tmp_path, monkeypatch):
+    page, figure = tmp_path / "docs" / "page.md", LearningFigure()
+    every = "Missing (task and seed): hanger 0, cube 0, hammer 0, bottle 0."
+    assert figure.write(where, page) == every
+    log_run(where, "cube", (0.0, 0.5, 1.0))
+    assert figure.write(where, page) == every  # it is not finished
+    monkeypatch.setattr(Training, "finished", lambda self, where, seed: _opened(self.run(where, seed)))
+    text = figure.write(where, page)
+    assert text.startswith("![Success against iterations](figures/learning.png)\n\n")
+    assert text.endswith("Missing (task and seed): hanger 0, hammer 0, bottle 0.")
+    monkeypatch.undo()
+    shutil.rmtree(where.root)
+    (where.figures / "learning.png").unlink()
+    assert figure.write(where, page) == text
+    assert (where.figures / "learning.png").is_file()
     assert [command[2] for command in figure.missing(where)] == [task for task in TASKS if task != "cube"]
-    assert figure.write(where, page).endswith("(figures/learning.png)")
-    assert not list(figure.missing(where))
+    assert len(list(figure.missing(replace(where, seeds=2)))) == 7
+    assert json.loads((where.results / "levine2015-learning.json").read_text())["cube"] == {"0": [0.0, 0.5, 1.0]}
+
+
+def _opened(path):
+    return Run.open(path) if path.is_dir() else None
+
+
+def test_a_run_is_finished_when_its_policy_says_so(where, monkeypatch):
+    training = Training("cube")
+    assert training.finished(where, 0) is None
+    run = log_run(where, "cube", (0.0,))
+    assert training.finished(where, 0) is None  # no policy yet
+    (run.path / FILE_NAME).touch()
+    notes = []
+    policy = SimpleNamespace(spec=SimpleNamespace(training={"notes": notes}))
+    monkeypatch.setattr("visuomotor.reproduction.training.load_policy", lambda path: policy)
+    assert training.finished(where, 0).path == run.path
+    notes.append("stopped after 1 iterations")
+    assert training.finished(where, 0) is None
+    notes.clear()
+    log_run(where, "hammer", (0.0,))  # under that name, but of the cube
+    (Training("hammer").run(where, 0) / FILE_NAME).touch()
+    assert Training("hammer").finished(where, 0) is None
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"noises": {"0": {}}, "networks": {}, "seeds": 3}'])
+def test_damaged_measurements_are_told(where, tmp_path, text):
+    page = tmp_path / "docs" / "page.md"
+    where.results.mkdir()
+    for part, name in (
+        (PoseTable(), "bench-pose-hanger-128.json"),
+        (TargetShiftTable(), "bench-target-shifts-cube-seeds0-0.json"),
+        (PolicySearchFigure(), "tuning-policy-search-insertion2d-cem.json"),
+    ):
+        (where.results / name).write_text(text)
+        with pytest.raises(VisuomotorError, match=rf"{name} cannot be read .*; delete it and measure again"):
+            part.write(where, page)
 
 
 @pytest.fixture
@@ -245,6 +334,7 @@ def test_commands_are_run_one_after_the_other_until_one_fails(page, capsys, monk
         (["--table", "6"], "has no table 6; there are: table 1"),
         (["--seeds", "0"], "--seeds must be between 1"),
         (["--page", "other.md"], "there is no other.md"),
+        (["--table", "2", "1"], "table 1"),  # a page without its marks
     ],
 )
 def test_bad_input(page, capsys, words, told):

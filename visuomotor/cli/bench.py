@@ -167,13 +167,14 @@ def _measure(options: Bench) -> dict[str, Any]:
 
 
 def _policy_search(task: "Task", options: Bench) -> dict[str, Any]:
-    from visuomotor.cli.bench_policy_search import METHODS, bench_policy_search, read_tuned
+    from visuomotor.algorithms.trajectory_search.grids import GRIDS
+    from visuomotor.cli.bench_policy_search import bench_policy_search, read_tuned
     from visuomotor.cli.tune_policy_search import tune_policy_search
 
-    methods = options.methods or METHODS
+    methods = options.methods or tuple(GRIDS)
     for method in methods:
-        if method not in METHODS:
-            raise unknown("policy search", method, METHODS)
+        if method not in GRIDS:
+            raise unknown("policy search", method, GRIDS)
     if options.tune:
         return tune_policy_search(task, options.episodes, methods)
     tuned = {method: settings for path in options.tuned for method, settings in read_tuned(path, task).items()}

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
@@ -10,13 +10,12 @@ from statistics import median
 from typing import Any, Final
 
 from visuomotor import registry
+from visuomotor.algorithms.trajectory_search.grids import GRIDS, Settings
 from visuomotor.algorithms.trajectory_search.search import TrajectorySearch
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs.config import config_from_dict, config_to_dict
 from visuomotor.tasks import Task
 
-METHODS: Final = ("gps-trajectories", "ilqg", "cem", "reps", "rwr", "cem-network", "reps-network", "rwr-network")
-"""Algorithms; those that end with `-network` search the parameters of a small network, not of a linear controller."""
 CURVES: Final = ("episodes", "policy_cost", "policy_distance_m", "policy_success")
 """Metrics that are kept of every iteration."""
 _NETWORK = "-network"
@@ -24,8 +23,6 @@ _IN_A_ROW = 3  # iterations whose solutions must succeed from every start
 _DIGITS = 4  # after the point, of curves in a file
 _ENDLESS = 100_000  # iterations; the episodes end it
 
-Settings = Mapping[str, Any]
-"""Changes to a preset, by the names of the command line, such as `{"policy.knots": 10}`."""
 Curves = dict[str, list[Any]]
 """Numbers; a cost is None where the physics of a solution blew up."""
 
@@ -34,7 +31,7 @@ def bench_policy_search(
     task: Task,
     seeds: Iterable[int],
     episodes: int,
-    methods: Sequence[str] = METHODS,
+    methods: Iterable[str] = GRIDS,
     tuned: Mapping[str, Settings] | None = None,
 ) -> dict[str, Any]:
     """Every method with every seed, until it has sampled `episodes`.

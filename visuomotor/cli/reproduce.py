@@ -56,6 +56,8 @@ def run(arguments: list[str]) -> int:
     where = Where(options.seeds, options.trials, options.root, options.results, page.parent / "figures" / options.paper)
     if not page.is_file():
         raise VisuomotorError(f"there is no {page}; name another --page, or take that of the repository")
+    for name in chosen:  # before hours of measuring
+        replace_between_marks(page.read_text(encoding="utf-8"), "", page, name)
     for name in chosen:
         if options.measure:
             for command in PARTS[name].missing(where):

@@ -1,11 +1,15 @@
 """One table or figure of a paper."""
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
+from visuomotor.errors import VisuomotorError
+
+Measured = TypeVar("Measured")
 Command = list[str]
 """The words of a command after `visuomotor`."""
 
@@ -36,3 +40,18 @@ class Part(Protocol):
 def picture(what: str, path: Path, page: Path) -> str:
     """Markdown that shows a figure on a page."""
     return f"![{what}]({Path(os.path.relpath(path, page.parent)).as_posix()})"
+
+
+def read_measured(path: Path, read: Callable[[dict[str, Any]], Measured]) -> Measured | None:
+    """What `read` makes of a file that a bench wrote; None without the file.
+
+    Raises:
+        VisuomotorError: it is damaged, or `read` does not find what it looks for.
+    """
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return read(content)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise VisuomotorError(f"{path} cannot be read ({error!r}); delete it and measure again") from error

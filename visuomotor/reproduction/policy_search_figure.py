@@ -1,12 +1,12 @@
 """Policy searches on the full state: each tuned, then tried with five seeds on each task."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from visuomotor.algorithms.trajectory_search.grids import DRAWS_NOTHING, Settings, points
 from visuomotor.figures.policy_search import draw_policy_search
-from visuomotor.reproduction.part import Command, Where, picture
+from visuomotor.reproduction.part import Command, Where, picture, read_measured
 
 TASKS: Final = ("insertion2d", "insertion3d", "swimmer")
 EPISODES: Final[Mapping[str, int]] = {
@@ -21,7 +21,6 @@ EPISODES: Final[Mapping[str, int]] = {
 }
 """How many each search may sample, in tuning and in the comparison."""
 _SEEDS = 5
-_DRAWS_NOTHING = ("ilqg",)  # all seeds are one
 
 
 class PolicySearchFigure:
@@ -32,15 +31,15 @@ class PolicySearchFigure:
             for method, episodes in EPISODES.items():
                 words = [*("bench", "policy-search", "--task", task, "--methods", method)]
                 words += [*("--episodes", str(episodes), "--results", str(where.results))]
-                tuning = where.results / f"tuning-policy-search-{task}-{method}.json"
-                if not tuning.is_file():
+                tuning = _tuning(where, task, method)
+                if _best(where, task, method) is None:
                     yield [*words, "--tune"]
-                if not _path(where, task, method).is_file():
+                if _measured(where, task, method) is None:
                     yield [*words, "--seeds", str(_seeds(method)), "--tuned", str(tuning)]
 
     def write(self, where: Where, page: Path) -> str:
         path = where.figures / "policy_search.png"
-        found = {(task, method): _read(where, task, method) for task in TASKS for method in EPISODES}
+        found = {(task, method): _measured(where, task, method) for task in TASKS for method in EPISODES}
         measured = [each for each in found.values() if each]
         if measured:
             draw_policy_search(path, measured)
@@ -49,30 +48,49 @@ class PolicySearchFigure:
             "| task | search | episodes to solve it: median | each seed | settings |",
             "| --- | --- | ---: | --- | --- |",
         ]
-        lines += [_row(task, method, each) for (task, method), each in found.items()]
+        lines += [
+            f"| {task} | {method} | missing | missing | missing |" if each is None else _row(task, method, each)
+            for (task, method), each in found.items()
+        ]
         return "\n".join([shown, "", *lines])
 
 
 def _row(task: str, method: str, measured: Mapping[str, Any]) -> str:
-    if not measured:
-        return f"| {task} | {method} | missing | missing | missing |"
     tried = measured["methods"][method]
     needed = [each["episodes_to_solve"] for each in tried["by_seed"].values()]
     median = measured["median_episodes_to_solve"][method]
     unsolved = f"not in {measured['episodes']}"
     settings = ", ".join(f"{name} {value:g}" for name, value in tried["settings"].items())
     told = ", ".join("-" if n is None else str(n) for n in needed)
-    return f"| {task} | {method} | {unsolved if median is None else f'{median:g}'} | {told} | {settings or 'preset'} |"
+    return f"| {task} | {method} | {unsolved if median is None else f'{median:g}'} | {told} | {settings} |"
 
 
-def _read(where: Where, task: str, method: str) -> dict[str, Any]:
-    path = _path(where, task, method)
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+def _best(where: Where, task: str, method: str) -> Settings | None:
+    """The best settings, where today's grid has been searched for as many episodes."""
+
+    def read(tuned: dict[str, Any]) -> Settings | None:
+        tried = [point["settings"] for point in tuned["points"][method]]
+        return tuned["best"][method] if (tried, tuned["episodes"]) == (points(method), EPISODES[method]) else None
+
+    return read_measured(_tuning(where, task, method), read)
 
 
-def _path(where: Where, task: str, method: str) -> Path:
-    return where.results / f"bench-policy-search-{task}-{method}-seeds0-{_seeds(method) - 1}.json"
+def _measured(where: Where, task: str, method: str) -> dict[str, Any] | None:
+    """The comparison with the best settings."""
+    best = _best(where, task, method)
+
+    def read(measured: dict[str, Any]) -> dict[str, Any] | None:
+        _row(task, method, measured)  # whether all that is shown is there
+        found = measured["methods"][method]["settings"], measured["episodes"]
+        return measured if found == (best, EPISODES[method]) else None
+
+    path = where.results / f"bench-policy-search-{task}-{method}-seeds0-{_seeds(method) - 1}.json"
+    return read_measured(path, read)
+
+
+def _tuning(where: Where, task: str, method: str) -> Path:
+    return where.results / f"tuning-policy-search-{task}-{method}.json"
 
 
 def _seeds(method: str) -> int:
-    return 1 if method in _DRAWS_NOTHING else _SEEDS
+    return 1 if method in DRAWS_NOTHING else _SEEDS

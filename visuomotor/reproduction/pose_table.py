@@ -1,12 +1,10 @@
 """Errors of pose networks with and without feature points (Levine et al. 2015, table II)."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from visuomotor.policies.pose_architectures import POSE_ARCHITECTURES
-from visuomotor.reproduction.part import Command, Where
+from visuomotor.reproduction.part import Command, Where, read_measured
 
 _TASK, _SIZE = "hanger", 128
 
@@ -23,42 +21,42 @@ class PoseTable:
     """Table II: what `visuomotor bench pose` measures."""
 
     def missing(self, where: Where) -> Iterator[Command]:
-        if len(_measured(where).get("seeds", ())) < where.seeds:
+        seeds = read_measured(_path(where), lambda measured: len(measured["seeds"])) or 0
+        if seeds < where.seeds:
             yield [
                 *("bench", "pose", "--task", _TASK, "--size", str(_SIZE), "--seeds", str(where.seeds)),
                 *("--results", str(where.results)),
             ]
 
     def write(self, where: Where, page: Path) -> str:
-        measured = _measured(where)
-        networks: dict[str, dict[str, Any]] = measured.get("networks", {})
         lines = [
             "| network | parameters | learning rate | training error (cm) | paper | test error (cm) | paper |",
             "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
         ]
-        for name in POSE_ARCHITECTURES:
-            training, test = _PAPER[name]
-            found = networks.get(name)
-            if found is None:
-                lines.append(f"| {name} | missing | missing | missing | {training} | missing | {test} |")
-                continue
-            ours = [_error(found, "training"), _error(found, "test")]
-            facts = f"{found['parameters']:,} | {found['learning_rate']:g}"
-            lines.append(f"| {name} | {facts} | {ours[0]} | {training} | {ours[1]} | {test} |")
-        if measured:
-            lines += [
-                "",
-                f"{measured['task']}, {measured['size']}x{measured['size']} pixels, {measured['images']:,} images to "
-                f"train on and {measured['test_images']:,} to test on, {len(measured['seeds'])} seeds, mean and "
-                "deviation over images. Each network has the learning rate that was best on another seed's images.",
-            ]
-        return "\n".join(lines)
+        for name, (training, test) in _PAPER.items():
+            row = read_measured(_path(where), lambda measured, name=name: _row(measured["networks"][name]))
+            facts, *errors = row or ("missing | missing", "missing", "missing")
+            lines.append(f"| {name} | {facts} | {errors[0]} | {training} | {errors[1]} | {test} |")
+        caption = read_measured(_path(where), _caption)
+        return "\n".join(lines if caption is None else [*lines, "", caption])
+
+
+def _row(found: dict[str, Any]) -> tuple[str, str, str]:
+    facts = f"{found['parameters']:,} | {found['learning_rate']:g}"
+    return facts, _error(found, "training"), _error(found, "test")
+
+
+def _caption(measured: dict[str, Any]) -> str:
+    return (
+        f"{measured['task']}, {measured['size']}x{measured['size']} pixels, {measured['images']:,} images to train on "
+        f"and {measured['test_images']:,} to test on, {len(measured['seeds'])} seeds, mean and deviation over images. "
+        "Each network has the learning rate that was best on another seed's images."
+    )
 
 
 def _error(found: dict[str, Any], what: str) -> str:
     return f"{found[f'{what}_cm']:.2f} +- {found[f'{what}_deviation_cm']:.2f}"
 
 
-def _measured(where: Where) -> dict[str, Any]:
-    path = where.results / f"bench-pose-{_TASK}-{_SIZE}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+def _path(where: Where) -> Path:
+    return where.results / f"bench-pose-{_TASK}-{_SIZE}.json"

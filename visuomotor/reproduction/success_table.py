@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from visuomotor.reproduction.part import Command, Where
-from visuomotor.reproduction.training import SPLITS, Training, read_measured, success_cell
+from visuomotor.reproduction.training import SPLITS, Training, measured_results, success_cell
 
 TASKS = ("hanger", "cube", "hammer", "bottle")
 POLICIES = {"end-to-end": "end to end", "pose-features": "pose features", "pose-prediction": "pose prediction"}
@@ -36,7 +36,7 @@ class SuccessTable:
                     yield from trained(task, vision).missing(where, seed)
 
     def write(self, where: Where, page: Path) -> str:
-        results = read_measured(where)
+        results = measured_results(where)
         lines = [
             "| task | policy | " + " | ".join(SPLITS) + " |",
             "| --- | --- |" + " ---: |" * len(SPLITS),

@@ -1,11 +1,10 @@
 """Linear-Gaussian controllers on contact tasks, with targets that are not where they take them to be."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from visuomotor.reproduction.part import Command, Where
+from visuomotor.reproduction.part import Command, Where, read_measured
 
 TASKS: Final = ("cube", "ring", "brick", "bottle", "wheel")
 
@@ -27,13 +26,13 @@ class TargetShiftTable:
             "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
         ]
         for task in TASKS:
-            path = _path(where, task)
-            if not path.is_file():
-                lines.append(f"| {task} |" + " missing |" * 6)
-                continue
-            measured = json.loads(path.read_text(encoding="utf-8"))
-            lines += [_row(task, float(noise), found) for noise, found in measured["noises"].items()]
+            rows = read_measured(_path(where, task), lambda measured, task=task: _rows(task, measured["noises"]))
+            lines += rows or [f"| {task} |" + " missing |" * 6]
         return "\n".join([*lines, "", f"{where.seeds} seeds where measured, eight directions of each shift."])
+
+
+def _rows(task: str, noises: Mapping[str, Any]) -> list[str]:
+    return [_row(task, float(noise), found) for noise, found in noises.items()]
 
 
 def _row(task: str, noise: float, found: Mapping[str, Any]) -> str:

@@ -7,7 +7,10 @@ from statistics import mean
 
 from visuomotor.evaluation import Result, read_results
 from visuomotor.evaluation.interval import wilson_interval
+from visuomotor.policies import load_policy
+from visuomotor.policies.policy import FILE_NAME
 from visuomotor.reproduction.part import Command, Where
+from visuomotor.runs import Run
 
 SPLITS = ("training", "spatial", "visual", "background")
 
@@ -39,10 +42,20 @@ class Training:
             *("--root", str(where.root), "--name", run.name),
         ]
 
+    def finished(self, where: Where, seed: int) -> Run | None:
+        """The run, where it has been trained to its end."""
+        path = self.run(where, seed)
+        if not (path / FILE_NAME).is_file():
+            return None
+        run = Run.open(path)
+        if run.task_name != self.task or load_policy(path).spec.training.get("notes"):  # they tell of an early stop
+            return None
+        return run
+
     def missing(self, where: Where, seed: int, splits: Sequence[str] = SPLITS) -> Iterator[Command]:
         """What trains and evaluates it where a split has no result of this seed, or one of too few trials."""
-        results = read_measured(where)
-        measured = {one.split for one in self.results(results) if one.seed == seed and one.trials >= where.trials}
+        results = self.results(measured_results(where))
+        measured = {one.split for one in results if one.seed == seed and one.trials >= where.trials}
         left = [split for split in splits if split not in measured]
         if left:
             yield self.train(where, seed)
@@ -61,7 +74,7 @@ class Training:
         ]
 
 
-def read_measured(where: Where) -> list[Result]:
+def measured_results(where: Where) -> list[Result]:
     """Every result that has been measured."""
     return read_results(where.results) if where.results.is_dir() else []
 

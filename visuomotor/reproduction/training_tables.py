@@ -7,7 +7,7 @@ from statistics import mean
 
 from visuomotor.reproduction.part import Command, Where
 from visuomotor.reproduction.success_table import TASKS
-from visuomotor.reproduction.training import SPLITS, Training, read_measured, success_cell
+from visuomotor.reproduction.training import SPLITS, Training, measured_results, success_cell
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class TrainingTable:
             yield from training.missing(where, 0, self.splits)
 
     def write(self, where: Where, page: Path) -> str:
-        results = [one for one in read_measured(where) if one.seed == 0]
+        results = [one for one in measured_results(where) if one.seed == 0]
         lines = [
             "| task | policy | " + " | ".join(self.splits) + " | time |",
             "| --- | --- |" + " ---: |" * (len(self.splits) + 1),

@@ -1,0 +1,41 @@
+"""Searches that are compared with each other, and the settings that are tried to tune each."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+Settings = Mapping[str, Any]
+"""Changes to a preset, by the names of the command line, such as `{"policy.knots": 10}`."""
+
+SEEDS: Final = (1000, 1001)
+"""That searches are tuned with, and not compared on."""
+DRAWS_NOTHING: Final = ("ilqg",)
+"""Searches that draw no random number: all seeds are one."""
+
+_EPISODIC = {"samples": (10, 20, 40), "initial_std": (0.3, 0.6)}
+_CEM = {**_EPISODIC, "elite_fraction": (0.1, 0.25)}
+_REPS = {**_EPISODIC, "kl_bound": (0.5, 1.5)}
+_RWR = {**_EPISODIC, "inverse_temperature": (3.0, 10.0)}
+GRIDS: Final[Mapping[str, Mapping[str, Sequence[Any]]]] = {
+    "gps-trajectories": {"trajectory.initial_noise_std": (0.1, 0.2, 0.3), "trajectory.kl_step": (0.5, 1.0)},
+    "ilqg": {
+        "regularization": (0.01, 1.0, 100.0),
+        "regularization_factor": (2.0, 10.0),
+        "finite_difference": (1e-5, 1e-2),
+    },
+    "cem": _CEM,
+    "reps": _REPS,
+    "rwr": _RWR,
+    "cem-network": _CEM,
+    "reps-network": _REPS,
+    "rwr-network": _RWR,
+}
+"""Values of each setting, all combinations of which are tried. Searches that end with `-network` search the parameters
+of a small network, the others those of a linear controller."""
+
+
+def points(method: str) -> list[dict[str, Any]]:
+    """Every point of a method's grid."""
+    combined: list[dict[str, Any]] = [{}]
+    for name, values in GRIDS[method].items():
+        combined = [{**point, name: value} for point in combined for value in values]
+    return combined
