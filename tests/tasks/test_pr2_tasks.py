@@ -1,11 +1,17 @@
 """What all tasks of the PR2 share: their starts, goals, pictures and splits."""
 
+from itertools import pairwise
+from math import cos, sin
+
+import mujoco
 import pytest
 import torch
 from pr2_scenes import at_goal, offset, seeded, started
 
 from visuomotor.camera import Camera
+from visuomotor.engine import CpuEngine
 from visuomotor.tasks import VecEnv, make_task
+from visuomotor.tasks.looks import Lights
 from visuomotor.tasks.pr2.pr2_task import Pr2Task
 
 NAMES = ("cube", "hammer", "bottle", "ring", "brick", "wheel")
@@ -104,6 +110,48 @@ def test_distractors_are_seen_but_not_felt(task, split):
         for engine in (plain, cluttered):
             task.step(engine, action)
     assert torch.equal(plain.state(), cluttered.state())
+
+
+def test_looks_vary_from_world_to_world_and_come_back(task):
+    """Colours and lights: what physics and the camera's place are made of stays."""
+    count = 3
+    engine, fresh = task.make_engine(count), task.make_engine(count)
+    params = task.sample_reset(count, seeded(), "visual", False)
+    for one in (engine, fresh):
+        task.reset(one, torch.arange(count), params)
+    images = [Camera(engine, task.camera, 64, 64).rgb()]
+    for seed in (1, 2):
+        task.vary_looks(engine, seeded(seed))
+        engine.update_view()
+        images.append(Camera(engine, task.camera, 64, 64).rgb())
+    assert torch.equal(engine.state(), fresh.state())
+    assert all((image[0] != image[1]).any(-1).float().mean() > 0.5 for image in images[1:])
+    assert all((a != b).any(-1).float().mean() > 0.5 for a, b in pairwise(images))
+    for name in ("light_diffuse", "light_dir"):
+        varied = engine.model_field(name)
+        assert not torch.equal(varied[0], varied[1])
+    shades = engine.model_field("geom_rgba")
+    assert torch.equal(shades[..., 3], fresh.model_field("geom_rgba")[..., 3])  # what is hidden stays hidden
+    assert shades.min() >= 0
+    assert shades.max() <= 1
+    assert not engine.is_per_world("cam_pos")
+    task.apply_appearance(engine, torch.arange(count), params.appearance)
+    engine.update_view()
+    assert torch.equal(Camera(engine, task.camera, 64, 64).rgb(), images[0])
+
+
+def test_lights_are_tilted_by_their_angles():
+    """A light that shines down, by 0.1 rad about x, shines to +y: (0, sin 0.1, -cos 0.1)."""
+    spec = mujoco.MjSpec()
+    spec.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE
+    spec.worldbody.add_light(type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, dir=(0, 0, -1), diffuse=(0.5, 0.4, 0.3))
+    model = spec.compile()
+    engine = CpuEngine(model, 2)
+    tilt = torch.tensor([[[0.1, 0.0]]], dtype=torch.float64)
+    Lights(model).set(engine, torch.tensor([1]), torch.full((1, 1), 0.5), tilt)
+    direction, diffuse = engine.model_field("light_dir"), engine.model_field("light_diffuse")
+    assert direction[:, 0].flatten().tolist() == pytest.approx([0, 0, -1, 0, sin(0.1), -cos(0.1)], abs=1e-6)
+    assert diffuse[:, 0].flatten().tolist() == pytest.approx([0.5, 0.4, 0.3, 0.25, 0.2, 0.15])
 
 
 def test_at_the_goal_it_is_done_and_at_the_start_not(task):

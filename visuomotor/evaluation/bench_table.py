@@ -66,9 +66,7 @@ def _policy(measured: Measured) -> tuple[str, str]:
 def _trajectories(measured: Measured) -> tuple[str, str]:
     if "seeds" not in measured:  # of an older version
         return f"trajectories alone, seed {measured['seed']}", f"success {100 * _old_share(measured):.0f}%"
-    what = (
-        f"trajectories alone, {measured['conditions']} conditions of {measured['task']}, {len(measured['seeds'])} seeds"
-    )
+    what = f"trajectories alone, {measured['conditions']} conditions of {measured['task']}, {_seeds(measured)}"
     noisy, exact, lowest = (
         100 * measured[name]
         for name in ("mean_share_with_noise", "mean_share_without_noise", "lowest_share_without_noise")
@@ -77,7 +75,7 @@ def _trajectories(measured: Measured) -> tuple[str, str]:
 
 
 def _policy_search(measured: Measured) -> tuple[str, str]:
-    what = f"policy search on {measured['task']}, {len(measured['seeds'])} seeds: median of episodes to solve it"
+    what = f"policy search on {measured['task']}, {_seeds(measured)}: median of episodes to solve it"
     needed = measured["median_episodes_to_solve"]
     told = ", ".join(
         f"{name} {'not in ' + str(measured['episodes']) if n is None else f'{n:g}'}" for name, n in needed.items()
@@ -87,7 +85,7 @@ def _policy_search(measured: Measured) -> tuple[str, str]:
 
 def _target_shifts(measured: Measured) -> tuple[str, str]:
     shifts = ", ".join(f"{100 * shift:g}" for shift in measured["shifts"])
-    what = f"controllers of {measured['task']}, {len(measured['seeds'])} seeds: success with targets {shifts} cm away"
+    what = f"controllers of {measured['task']}, {_seeds(measured)}: success with targets {shifts} cm away"
     told = (
         f"trained with {100 * float(noise):g} cm: {', '.join(f'{share:.0%}' for share in found['success'])}"
         for noise, found in measured["noises"].items()
@@ -103,12 +101,17 @@ def _old_share(measured: Measured) -> float:
 
 def _pose(measured: Measured) -> tuple[str, str]:
     errors = ", ".join(f"{name} {found['test_cm']:.1f} cm" for name, found in measured["networks"].items())
-    what = f"pose of {measured['task']}, {measured['size']}x{measured['size']}, {len(measured['seeds'])} seeds"
+    what = f"pose of {measured['task']}, {measured['size']}x{measured['size']}, {_seeds(measured)}"
     return f"{what}: error on test images", errors
 
 
 def _make_train(measured: Measured) -> tuple[str, str]:
     return "fresh clone to report, installation included", f"{measured['seconds'] / 60:.0f} min"
+
+
+def _seeds(measured: Measured) -> str:
+    count = len(measured["seeds"])
+    return f"{count} seed{'s' if count > 1 else ''}"
 
 
 def _num_envs(measured: Measured) -> int:

@@ -126,18 +126,17 @@ class VecEnv:
         """`(n, height, width, 3)` uint8, fresh; `env_ids` is `(n,)` int, None for all."""
         return self._camera.rgb(env_ids)
 
-    def render_rerandomized(self) -> Tensor:
-        """`(num_envs, height, width, 3)` uint8: the same states, with an appearance drawn for these images alone."""
+    def render_rerandomized(self, generator: torch.Generator | None = None) -> Tensor:
+        """`(num_envs, height, width, 3)` uint8: the same states, with looks drawn for these images alone, by default
+        with the environment's generator."""
         if not self._randomize:
             return self.render()
-        self._set_appearance(self.task.sample_reset(self.num_envs, self.generator, self._split).appearance)
-        images = self.render()
-        self._set_appearance(self.params.appearance)
-        return images
-
-    def _set_appearance(self, appearance: dict[str, Tensor]) -> None:
-        self.task.apply_appearance(self.engine, torch.arange(self.num_envs), appearance)
+        self.task.vary_looks(self.engine, generator or self.generator, self._split)
         self.engine.update_view()  # else cameras and lights stay where they are
+        images = self.render()
+        self.task.apply_appearance(self.engine, torch.arange(self.num_envs), self.params.appearance)
+        self.engine.update_view()
+        return images
 
     def observe(self) -> Observations:
         """The groups of observations of all worlds, fresh."""

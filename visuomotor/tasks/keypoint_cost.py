@@ -30,7 +30,7 @@ def keypoint_cost(
         l_t = r_t (square/2 d^2 + log/2 log(d^2 + alpha)) + velocity/2 |v|^2 + 1/2 sum_j action_j u_j^2
 
     with d^2 the squared distance summed over the points. The square pulls from afar, the logarithm makes the last
-    millimetres count (Levine et al. 2015, appendix B.1). The ramp r_t = (t + 1) / T grows over the episode and is ten
+    millimetres count. The ramp r_t = (t + 1) / T grows over the episode and is ten
     times larger at its last step. Without a price on velocity it pays to be early: the points then cut corners, and
     what they carry hits what is in the way.
 

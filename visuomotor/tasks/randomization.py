@@ -13,7 +13,8 @@ from visuomotor.engine import Engine
 from visuomotor.props.blocks import Block, block_fields, block_rows
 from visuomotor.props.table import Table
 from visuomotor.robots.robot import BoundRobot
-from visuomotor.tasks.quaternions import from_rotation_vector, multiply, rotate
+from visuomotor.tasks.looks import Lights
+from visuomotor.tasks.quaternions import from_rotation_vector, multiply
 from visuomotor.tasks.reset_params import ResetParams, Rows
 
 Range = tuple[float, float]
@@ -79,7 +80,7 @@ class SceneRandomizer:
     ):
         self.ranges = ranges or DomainRandomization()
         self._blocks = [block_rows(model, block) for block in blocks]
-        self._joints, self._actuators, self._lights = len(robot.qpos), len(robot.actuator_ids), int(model.nlight)
+        self._joints, self._actuators, self._lights = len(robot.qpos), len(robot.actuator_ids), Lights(model)
         self._dofs, self._actuator_ids = robot.dofs, robot.actuator_ids
         self._robot_geoms = torch.tensor([model.geom(name).id for name in robot.robot.geoms], dtype=torch.int64)
         self._table = model.geom(table.top).id
@@ -87,7 +88,7 @@ class SceneRandomizer:
         self._camera = model.camera(table.camera).id
         self._tracks = bool(model.cam_mode.any() or model.light_mode.any())  # 0 is fixed
         names = ["dof_frictionloss", "dof_armature", "dof_damping", "actuator_gainprm", "actuator_biasprm"]
-        names += ["geom_rgba", "light_diffuse", "light_dir", "cam_pos", "cam_quat", "cam_fovy"]
+        names += ["geom_rgba", "cam_pos", "cam_quat", "cam_fovy"]
         geoms, bodies = ([rows[field] for rows in self._blocks] for field in ("geom_size", "body_mass"))
         self._own_blocks = {
             "block_half": torch.from_numpy(model.geom_size[geoms, 0]),
@@ -98,7 +99,7 @@ class SceneRandomizer:
 
     def sample(self, count: int, generator: torch.Generator) -> ResetParams:
         """Random worlds: dynamics and appearance."""
-        ranges, blocks, joints, lights = self.ranges, len(self._blocks), self._joints, self._lights
+        ranges, blocks, joints, lights = self.ranges, len(self._blocks), self._joints, self._lights.count
 
         def uniform(limits: Range, *shape: int) -> Tensor:
             drawn = torch.rand(count, *shape, generator=generator, dtype=torch.float64)
@@ -132,7 +133,7 @@ class SceneRandomizer:
 
     def nominal(self, count: int) -> ResetParams:
         """Worlds in which nothing is random: the model's own blocks, drives, light and camera, plain colours."""
-        blocks, lights = len(self._blocks), self._lights
+        blocks, lights = len(self._blocks), self._lights.count
 
         def same(value: float, *shape: int) -> Tensor:
             return torch.full((count, *shape), value, dtype=torch.float64)
@@ -181,7 +182,7 @@ class SceneRandomizer:
     def apply_appearance(self, engine: Engine, env_ids: Tensor, appearance: Rows) -> None:
         """Colours, light and camera of worlds `(n,)` int, and the constants that cameras and lights track bodies by."""
         self._set_colors(engine, env_ids, appearance)
-        self._set_lights(engine, env_ids, appearance)
+        self._lights.set(engine, env_ids, appearance["light_brightness"], appearance["light_tilt"])
         self._set_camera(engine, env_ids, appearance)
         if self._tracks:  # else nobody reads these constants, and images are rendered much more often than worlds reset
             engine.set_const(env_ids)
@@ -205,15 +206,6 @@ class SceneRandomizer:
         for index, rows in enumerate(self._blocks):
             geom = rows["geom_size"]
             color[env_ids, geom, :3] = (own[geom, :3] + appearance["block_color"][:, index].float()).clamp(0, 1)
-
-    def _set_lights(self, engine: Engine, env_ids: Tensor, appearance: Rows) -> None:
-        diffuse, direction = self._own["light_diffuse"], self._own["light_dir"]
-        engine.model_field("light_diffuse")[env_ids] = diffuse * appearance["light_brightness"].float()[..., None]
-        about_x, about_y = appearance["light_tilt"].unbind(-1)
-        angles = torch.stack([about_x, about_y, torch.zeros_like(about_x)], -1)
-        tilted = rotate(from_rotation_vector(angles), direction.expand(len(env_ids), -1, -1))
-        target = engine.model_field("light_dir")
-        target[env_ids] = tilted.to(target.dtype)
 
     def _set_camera(self, engine: Engine, env_ids: Tensor, appearance: Rows) -> None:
         position, camera = self._own["cam_pos"][self._camera], self._camera

@@ -17,7 +17,7 @@ from visuomotor.algorithms.gps.policy_opt import StatePolicyOptimizer, Visuomoto
 from visuomotor.algorithms.gps.rollout import Samples, add_images, engine_positions, rollout
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs import load_checkpoint, save_checkpoint
-from visuomotor.tasks import EpisodeOutcome, make_task
+from visuomotor.tasks import EpisodeOutcome, VecEnv, make_task
 
 LAPTOP = PRESETS["laptop"]
 
@@ -214,6 +214,32 @@ def test_images_are_those_that_a_policy_would_have_seen(pipeline):
     images = add_images(gps.env, gps.conditions, samples).images
     assert images.shape == (len(gps.conditions), 100, 32, 32, 3)
     assert (images != torch.stack(seen, 1)).double().mean() < 1e-3
+
+
+def test_random_looks_of_training_images_are_the_same_at_any_time(pipeline):
+    """Each image has its own, and the next episode looks as ever."""
+    gps, iterations = pipeline
+    config = replace(gps.config, randomize=True)
+    varied, samples = Gps(gps.task, config, 0), replace(iterations[2].samples.rows(torch.arange(2)), images=None)
+    env = VecEnv(gps.task, 2, torch.Generator(), image_size=32, observations=("state",), randomize=True)
+    conditions = varied.conditions[torch.arange(2)]
+    short = replace(samples, positions=samples.positions[:, :1].repeat(1, 3, 1))
+    images = [add_images(env, conditions, short).images for _ in range(2)]
+    assert torch.equal(images[0], images[1])
+    for a, b in ((images[0][:, 0], images[0][:, 1]), (images[0][0], images[0][1])):
+        assert (a != b).any(-1).float().mean() > 0.5
+    env.reset(params=conditions)
+    plain = add_images(
+        VecEnv(gps.task, 2, torch.Generator(), image_size=32, observations=("state",), randomize=False),
+        conditions,
+        short,
+    ).images
+    assert (images[0] != plain).any(-1).float().mean() > 0.5
+    env.reset(params=conditions)
+    fresh = VecEnv(gps.task, 2, torch.Generator(), image_size=32, observations=("state",), randomize=False)
+    fresh.reset(params=conditions)
+    assert torch.equal(env.render(), fresh.render())
+    assert varied.env._randomize
 
 
 def test_the_policy_begins_with_the_pose_network_s_vision(pipeline):

@@ -71,6 +71,15 @@ def test_recorded_points_are_those_of_the_image():
     assert (unexplained < 0.5).all()
 
 
+def test_random_looks_change_images_and_nothing_else():
+    sets = [
+        collect_pose_dataset(make_task("cube"), 4, ImageConfig(size=24), torch.Generator().manual_seed(0), 1, randomize)
+        for randomize in (False, True)
+    ]
+    assert torch.equal(sets[0].points, sets[1].points)  # with up to 50 images they are drawn before any looks
+    assert all((a != b).any(-1).float().mean() > 0.5 for a, b in zip(sets[0].images, sets[1].images, strict=True))
+
+
 def test_the_learning_rate_rises_from_nothing_and_falls_with_every_step():
     """A fifth of the way through the first of two epochs it is at its height; Adam's last rate is that of the end."""
     training = PoseTraining(

@@ -81,7 +81,7 @@ class Gps(Algorithm):
             observations=("state", "proprioception"),
             image_size=image.size,
             supersampling=image.supersampling,
-            randomize=False,
+            randomize=self.config.randomize,
         )
 
     @property
@@ -128,7 +128,10 @@ class Gps(Algorithm):
     def _pose_training(self) -> PoseTraining:
         if self.pose_training is None:  # the images are drawn anew after a resume: same seed, same images
             drawing = torch.Generator().manual_seed(self.seed + 1)
-            data = collect_pose_dataset(self.task, self.config.pose.images, self.config.image, drawing)
+            config = self.config
+            data = collect_pose_dataset(
+                self.task, config.pose.images, config.image, drawing, randomize=config.randomize
+            )
             self.pose_training = PoseTraining(self.pose_network, data, self.config.pose, self.config.augmentation)
         return self.pose_training
 

@@ -36,7 +36,7 @@ def linearize(
         states: `(N, T, X)` sampled states.
         actions: `(N, T, U)` the policy's mean actions at the same steps.
         covariance: `(U, U)` of the policy.
-        prior: mixture over (x, u) from recent iterations.
+        prior: mixture over (x, u), fitted to the same samples.
     """
     size = states.shape[-1]
     fit = fit_linear_gaussian(torch.cat([states, actions], dim=-1), size, prior, strength, ridge=1e-6, window=window)

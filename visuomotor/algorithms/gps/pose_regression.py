@@ -25,11 +25,17 @@ class PoseData:
 
 
 def collect_pose_dataset(
-    task: Task, count: int, image: ImageConfig, generator: torch.Generator, held_out: int | None = None
+    task: Task,
+    count: int,
+    image: ImageConfig,
+    generator: torch.Generator,
+    held_out: int | None = None,
+    randomize: bool = False,
 ) -> PoseData:
     """Images of the target at random places, the robot's own arm anywhere between its start and the target.
 
     Args:
+        randomize: whether every image has looks of its own.
         held_out: how many of them are for testing; by default a tenth.
     """
     engine = task.make_engine(min(_WORLDS, count))
@@ -39,6 +45,9 @@ def collect_pose_dataset(
     points: list[Tensor] = []
     while len(images) * engine.worlds < count:
         task.reset_for_pose_data(engine, generator)
+        if randomize:
+            task.vary_looks(engine, generator)
+            engine.update_view()
         images.append(camera.rgb())
         points.append(task.keypoints(engine).flatten(1))
     return PoseData(torch.cat(images)[:count], torch.cat(points)[:count], count // 10 if held_out is None else held_out)

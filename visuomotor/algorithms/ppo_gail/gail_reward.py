@@ -105,7 +105,7 @@ def imitation_reward(logits: Tensor, reward_type: str = "gail", clip: float = 10
     * `gail`: -log(1 - D), in [0, clip]: never a loss, so it pays to live long (Zhu et al. 2018, III-A).
     * `airl`: log D - log(1 - D), in [-clip, clip]: takes neither side (Fu et al. 2018).
 
-    All are computed from the logits, where D itself would have rounded to 0 or 1.
+    Both are computed from the logits, where D itself would have rounded to 0 or 1.
     """
     if reward_type == "gail":
         return softplus(logits).clamp(max=clip)

@@ -44,7 +44,7 @@ def update_policy(
 
     The loss per step, over steps whose physics did not diverge:
 
-        -min(ratio A, clip(ratio, 1 - c, 1 + c) A) + penalty(KL(new || old)) - e entropy + s sum max(0, |mean| - 1)^2
+        -min(ratio A, clip(ratio, 1 - c, 1 + c) A) + penalty(KL(new || old)) - e entropy
 
     Gradients run through all K steps of a minibatch's worlds (truncated backpropagation through time), and are summed
     over the processes of a job, which all draw the same numbers of worlds. The vision layers learn in the last epochs

@@ -30,7 +30,7 @@ class GpsTrajectoriesConfig(SearchConfig):
     """Trajectory optimisation on fitted dynamics."""
 
     samples: Annotated[int, Range(2, 100_000)] = 5
-    """Episodes of each condition in an iteration; the paper's comparison has 5."""
+    """Episodes of each condition in an iteration."""
     trajectory: TrajectoryUpdateConfig = field(default_factory=lambda: TrajectoryUpdateConfig(initial_noise_std=0.2))
     dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
 
@@ -76,7 +76,8 @@ class GpsTrajectories(TrajectorySearch):
         super().__init__(task, config, seed, distributed, task_reference)
         self.controller = self.first_controller(config.trajectory.initial_noise_std)
         self.eta = torch.ones(config.num_conditions, dtype=torch.float64)
-        self.kl_step_mult = torch.ones((), dtype=torch.float64)
+        limits = config.trajectory.min_kl_step_mult, config.trajectory.max_kl_step_mult
+        self.kl_step_mult = torch.ones((), dtype=torch.float64).clamp(*limits)
         self.history: tuple[Tensor, ...] = ()
         """Transitions of recent iterations, `(n, T-1, 2X + U)` each, for the prior."""
         self.last_update: LastUpdate | None = None
@@ -133,12 +134,14 @@ class GpsTrajectories(TrajectorySearch):
         """The physics of a condition blew up in all samples: all go back to the controllers before the update.
 
         Raises:
-            VisuomotorError: there are none, since these are the first ones.
+            VisuomotorError: there are none: these are the first ones, or were taken back already.
         """
         if self.last_update is None:
+            first = not self.history
             raise VisuomotorError(
                 f"the physics of task {self.task.name!r} blows up in conditions {lost.nonzero()[:, 0].tolist()} with "
-                "the first controllers; lower trajectory.initial_noise_std, or give the joints more armature"
+                f"{'the first controllers' if first else 'controllers that held before'}; lower "
+                f"{'trajectory.initial_noise_std' if first else 'trajectory.kl_step'}, or give the joints more armature"
             )
         self.controller, self.last_update = self.last_update.controller, None
         self.kl_step_mult = torch.full_like(self.kl_step_mult, self.config.trajectory.min_kl_step_mult)

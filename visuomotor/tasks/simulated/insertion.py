@@ -35,8 +35,8 @@ class Insertion(Task):
     State: joint angles, joint velocities, tip and top of the peg less where they are when it is inserted, their
     velocities; of points and velocities only the axes along which the arm moves.
 
-    The paper's episodes are 800 steps of 10 ms. Here they are 100 steps of 50 ms, as in the other tasks and in the
-    authors' released examples: the motion takes 2 s, and every method pays for each step of a trajectory.
+    Episodes are 100 steps of 50 ms, as in the other tasks: the motion takes 2 s, and every method pays for each step
+    of a trajectory.
 
     Splits: `training` (four positions of the slot, in turn), `random` (any in the range, joints a little off).
     """

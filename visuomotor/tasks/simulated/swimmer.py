@@ -33,7 +33,7 @@ class Swimmer(Task):
     State (8): 2 joint angles, 2 velocities, heading (rad), velocity of the centre of mass in the plane (2), turning of
     the front link (rad/s). Where the swimmer is makes no difference: what is wanted is a speed along x.
 
-    The paper's cost has a wanted speed too. Episodes are 100 steps of 50 ms, as in the other tasks; they hold about
+    Episodes are 100 steps of 50 ms, as in the other tasks; they hold about
     four strokes. Success: the head has passed the buoys.
     """
 
