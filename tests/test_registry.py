@@ -146,7 +146,7 @@ def test_installed_packages_add_tasks(tmp_path, monkeypatch):
 
 def test_algorithms_have_names_of_their_own():
     with pytest.raises(
-        VisuomotorError, match="no algorithm 'hanger'; choose one of: cem, gps, gps-trajectories, ilqg, ppo-gail, "
+        VisuomotorError, match="no algorithm 'hanger'; choose one of: cem, gps, gps-network, gps-trajectories, ilqg, "
     ):
         registry.load("algorithm", "hanger", object)
 

@@ -144,7 +144,7 @@ def test_the_tuned_settings_are_used(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--methods", "sgd"], "no policy search 'sgd'; choose one of: cem, cem-network, gps-trajectories"),
+        (["--methods", "sgd"], "no policy search 'sgd'; choose one of: cem, cem-network, gps-network"),
         (["--tune", "--methods", "sgd"], "no policy search 'sgd'; choose one of: cem"),
         (["--tuned", "nowhere.json"], "nowhere.json holds no tuned settings"),
         (["--episodes", "0"], "--episodes must be between"),

@@ -92,9 +92,9 @@ def episodes_to_solve(curves: Curves) -> int | None:
 
 
 def _make(task: Task, method: str, seed: int, settings: Settings) -> TrajectorySearch:
-    name = method.removesuffix(_NETWORK)
-    if name != method:
-        settings = {"policy.kind": "network", **settings}
+    name = method
+    if method not in registry.BUILT_IN["algorithm"]:  # one that searches the parameters of either
+        name, settings = method.removesuffix(_NETWORK), {"policy.kind": "network", **settings}
     kind: type[TrajectorySearch] = registry.load("algorithm", name, TrajectorySearch)
     preset = kind.presets["laptop"]
     config = replace(config_from_dict(type(preset), changed(config_to_dict(preset), settings)), iterations=_ENDLESS)

@@ -11,6 +11,7 @@ from visuomotor.reproduction.part import Command, Where, picture, read_measured
 TASKS: Final = ("insertion2d", "insertion3d", "swimmer")
 EPISODES: Final[Mapping[str, int]] = {
     "gps-trajectories": 100,
+    "gps-network": 100,
     "ilqg": 200,
     "cem": 400,
     "reps": 400,

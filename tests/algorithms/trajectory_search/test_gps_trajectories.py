@@ -106,8 +106,18 @@ def test_a_condition_that_blows_up_takes_the_update_back(task):
     assert torch.equal(search.controller.offset, first.offset)
     assert row["kl_step_mult"] == search.config.trajectory.min_kl_step_mult
     assert search.episodes == 16
-    with pytest.raises(VisuomotorError, match=r"blows up in conditions \[1\].*lower trajectory.initial_noise_std"):
+    with pytest.raises(VisuomotorError, match=r"conditions \[1\] with controllers that held.*trajectory.kl_step"):
         search.search()
+    losing(first := make(task), [1, 3, 5, 7])
+    with pytest.raises(VisuomotorError, match=r"conditions \[1\] with the first controllers; .*initial_noise_std"):
+        first.search()
+
+
+def test_the_first_step_keeps_to_the_limit(task, seen):
+    config = make(task).config
+    search = GpsTrajectories(task, replace(config, trajectory=replace(config.trajectory, max_kl_step_mult=0.6)), 0)
+    search.search()
+    torch.testing.assert_close(seen[0][3], torch.full((2,), 0.6 * config.trajectory.kl_step * 8).double())
 
 
 def test_a_checkpoint_of_other_conditions_is_refused(task):

@@ -7,14 +7,15 @@ import torch
 
 from visuomotor import registry
 from visuomotor.algorithms.algorithm import Algorithm
+from visuomotor.algorithms.gps.supervised import FitConfig
 from visuomotor.algorithms.training import train
 from visuomotor.algorithms.trajectory_search.search import TrajectorySearch
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs import Run, load_checkpoint
 from visuomotor.tasks.simulated.insertion2d import Insertion2d
 
-METHODS = ("gps-trajectories", "ilqg", "cem", "reps", "rwr")
-EPISODES = {"gps-trajectories": [10, 20, 30], "ilqg": [10, 18, 26], "cem": [20, 32, 44]}
+METHODS = ("gps-trajectories", "gps-network", "ilqg", "cem", "reps", "rwr")
+EPISODES = {"gps-trajectories": [10, 20, 30], "gps-network": [10, 20, 30], "ilqg": [10, 18, 26], "cem": [20, 32, 44]}
 """After each iteration of two conditions: 5 samples each; one, then line searches of 4; 4 for scaling, then 6."""
 
 
@@ -29,7 +30,8 @@ def task():
 
 def make(task, method: str, seed: int = 0, **changes) -> TrajectorySearch:
     kind: type[Algorithm] = registry.load("algorithm", method, Algorithm)
-    small = {"samples": 6} if method in ("cem", "reps", "rwr") else {"step_sizes": 4} if method == "ilqg" else {}
+    small = {"ilqg": {"step_sizes": 4}, "gps-trajectories": {}, "gps-network": {"network": FitConfig(steps=40)}}
+    small = small.get(method, {"samples": 6})
     return kind(
         task, replace(kind.presets["laptop"], **{"iterations": 3, "num_conditions": 2, **small, **changes}), seed
     )
@@ -158,3 +160,18 @@ def test_vectors_whose_physics_blows_up_do_not_count(task, monkeypatch):
     costs[:] = torch.inf
     with pytest.raises(VisuomotorError, match="lower initial_std"):
         search.search()
+
+
+def test_the_solution_of_guided_policy_search_is_its_network(task):
+    search = make(task, "gps-network")
+    list(search.steps())
+    env = search.make_env(1)
+    env.reset(params=search.starts)
+    act = search.solution(env)
+    state = env.observe()["state"]
+    assert torch.equal(act(0, {"state": state}, None), act(5, {"state": state}, None))  # whatever the time
+    with torch.no_grad():
+        expected = search.network(state).double()
+    torch.testing.assert_close(act(0, {"state": state}, None), expected)
+    apart = state[:1] + torch.linspace(0, 0.1, 3)[:, None].double()
+    assert len(act(0, {"state": apart}, None).unique(dim=0)) == 3

@@ -1,6 +1,7 @@
-"""Policy search on the full state, for any task with a cost: CEM, REPS, RWR, iLQG, and guided policy search's own."""
+"""Policy search on the full state, for any task with a cost: CEM, REPS, RWR, iLQG, and guided policy search."""
 
 from visuomotor.algorithms.trajectory_search.cem import Cem, CemConfig
+from visuomotor.algorithms.trajectory_search.gps_network import GpsNetwork, GpsNetworkConfig
 from visuomotor.algorithms.trajectory_search.gps_trajectories import GpsTrajectories, GpsTrajectoriesConfig
 from visuomotor.algorithms.trajectory_search.ilqg import Ilqg, IlqgConfig
 from visuomotor.algorithms.trajectory_search.reps import Reps, RepsConfig
@@ -9,6 +10,8 @@ from visuomotor.algorithms.trajectory_search.rwr import Rwr, RwrConfig
 __all__ = [
     "Cem",
     "CemConfig",
+    "GpsNetwork",
+    "GpsNetworkConfig",
     "GpsTrajectories",
     "GpsTrajectoriesConfig",
     "Ilqg",

@@ -15,8 +15,10 @@ _EPISODIC = {"samples": (10, 20, 40), "initial_std": (0.3, 0.6)}
 _CEM = {**_EPISODIC, "elite_fraction": (0.1, 0.25)}
 _REPS = {**_EPISODIC, "kl_bound": (0.5, 1.5)}
 _RWR = {**_EPISODIC, "inverse_temperature": (3.0, 10.0)}
+_GPS = {"trajectory.initial_noise_std": (0.1, 0.2, 0.3), "trajectory.kl_step": (0.5, 1.0)}
 GRIDS: Final[Mapping[str, Mapping[str, Sequence[Any]]]] = {
-    "gps-trajectories": {"trajectory.initial_noise_std": (0.1, 0.2, 0.3), "trajectory.kl_step": (0.5, 1.0)},
+    "gps-trajectories": _GPS,
+    "gps-network": _GPS,
     "ilqg": {
         "regularization": (0.01, 1.0, 100.0),
         "regularization_factor": (2.0, 10.0),
@@ -29,8 +31,8 @@ GRIDS: Final[Mapping[str, Mapping[str, Sequence[Any]]]] = {
     "reps-network": _REPS,
     "rwr-network": _RWR,
 }
-"""Values of each setting, all combinations of which are tried. Searches that end with `-network` search the parameters
-of a small network, the others those of a linear controller."""
+"""Values of each setting, all combinations of which are tried. Searches that end with `-network` look for the
+parameters of a small network, the others for those of a linear controller."""
 
 
 def points(method: str) -> list[dict[str, Any]]:
