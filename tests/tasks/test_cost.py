@@ -67,7 +67,7 @@ def test_errors_along_the_approach_count_little_at_first():
     value = cost(state.expand(20, 6), torch.zeros(20, 1, dtype=torch.float64))
     across, along = 0.04, 0.01 + 0.09
     for step, progress in ((0, 0.05), (6, 0.35), (13, 0.7), (18, 0.95)):
-        weight = 0.02 + 0.98 * min(1.0, progress / 0.7)
+        weight = 0.02 + 0.98 * min(1.0, progress / 0.7) ** 2
         assert value[step].item() == pytest.approx(0.5 * progress * (across + weight * along))
     assert value[19].item() == pytest.approx(0.5 * 10 * (across + along))
 

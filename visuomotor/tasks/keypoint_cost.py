@@ -35,7 +35,7 @@ def keypoint_cost(
     what they carry hits what is in the way.
 
     With an `approach`, errors along it count little at first: d^2 = d_across^2 + w_t d_along^2, where w_t rises from
-    0.02 linearly to 1 after 70% of the episode. A peg is then over its hole before it goes in.
+    0.02 with the square of the progress to 1 after 70% of the episode. A peg is then over its hole before it goes down.
 
     Raises:
         VisuomotorError: `approach` is no unit vector.
@@ -65,7 +65,8 @@ def keypoint_cost(
 
     def outer(values: Tensor, progress: Tensor) -> Tensor:
         across, along, effort = values
-        distance = across + (_FIRST_WEIGHT + (1 - _FIRST_WEIGHT) * (progress / _APPROACHED).clamp(max=1)) * along
+        near = (progress / _APPROACHED).clamp(max=1).square()
+        distance = across + (_FIRST_WEIGHT + (1 - _FIRST_WEIGHT) * near) * along
         ramp = torch.where(progress > 0.9999, _FINAL_FACTOR, progress)
         return 0.5 * (ramp * (square * distance + log * torch.log(distance + _ALPHA)) + effort)
 
