@@ -2,6 +2,8 @@ import dataclasses
 import json
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import pytest
@@ -9,6 +11,7 @@ import torch
 
 from visuomotor.cli import main
 from visuomotor.demos import read_demonstrations, write_demonstrations
+from visuomotor.demos.generate import demonstrate
 from visuomotor.figures.video import read_video
 from visuomotor.tasks import make_task
 
@@ -39,7 +42,7 @@ def test_generate_prints_what_it_made(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["demos", "generate", "lifting", "--episodes", "2"]) == 0
     printed = capsys.readouterr().out
-    assert "of the scripted episodes succeeded" in printed
+    assert "of the episodes succeeded" in printed
     assert "demos/lifting.hdf5: 2 episodes of lifting" in printed
     assert "mean return" in printed
     assert (tmp_path / "demos" / "lifting.hdf5").is_file()
@@ -50,6 +53,19 @@ def test_the_same_seed_gives_the_same_demonstrations(recorded, tmp_path):
     with h5py.File(recorded) as one, h5py.File(tmp_path / "again.hdf5") as other:
         for name in ("states", "actions", "dynamics/block_half"):
             assert (one[f"data/demo_2/{name}"][()] == other[f"data/demo_2/{name}"][()]).all()
+
+
+def test_a_policy_may_demonstrate(tmp_path, capsys, monkeypatch):
+    """Its task must be this one; the file tells who demonstrated."""
+    episodes = demonstrate(make_task("lifting"), 2, torch.Generator().manual_seed(1))
+    used, checked = [], []
+    monkeypatch.setattr("visuomotor.policies.load_policy", lambda path: SimpleNamespace(spec=path))
+    monkeypatch.setattr("visuomotor.algorithms.algorithm.check_policy_fits", lambda *words: checked.append(words[0]))
+    monkeypatch.setattr("visuomotor.demos.generate.demonstrate_by_policy", lambda *w: used.append(w[1]) or episodes)
+    path = tmp_path / "it.hdf5"
+    assert main(["demos", "generate", "lifting", "--episodes", "2", "--policy", "a/run", "--out", str(path)]) == 0
+    assert [policy.spec for policy in used] == checked == [Path("a/run")]
+    assert read_demonstrations(path, make_task("lifting")).metadata["demonstrator"] == "policy"
 
 
 def test_observations_and_actions_are_optional(tmp_path, capsys):

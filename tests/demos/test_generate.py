@@ -1,10 +1,12 @@
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from visuomotor.camera import Camera
 from visuomotor.demos import Demonstrations, ExpertNoise, generate
-from visuomotor.demos.generate import demonstrate, record
+from visuomotor.demos.generate import demonstrate, demonstrate_by_policy, record
 from visuomotor.demos.lifting import lift
 from visuomotor.demos.verify import verify
 from visuomotor.errors import VisuomotorError
@@ -146,3 +148,51 @@ def test_an_expert_may_be_a_function(lifts):
     mine = type("Mine", (Lifting,), {"expert": lift})
     (episode, *_) = demonstrate(mine(), 10, seeded(4))
     assert torch.equal(episode.states, lifts[0].states)
+
+
+class Shoulder:
+    """A policy that turns the shoulder, the more the redder the image."""
+
+    spec = SimpleNamespace(image_size=20, supersampling=1)
+
+    def __init__(self):
+        self.images, self.readings = [], []
+
+    def reset(self, n):
+        self.images.clear()
+
+    def act(self, images, proprioception):
+        self.images.append(images.clone())
+        self.readings.append(proprioception.clone())
+        torques = torch.zeros(len(images), 7)
+        torques[:, 0] = 1e3 * images[..., 0].float().mean((1, 2)) / 255
+        torques[:, 1] = 0.5
+        return torques
+
+
+def test_a_policy_demonstrates_from_pixels():
+    task, policy = Hanger(), Shoulder()
+    episodes = demonstrate_by_policy(task, policy, 2, seeded(1))
+    assert [len(episode) for episode in episodes] == [task.max_episode_steps] * 2
+    limits = task.robot.action_limits
+    assert all((episode.actions[:, 0] == 1).all() for episode in episodes)  # clipped
+    assert episodes[0].actions[:, 1].tolist() == pytest.approx([0.5 / float(limits[1])] * task.max_episode_steps)
+    assert all(result.passed for result in verify(Demonstrations(task.name, episodes, {}), task))
+    # what it saw at a step is what the recorded state looks like
+    engine, step = task.make_engine(1), 30
+    replayed = episodes[1].reset_params(task)
+    task.apply_randomization(engine, torch.arange(1), replayed)
+    engine.set_state(episodes[1].states[step][None])
+    assert torch.equal(Camera(engine, task.camera, 20, 20).rgb()[0], policy.images[step][1])
+    torch.testing.assert_close(task.proprioception(engine)[0], policy.readings[step][1])
+
+
+def test_a_policy_takes_the_expert_s_place(lifts, monkeypatch):
+    task, policy = Hanger(), Shoulder()
+    seen = []
+    monkeypatch.setattr(generate, "demonstrate_by_policy", lambda *words: seen.append(words[:3]) or lifts[:1])
+    assert record(task, 1, seeded(0), policy=policy) == (lifts[:1], 1.0)
+    assert seen == [(task, policy, 1)]
+    monkeypatch.setattr(generate, "demonstrate_by_policy", lambda *words: [])
+    with pytest.raises(VisuomotorError, match=r"only 0 of .* the policy is at fault"):
+        record(task, 1, seeded(0), policy=policy)

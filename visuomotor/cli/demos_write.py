@@ -13,12 +13,15 @@ from visuomotor.errors import VisuomotorError
 
 @dataclass(frozen=True)
 class Generate:
-    """Generate demonstrations with the task's scripted expert, who moves like a person: hesitates, strays, misses."""
+    """Generate demonstrations with the task's scripted expert, who moves like a person: hesitates, strays, misses. Or
+    with a trained policy."""
 
     task: Positional[str]
     """Name of the task, or path/to/file.py:Class."""
     episodes: int = 30
     """How many to keep."""
+    policy: Path | None = None
+    """A run folder or policy file: its policy demonstrates, from pixels, in place of the expert."""
     seed: int = 0
     """Of every random draw."""
     out: Path | None = None
@@ -68,9 +71,11 @@ def generate(arguments: list[str]) -> int:
 
     import torch
 
+    from visuomotor.algorithms.algorithm import check_policy_fits
     from visuomotor.demos import write_demonstrations
     from visuomotor.demos.generate import record
     from visuomotor.demos.observations import with_observations
+    from visuomotor.policies import load_policy
     from visuomotor.runs.config import check_range
     from visuomotor.runs.folder import LARGEST_SEED
     from visuomotor.tasks import make_task
@@ -82,20 +87,24 @@ def generate(arguments: list[str]) -> int:
     path = options.out or Path("demos") / f"{task.name}.hdf5"
     _check_new(path, options.overwrite)
     generator = torch.Generator().manual_seed(options.seed)
-    episodes, rate = record(task, options.episodes, generator, options.keep_failures)
+    policy = None
+    if options.policy is not None:
+        policy = load_policy(options.policy)
+        check_policy_fits(policy.spec, task, str(options.policy))
+    episodes, rate = record(task, options.episodes, generator, options.keep_failures, policy)
     if options.observations:
         episodes = with_observations(task, episodes)
     if not options.actions:
         episodes = [dataclasses.replace(episode, actions=None) for episode in episodes]
     metadata = {
-        "demonstrator": "scripted",
+        "demonstrator": "scripted" if policy is None else "policy",
         "task": options.task,
         "seed": options.seed,
         "success_rate": rate,
         "command": shlex.join(["visuomotor", "demos", "generate", *arguments]),
     }
     written = write_demonstrations(path, task, episodes, metadata)
-    print(f"{rate:.0%} of the scripted episodes succeeded, before any were left out")
+    print(f"{rate:.0%} of the episodes succeeded, before any were left out")
     print_summary(path, written)
     return 0
 

@@ -1,4 +1,4 @@
-"""Generate demonstrations: the task's scripted expert in many worlds at once."""
+"""Generate demonstrations: the task's scripted expert, or a trained policy, in many worlds at once."""
 
 import importlib
 from collections.abc import Callable
@@ -7,11 +7,13 @@ from typing import Final, cast
 import torch
 from torch import Tensor
 
+from visuomotor.camera import Camera
 from visuomotor.demos.episode import Episode
 from visuomotor.demos.expert import MotionPlan, ScriptedExpert
 from visuomotor.demos.noise import ExpertNoise
 from visuomotor.engine import Engine
 from visuomotor.errors import VisuomotorError
+from visuomotor.policies import Policy
 from visuomotor.tasks import ResetParams, Task
 
 Expert = Callable[[ScriptedExpert], MotionPlan]
@@ -34,7 +36,8 @@ def expert_of(task: Task) -> Expert:
         raise VisuomotorError(
             f"task {task.name!r} has no scripted expert; in its class {type(task).__name__} set expert to a generator "
             "function that takes a visuomotor.demos.ScriptedExpert, or to its 'module:function' "
-            "(visuomotor/demos/lifting.py is an example)"
+            "(visuomotor/demos/lifting.py is an example); or let a trained policy demonstrate: "
+            "visuomotor demos generate TASK --policy RUN"
         )
     if isinstance(found, str):
         module, _, function = found.partition(":")
@@ -52,15 +55,14 @@ def expert_of(task: Task) -> Expert:
 def demonstrate(
     task: Task, count: int, generator: torch.Generator, noise: ExpertNoise | None = None, threads: int = 0
 ) -> list[Episode]:
-    """`count` episodes in worlds drawn at random, successful or not; those whose physics diverged are left out.
+    """`count` episodes of the task's expert in worlds drawn at random, successful or not; those whose physics diverged
+    are left out.
 
     Raises:
         VisuomotorError: the task has no expert.
     """
     expert = expert_of(task)
-    engine, env_ids = task.make_engine(count, threads), torch.arange(count)
-    params = task.sample_reset(count, generator)
-    task.reset(engine, env_ids, params)
+    engine, params = _draw_worlds(task, count, generator, threads)
     # Each expert has a generator of its own, so that its moves do not depend on what happens in other worlds.
     seeds = torch.randint(2**62, (count,), generator=generator).tolist()
     experts = [
@@ -70,16 +72,63 @@ def demonstrate(
     plans = [expert(each) for each in experts]
     if not all(hasattr(plan, "__next__") for plan in plans):
         raise VisuomotorError(f"the expert of task {task.name!r} is no generator; let it yield once a control step")
-    lengths = torch.full((count,), -1)  # of the episodes that are over; 0 where the physics diverged
-    states, stages, rewards, actions = [_quantize_state(engine)], [task.stage(engine)], list[Tensor](), list[Tensor]()
-    for step in range(round(LONGEST / task.control_dt)):
-        action = torch.zeros(count, task.action_size)
-        for world in (lengths < 0).nonzero()[:, 0].tolist():
+
+    def act(running: Tensor) -> tuple[Tensor, Tensor]:
+        action, over = torch.zeros(count, task.action_size), torch.zeros(count, dtype=torch.bool)
+        for world in running.nonzero()[:, 0].tolist():
             try:
                 next(plans[world])
                 action[world] = torch.from_numpy(experts[world].action())
             except StopIteration:
-                lengths[world] = step
+                over[world] = True
+        return action, over
+
+    return _run_episodes(task, engine, params, act, round(LONGEST / task.control_dt))
+
+
+def demonstrate_by_policy(
+    task: Task, policy: Policy, count: int, generator: torch.Generator, threads: int = 0
+) -> list[Episode]:
+    """`count` whole episodes of a policy from pixels, likewise."""
+    engine, params = _draw_worlds(task, count, generator, threads)
+    size, never = policy.spec.image_size, torch.zeros(count, dtype=torch.bool)
+    camera = Camera(engine, task.camera, size, size, policy.spec.supersampling, threads)
+    policy.reset(count)
+
+    def act(running: Tensor) -> tuple[Tensor, Tensor]:
+        actions = policy.act(camera.rgb(), task.proprioception(engine)) / task.robot.action_limits
+        return torch.where(running[:, None], actions.clamp(-1, 1), 0.0).float(), never
+
+    return _run_episodes(task, engine, params, act, task.max_episode_steps)
+
+
+def _draw_worlds(task: Task, count: int, generator: torch.Generator, threads: int) -> tuple[Engine, ResetParams]:
+    engine = task.make_engine(count, threads)
+    params = task.sample_reset(count, generator)
+    task.reset(engine, torch.arange(count), params)
+    return engine, params
+
+
+def _run_episodes(
+    task: Task,
+    engine: Engine,
+    params: ResetParams,
+    act: Callable[[Tensor], tuple[Tensor, Tensor]],
+    longest: int,
+) -> list[Episode]:
+    """One episode in each world.
+
+    Args:
+        act: gets which worlds still run, `(n,)` bool; returns actions `(n, A)`, and which episodes are over before
+            them.
+        longest: control steps.
+    """
+    count = engine.worlds
+    lengths = torch.full((count,), -1)  # of the episodes that are over; 0 where the physics diverged
+    states, stages, rewards, actions = [_quantize_state(engine)], [task.stage(engine)], list[Tensor](), list[Tensor]()
+    for step in range(longest):
+        action, over = act(lengths < 0)
+        lengths[over & (lengths < 0)] = step
         if (lengths >= 0).all():
             break
         task.step(engine, action)
@@ -97,9 +146,12 @@ def demonstrate(
 
 
 def record(
-    task: Task, count: int, generator: torch.Generator, keep_failures: bool = False
+    task: Task, count: int, generator: torch.Generator, keep_failures: bool = False, policy: Policy | None = None
 ) -> tuple[list[Episode], float]:
     """`count` episodes to keep, and the success rate of all that were tried: failures are replaced by new tries.
+
+    Args:
+        policy: demonstrates; by default the task's expert does.
 
     Raises:
         VisuomotorError: too few succeed.
@@ -108,12 +160,16 @@ def record(
     while len(kept) < count:
         if tried > _MAX_TRIES * count:
             raise VisuomotorError(
-                f"only {succeeded} of {tried} scripted episodes of {task.name!r} succeeded; the scene or the expert is "
-                "at fault: look at some with --keep-failures and visuomotor demos playback"
+                f"only {succeeded} of {tried} episodes of {task.name!r} succeeded; the scene or the "
+                f"{'expert' if policy is None else 'policy'} is at fault: look at some with --keep-failures and "
+                "visuomotor demos playback"
             )
         missing = count - len(kept)
         tried += missing
-        episodes = demonstrate(task, missing, generator)
+        if policy is None:
+            episodes = demonstrate(task, missing, generator)
+        else:
+            episodes = demonstrate_by_policy(task, policy, missing, generator)
         succeeded += sum(episode.success for episode in episodes)
         kept += [episode for episode in episodes if episode.success or keep_failures]
     return kept, succeeded / tried
