@@ -60,14 +60,16 @@ def test_every_term_by_hand():
     torch.testing.assert_close(cost(states, actions), torch.tensor([first, last], dtype=torch.float64))
 
 
-def test_errors_along_the_approach_count_little_at_first():
+@pytest.mark.parametrize("power", [1.0, 2.0])
+def test_errors_along_the_approach_count_little_at_first(power):
     """Two points; 0.1 and 0.3 m along the approach, 0.2 m across."""
-    cost = keypoint_cost(slice(0, 6), slice(0, 0), log=0.0, action=0.0, approach=(0.0, 0.6, -0.8))
+    approach = {"approach": (0.0, 0.6, -0.8), "approach_power": power}
+    cost = keypoint_cost(slice(0, 6), slice(0, 0), log=0.0, action=0.0, **approach)
     state = torch.tensor([0.2, 0.06, -0.08, 0.0, -0.18, 0.24], dtype=torch.float64)
     value = cost(state.expand(20, 6), torch.zeros(20, 1, dtype=torch.float64))
     across, along = 0.04, 0.01 + 0.09
     for step, progress in ((0, 0.05), (6, 0.35), (13, 0.7), (18, 0.95)):
-        weight = 0.02 + 0.98 * min(1.0, progress / 0.7) ** 2
+        weight = 0.02 + 0.98 * min(1.0, progress / 0.7) ** power
         assert value[step].item() == pytest.approx(0.5 * progress * (across + weight * along))
     assert value[19].item() == pytest.approx(0.5 * 10 * (across + along))
 

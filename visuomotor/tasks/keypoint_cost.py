@@ -23,6 +23,7 @@ def keypoint_cost(
     velocity: float = 5.0,
     action: float | Tensor = 1e-2,
     approach: tuple[float, float, float] | None = None,
+    approach_power: float = 1.0,
     extra: Callable[[Tensor], Tensor] | None = None,
 ) -> Cost:
     """Bring points to their targets, unhurriedly, and precisely in the end.
@@ -35,7 +36,7 @@ def keypoint_cost(
     what they carry hits what is in the way.
 
     With an `approach`, errors along it count little at first: d^2 = d_across^2 + w_t d_along^2, where w_t rises from
-    0.02 with the square of the progress to 1 after 70% of the episode. A peg is then over its hole before it goes down.
+    0.02 to 1 after 70% of the episode, with a power of the progress. A peg is then over its hole before it goes in.
 
     Raises:
         VisuomotorError: `approach` is no unit vector.
@@ -47,6 +48,7 @@ def keypoint_cost(
         action: weight of the squared actions, which are fractions of their limits; one, or `(A,)` one each.
         approach: unit vector along which the points come to their targets; the state then holds three coordinates of
             each point in turn.
+        approach_power: how late the points come along the approach: 1 linearly, 2 later.
         extra: a square of the state `(X,)` that is added to l_t with weight 1/2, such as that of a joint's speed less
             the wanted one.
     """
@@ -65,7 +67,7 @@ def keypoint_cost(
 
     def outer(values: Tensor, progress: Tensor) -> Tensor:
         across, along, effort = values
-        near = (progress / _APPROACHED).clamp(max=1).square()
+        near = (progress / _APPROACHED).clamp(max=1) ** approach_power
         distance = across + (_FIRST_WEIGHT + (1 - _FIRST_WEIGHT) * near) * along
         ramp = torch.where(progress > 0.9999, _FINAL_FACTOR, progress)
         return 0.5 * (ramp * (square * distance + log * torch.log(distance + _ALPHA)) + effort)

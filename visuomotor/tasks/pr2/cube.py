@@ -41,6 +41,7 @@ class Cube(Pr2Task):
     center = (0.58, -0.10, 0.84 + CUBE_HALF)  # of the hole
     start = ((0.50, -0.14, 1.06), _DOWN)
     approach = (0.0, 0.0, -1.0)
+    approach_power = 2.0  # else the block meets the rim on its way to some positions
     held_at = (_TOOL_TO_BLOCK, 0.0, 0.0), _UP
 
     def add_objects(self, spec: mujoco.MjSpec, pr2: Pr2) -> Scene:

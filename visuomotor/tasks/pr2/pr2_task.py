@@ -75,6 +75,8 @@ class Pr2Task(Task):
     """m, the three end-effector points in the hand's frame. On one line, they leave the turn about it free."""
     approach: ClassVar[tuple[float, float, float] | None] = None
     """Direction in the world in which the object comes to its goal; see `keypoint_cost`."""
+    approach_power: ClassVar[float] = 1.0
+    """How late it comes; see there."""
     held_at: ClassVar[tuple[tuple[float, float, float], tuple[float, float, float, float]]] = (
         (0.0, 0.0, 0.0),
         (1.0, 0.0, 0.0, 0.0),
@@ -322,7 +324,9 @@ class Pr2Task(Task):
     @cached_property
     def cost(self) -> Cost:
         effort = TORQUE_COST * self.robot.action_limits.square()
-        return keypoint_cost(POINTS, VELOCITIES, action=effort, approach=self.approach)
+        return keypoint_cost(
+            POINTS, VELOCITIES, action=effort, approach=self.approach, approach_power=self.approach_power
+        )
 
     def finish_episode(self, engine: Engine, callback: Callable[[], None] | None = None) -> EpisodeOutcome:
         """Let go, wait 1.5 s, and see whether the object is in its place."""
