@@ -41,7 +41,10 @@ SHAPES = {
     "leaf": 'type="mesh" mesh="leaf"',
     "plane": 'type="plane" size="1 .7 .1"',
     "endless": 'type="plane" size="0 0 .1"',
+    "strip_x": 'type="plane" size="1.3 0 .1"',
+    "strip_y": 'type="plane" size="0 .8 .1"',
 }
+ENDLESS = ("endless", "strip_x", "strip_y")
 TURNED = 'pos=".1 0 .4" euler="20 10 35"'
 
 
@@ -49,9 +52,9 @@ def _scenes() -> dict[str, str]:
     scenes = {}
     for name, shape in SHAPES.items():
         for material in ("flat", "even") if name == "leaf" else ("flat", "even", "cube", "even_cube"):
-            if (name, material) == ("endless", "even_cube"):
+            if name in ENDLESS and material == "even_cube":
                 continue  # half sizes of 0: MuJoCo has no direction there
-            place = "" if name == "endless" else TURNED
+            place = "" if name in ENDLESS else TURNED
             body = f'<geom name="thing" {shape} material="{material}" {place}/>'
             scenes[f"{name}_{material}"] = SCENE.format(headlight=1, asset=TEXTURES, body=body)
     heights = " ".join(f"{value:.2f}" for value in np.random.default_rng(0).random(99))
@@ -75,9 +78,24 @@ def _scenes() -> dict[str, str]:
         "switched_off": '<light pos="0 0 3" active="false"/>',
         "ambient_spot": '<light pos="0 0 3" ambient=".5 .4 .3" diffuse="0 0 0" specular="0 0 0" attenuation="1 .1 0"/>',
         "sun": '<light type="directional" dir="0 .3 -1" ambient=".3 .1 .2" specular="0 0 0"/>',
+        "no_cone": '<light pos="0 -.5 1" dir="0 .3 -1" cutoff="180" exponent="10" diffuse=".6 .5 .4"/>',
+        "image": '<light type="image" pos="0 0 2" texture="cube" diffuse=".6 .5 .4"/>',
+        "many": "".join(
+            f'<light type="directional" dir="{0.2 * i} .3 -1" diffuse=".1 {0.02 * i} .05" specular="0 0 0"/>'
+            for i in range(11)
+        ),
     }
     for name, light in lights.items():
-        scenes[name] = SCENE.format(headlight=0, asset="", body=light + FLOOR.format('rgba=".8 .7 .6 1"') + ball)
+        asset = TEXTURES if name == "image" else ""
+        scenes[name] = SCENE.format(headlight=0, asset=asset, body=light + FLOOR.format('rgba=".8 .7 .6 1"') + ball)
+    scenes["many_and_headlight"] = scenes["many"].replace('active="0"', 'active="1"')
+    for repeat in ("0 3", "-2 1", "2.5 1.5"):
+        asset = TEXTURES.replace('texrepeat="2 3"', f'texrepeat="{repeat}"')
+        body = f'<geom type="plane" size="1.3 0 .1" material="flat"/><geom {SHAPES["box"]} material="flat" {TURNED}/>'
+        scenes[f"repeat_{repeat}"] = SCENE.format(headlight=1, asset=asset, body=body)
+    chip = 'sensorsize=".02 .012" resolution="640 384" focal=".02 .03" principal=".002 -.001"'
+    body = FLOOR.format("") + ball
+    scenes["sensor"] = SCENE.format(headlight=1, asset="", body=body).replace('fovy="40"', chip)
     return scenes
 
 

@@ -12,7 +12,15 @@ from torch import Tensor
 from visuomotor.camera.kernel import render_worlds
 from visuomotor.camera.mesh_clusters import read_meshes
 from visuomotor.camera.not_drawn import not_drawn
-from visuomotor.camera.scene import per_world_fields, read_appearance, read_poses, read_static_scene
+from visuomotor.camera.scene import (
+    REFERENCES,
+    check_per_world,
+    check_references,
+    per_world_fields,
+    read_appearance,
+    read_poses,
+    read_static_scene,
+)
 from visuomotor.camera.textures import read_textures
 from visuomotor.engine import Engine
 from visuomotor.engine.thread_pool import available_cores, parallel_for
@@ -77,11 +85,11 @@ class Camera:
         if name not in names:
             raise unknown("camera", name, names)
         for label, side in (("height", height), ("width", width)):
-            if not 1 <= side <= _LARGEST_SIDE:
+            if not _is_int(side) or not 1 <= side <= _LARGEST_SIDE:
                 raise VisuomotorError(f"the image's {label} must be between 1 and {_LARGEST_SIDE} pixels, not {side}")
-        if not 1 <= supersampling <= 8:
+        if not _is_int(supersampling) or not 1 <= supersampling <= 8:
             raise VisuomotorError(f"supersampling must be between 1 and 8, not {supersampling}")
-        if threads < 0:
+        if not _is_int(threads) or threads < 0:
             raise VisuomotorError(f"threads must be 0 (all cores) or more, not {threads}")
         self._threads = threads or available_cores()
         self._index = names.index(name)
@@ -96,8 +104,7 @@ class Camera:
         self._static = read_static_scene(model, self._index, groups)
         self._meshes, self._textures = read_meshes(model), read_textures(model)
         self._poses = read_poses(engine)
-        self._appearance = read_appearance(engine)
-        self._per_world = per_world_fields(engine)
+        self._read_appearance()
 
     @property
     def height(self) -> int:
@@ -115,10 +122,18 @@ class Camera:
         """Colour, depth and segmentation in fresh tensors; `worlds` is `(n,)` int, None for all."""
         return self._render(worlds, measure=True)
 
+    def _read_appearance(self) -> None:
+        check_per_world(self._engine)
+        self._appearance, self._per_world = read_appearance(self._engine), per_world_fields(self._engine)
+        self._references_vary = any(self._engine.is_per_world(name) for name in REFERENCES)
+        check_references(self._appearance, self._engine.model)
+
     def _render(self, worlds: Tensor | None, measure: bool) -> Frame:
         chosen = np.arange(self._engine.worlds) if worlds is None else _checked(worlds, self._engine.worlds)
-        if self._per_world != (now := per_world_fields(self._engine)):
-            self._appearance, self._per_world = read_appearance(self._engine), now
+        if self._per_world != per_world_fields(self._engine):
+            self._read_appearance()
+        elif self._references_vary:
+            check_references(self._appearance, self._engine.model)
         shape = (len(chosen), self._height, self._width)
         rgb = torch.empty((*shape, 3), dtype=torch.uint8)
         measured = shape if measure else (0, 0, 0)
@@ -143,6 +158,10 @@ class Camera:
 
         parallel_for(render_part, parts, self._threads)
         return Frame(rgb, depth, segmentation)
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _checked(worlds: Tensor, count: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from visuomotor.camera.draw import Layers, draw_geoms
 from visuomotor.camera.frame_buffer import LANES, FrameBuffer
 from visuomotor.camera.geometry import into_frame, matrix_columns, vector_at
-from visuomotor.camera.lights import DIRECTIONAL, LIGHT_WIDTH, light_into_camera, put_light
+from visuomotor.camera.lights import DIRECTIONAL, IMAGE, LIGHT_WIDTH, POINT, SPOT, light_into_camera, put_light
 from visuomotor.camera.mesh_clusters import MOST_FACES, Meshes
 from visuomotor.camera.mesh_views import MeshViews, clear_views, geom_of
 from visuomotor.camera.meshes import ClusterScratch
@@ -33,22 +33,21 @@ from visuomotor.camera.textures import Textures
 from visuomotor.camera.tile import SCRATCH_ROWS, Scratch, tile_rows
 
 _AMBIENT_WITHOUT_LIGHT = 0.3
+_MOST_LIGHTS = 8  # that MuJoCo's renderer shows, the headlight included
+_NO_CONE = 180.0  # degrees, OpenGL's cutoff of a light that shines all round
 
 
 @njit_inline
 def _frustum(
     appearance: Appearance, static: StaticScene, world: int, camera: int, aspect: float
 ) -> tuple[float, float, float, float]:
-    """X of the left and right, Y of the top and bottom border of the image at depth 1."""
+    """X of the left and right, Y of the top and bottom border of the image at depth 1. As in MuJoCo, an image shows the
+    whole sensor, stretched where it has other proportions."""
     sensor_width, sensor_height = float(static.camera_sensorsize[0]), float(static.camera_sensorsize[1])
     if sensor_height == 0.0:
         half = tan(appearance.cam_fovy[world % appearance.cam_fovy.shape[0], camera] * pi / 360.0)
         return (-half * aspect, half * aspect, half, -half)
     intrinsic = appearance.cam_intrinsic[world % appearance.cam_intrinsic.shape[0], camera]
-    if aspect > sensor_width / sensor_height:
-        sensor_height = sensor_width / aspect
-    else:
-        sensor_width = sensor_height * aspect
     fx, fy, cx, cy = float(intrinsic[0]), float(intrinsic[1]), float(intrinsic[2]), float(intrinsic[3])
     return (
         -(0.5 * sensor_width - cx) / fx,
@@ -82,14 +81,15 @@ def _collect_lights(
         )  # fmt: skip
         count = 1
     for light in range(active.shape[0]):
-        if active[light]:
+        if active[light] and kinds[light] != IMAGE and count < _MOST_LIGHTS:
             if kinds[light] == DIRECTIONAL:  # those of other lights weaken with distance
                 own = ambients[light]
                 ambient = (ambient[0] + own[0], ambient[1] + own[1], ambient[2] + own[2])
+            kind = POINT if kinds[light] == SPOT and cutoff[light] >= _NO_CONE else kinds[light]
             place = light_into_camera(axes, eye, vector_at(poses.light_xpos[world], light))
             direction = into_frame(axes, vector_at(poses.light_xdir[world], light))
             put_light(
-                lights, count, kinds[light], place, direction, ambients[light], diffuse[light], specular[light],
+                lights, count, kind, place, direction, ambients[light], diffuse[light], specular[light],
                 attenuation[light], float(cutoff[light]), float(exponent[light]),
             )  # fmt: skip
             count += 1

@@ -38,7 +38,8 @@ VECTOR, DIFFUSE, HIGHLIGHT, AXIS, ATTENUATION, CUTOFF_COSINE, SPOT_EXPONENT, KIN
     18,
     21,
 )
-_SPOT, DIRECTIONAL = 0, 1
+SPOT, DIRECTIONAL, POINT, IMAGE = 0, 1, 2, 3
+"""MuJoCo's numbers, as plain constants for compiled code."""
 
 
 @njit_inline
@@ -135,7 +136,7 @@ def add_positional(scratch: Floats, pixels: int, light: Float64Array) -> None:
         np.float32(light[HIGHLIGHT + 1]),
         np.float32(light[HIGHLIGHT + 2]),
     )
-    spot = light[KIND] == _SPOT
+    spot = light[KIND] == SPOT
     cutoff = np.float32(light[CUTOFF_COSINE]) if spot else np.float32(-2.0)
     exponent = np.float32(light[SPOT_EXPONENT] if spot else 0.0)
     for x in range(np.uint64(pixels)):
@@ -172,7 +173,7 @@ def add_ambient(scratch: Floats, pixels: int, light: Float64Array) -> None:
     a0, a1 = np.float32(light[ATTENUATION]), np.float32(light[ATTENUATION + 1])
     a2 = np.float32(light[ATTENUATION + 2])
     red, green, blue = np.float32(light[AMBIENT]), np.float32(light[AMBIENT + 1]), np.float32(light[AMBIENT + 2])
-    spot = light[KIND] == _SPOT
+    spot = light[KIND] == SPOT
     cutoff = np.float32(light[CUTOFF_COSINE]) if spot else np.float32(-2.0)
     exponent = np.float32(light[SPOT_EXPONENT] if spot else 0.0)
     for x in range(np.uint64(pixels)):

@@ -8,6 +8,7 @@ import numpy as np
 from visuomotor.camera.scene import DRAWN_TYPES
 from visuomotor.camera.textures import drawable
 
+_UNSET = (0.5, 0.5, 0.5, 1.0)  # a colour that was not given; a material's then counts
 _SHOWN_BY_DEFAULT = 3  # MuJoCo shows groups 0, 1 and 2
 
 
@@ -22,8 +23,13 @@ def not_drawn(model: mujoco.MjModel, groups: Collection[int]) -> list[str]:
         for kind in kinds
         if kind not in {int(drawn) for drawn in DRAWN_TYPES}
     ]
-    counts = {"flexes": model.nflex, "skins": model.nskin, "tendons": _shown_tendons(model), "sites": _sites(model)}
-    missing += [f"{count} {name}" for name, count in counts.items() if count]
+    counts = {
+        ("flex", "flexes"): model.nflex,
+        ("skin", "skins"): model.nskin,
+        ("tendon", "tendons"): _shown_tendons(model),
+        ("site", "sites"): _sites(model),
+    }
+    missing += [f"{count} {name if count == 1 else plural}" for (name, plural), count in counts.items() if count]
     if (model.tex_type == mujoco.mjtTexture.mjTEXTURE_SKYBOX).any():
         missing.append("the skybox (the background is black)")
     if (model.mat_reflectance[model.geom_matid[model.geom_matid >= 0]] > 0).any():
@@ -40,4 +46,7 @@ def _shown_tendons(model: mujoco.MjModel) -> int:
 
 
 def _sites(model: mujoco.MjModel) -> int:
-    return int(((model.site_group < _SHOWN_BY_DEFAULT) & (model.site_rgba[:, 3] > 0)).sum())
+    alpha = model.site_rgba[:, 3].copy()
+    by_material = (model.site_matid >= 0) & (model.site_rgba == _UNSET).all(-1)
+    alpha[by_material] = model.mat_rgba[model.site_matid[by_material], 3]
+    return int(((model.site_group < _SHOWN_BY_DEFAULT) & (alpha > 0)).sum())

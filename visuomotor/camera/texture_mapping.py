@@ -14,7 +14,9 @@ cube texture is looked up by the direction o; `texuniform` multiplies that by th
 times `texrepeat`, and with `texuniform` times the geom's first two half sizes; azimuths count from 0 to 2 pi. So are
 the texture coordinates that a mesh may have (`meshes.read_face`). On other meshes, height fields and endless planes
 `s = o_x repeat / 2 - 1/2` and `t = -o_y repeat / 2 - 1/2`, where repeat is divided by the half sizes unless
-`texuniform`.
+`texuniform`; along the side of a plane that is not endless there are `repeat / 2` more (times the half
+size with `texuniform`). A repeat that is not positive
+counts as 1.
 """
 
 from math import atan2, pi, sqrt
@@ -74,6 +76,14 @@ def map_texture(
     _enter(look, 0, axes[0], centre, (1.0 if in_metres else 1.0 / unit[0]) * (size[0] if stretch else 1.0), 0.0)
     _enter(look, 1, axes[1], centre, (1.0 if in_metres else 1.0 / unit[1]) * (size[1] if stretch else 1.0), 0.0)
     _enter(look, 2, axes[2], centre, (1.0 if in_metres else 1.0 / unit[2]) * (size[2] if stretch else 1.0), 0.0)
+
+
+@njit_inline
+def map_half_endless(look: Floats, size: Vector) -> None:
+    """Move a 2-D texture along the side of a plane that is not endless."""
+    if look[_SHAPE] == FLAT:
+        look[_OFFSET] += 0.5 * look[_SCALE] if size[0] > 0.0 else 0.0
+        look[_OFFSET + 1] += 0.5 * look[_SCALE + 1] if size[1] > 0.0 else 0.0
 
 
 @njit_inline
