@@ -6,7 +6,8 @@ import torch
 
 from visuomotor import registry
 from visuomotor.errors import VisuomotorError
-from visuomotor.tasks.check import check_task, describe_error, missing_members
+from visuomotor.tasks.check import check_task, describe_error
+from visuomotor.tasks.check_attributes import missing_members
 from visuomotor.tasks.env import VecEnv
 from visuomotor.tasks.task import Task
 
@@ -27,7 +28,9 @@ def make_task(name: str) -> Task:
         task = kind()  # pyright: ignore[reportCallIssue]
     except VisuomotorError as error:
         raise VisuomotorError(f"task {name!r}: {error}") from error
-    except Exception as error:  # whatever a user's constructor does
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a user's constructor does
         raise VisuomotorError(f"task {name!r} cannot be made: {describe_error(error, kind)}") from error
     if name not in registry.BUILT_IN["task"]:
         check_task(task)
