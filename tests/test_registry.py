@@ -133,12 +133,20 @@ def test_installed_packages_add_tasks(tmp_path, monkeypatch):
             EntryPoint("reach", "third_party:Reach", "visuomotor.tasks"),
             EntryPoint("gone", "third_party_that_is_not:Reach", "visuomotor.tasks"),
             EntryPoint("lifting", "third_party:Reach", "visuomotor.tasks"),
+            EntryPoint("no_colon", "third_party", "visuomotor.tasks"),
         ]
     }
     monkeypatch.setattr(registry, "entry_points", lambda group: points.get(group, []))
-    assert registry.names("task") == [*registry.BUILT_IN["task"], "reach", "gone"]
-    assert make_task("reach").name == "reach"
+    hidden = "task 'lifting' is visuomotor.tasks.jaco.lifting:Lifting; write third_party:Reach for that of an installed"
+    with pytest.warns(UserWarning, match=hidden):
+        assert registry.names("task") == [*registry.BUILT_IN["task"], "reach", "gone", "no_colon"]
     assert type(make_task("lifting")) is Lifting  # our own come first
+    points["visuomotor.tasks"][2] = EntryPoint("reach", "fourth_party:Reach", "visuomotor.tasks")
+    with pytest.warns(UserWarning, match="task 'reach' is third_party:Reach; write fourth_party:Reach for that"):
+        assert make_task("reach").name == "reach"
+    del points["visuomotor.tasks"][2]
+    told = refused("no_colon", "task 'no_colon' of an installed package is 'third_party', not module:Class; correct")
+    assert "choose one of" not in told
     refused("gone", "'third_party_that_is_not' of 'gone' cannot be imported: ModuleNotFoundError")
     assert "reach" in refused("hangar", "choose one of:")
     assert registry.names("algorithm") == list(registry.BUILT_IN["algorithm"])
@@ -178,6 +186,7 @@ def test_names_that_name_nothing(write, tmp_path):
         ("1 / 0\n", "ZeroDivisionError: division by zero"),
         ("raise ValueError('first\\nsecond')\n", "ValueError: first second"),
         ("import sys\nsys.exit('no display')\n", "SystemExit: no display"),
+        ("raise BaseException('odd')\n", "BaseException: odd"),
     ],
 )
 def test_a_file_that_cannot_be_imported(write, text, told, capfd):
@@ -187,6 +196,24 @@ def test_a_file_that_cannot_be_imported(write, text, told, capfd):
     assert not {name for name in set(sys.modules) - modules if "broken" in name}
     assert make_task(write(TASK, "broken.py")).name == "reach"  # once it is corrected
     assert capfd.readouterr() == ("", "")
+
+
+def test_paths_that_no_file_can_have(tmp_path):
+    refused(f"{tmp_path}/{'a' * 300}.py:Reach", r"there is no file .*a\.py; write path/to/file\.py:Class")
+    (tmp_path / "loop.py").symlink_to(tmp_path / "loop.py")
+    refused(f"{tmp_path}/loop.py:Reach", r"no file .*loop\.py")
+    refused("a\0.py:Reach", r"is no file \(.*null byte.*\); write path/to/file\.py:Class")
+    with pytest.raises(VisuomotorError, match="is no file"):
+        registry.absolute_name("task", "a\0.py:Reach")
+
+
+def test_an_interrupt_of_an_import_is_one(write):
+    with pytest.raises(KeyboardInterrupt):
+        make_task(write("raise KeyboardInterrupt\n", "broken.py"))
+    with pytest.raises(KeyboardInterrupt):
+        make_task(write(changed("spec = load_mjcf(SCENE)", "raise KeyboardInterrupt"), "init.py"))
+    with pytest.raises(KeyboardInterrupt):
+        make_task(write(changed("engine.reset(env_ids)", "raise KeyboardInterrupt"), "reset.py"))
 
 
 def test_a_file_of_other_bytes(tmp_path):
