@@ -81,7 +81,7 @@ class SceneRandomizer:
         self._blocks = [block_rows(model, block) for block in blocks]
         self._joints, self._actuators, self._lights = len(robot.qpos), len(robot.actuator_ids), int(model.nlight)
         self._dofs, self._actuator_ids = robot.dofs, robot.actuator_ids
-        self._robot_geoms = torch.tensor([model.geom(name).id for name in robot.robot.geoms], dtype=torch.int64)
+        self._robot_geoms = robot.geom_ids
         self._table = model.geom(table.top).id
         self._background = torch.tensor([model.geom(name).id for name in table.background], dtype=torch.int64)
         self._camera = model.camera(table.camera).id
