@@ -194,8 +194,8 @@ class Task(ABC):
         """`(n, X)` float64: the full state that guided policy search optimises trajectories on. By default joint
         positions and velocities, `errors`, the end effector's velocity, and the `lead` of position actuators.
 
-        Where you override it, `pd_gains` other than zero need joint positions and velocities first, and the default
-        `cost` needs the first four parts.
+        Where you override it, `pd_gains` need the positions and velocities of the joints with actuators first, in the
+        order of the actions, and the default `cost` needs the first four parts.
         """
         parts = [
             self.robot.joint_positions(engine),
