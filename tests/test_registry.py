@@ -267,9 +267,9 @@ FAULTS = {
     "length": (
         "max_episode_steps = 20",
         "max_episode_steps = 2.5",
-        "max_episode_steps is 2.5; expected .* a positive int",
+        "max_episode_steps is 2.5; expected .* an int from 2",
     ),
-    "no length": ("max_episode_steps = 20", "max_episode_steps = 0", "max_episode_steps is 0; expected .* positive"),
+    "no length": ("max_episode_steps = 20", "max_episode_steps = 0", "max_episode_steps is 0; expected .* from 2"),
     "rewards": ("(0.0, 1.0)", "(0.0, 0.5, 1.0)", "give at least two stages, and one reward for each"),
     "one stage": ('("far", "near")', '("far",)', "stages is .*; give at least two$"),
     "letters": ('("far", "near")', '"ab"', "stages is 'ab'; expected names"),
@@ -466,7 +466,7 @@ def test_faulty_gains_are_refused(write, gains):
 ATTRIBUTES = {
     "name": ("5", "None", "''", "'a\\nb'", "'../x'", "'a/b'", "'a' * 65", "'hanger'"),
     "description": ("5",),
-    "max_episode_steps": ("True", "'x'", "None", "-3"),
+    "max_episode_steps": ("1", "True", "'x'", "None", "-3"),
     "control_dt": ("'0.05'", "float('nan')", "0.0", "-0.05", "True", "None"),
     "num_conditions": ("1", "'x'", "None", "True", "18.0"),
     "stages": ("('far', 'far')", "('far', '')", "('far', 5)", "('far', 'a\\nb')", "None"),

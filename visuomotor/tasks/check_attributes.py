@@ -92,11 +92,11 @@ _ATTRIBUTES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "name": (_is_plain, 'a short word that no other task has (letters, digits, ".", "_", "-"), such as name = "lift"'),
     "description": (lambda value: isinstance(value, str), "a line of text"),
     "max_episode_steps": (
-        lambda value: _is_count(value, 1),
-        "control steps of an episode, a positive int, such as max_episode_steps = 100",
+        lambda value: _is_count(value, 2),
+        "control steps of an episode, an int from 2, such as max_episode_steps = 100",
     ),
     "control_dt": (lambda value: _is_number(value) and value > 0, "s, a positive number, such as control_dt = 0.05"),
-    "num_conditions": (lambda value: _is_count(value, 2), "at least 2, such as num_conditions = 18"),
+    "num_conditions": (lambda value: _is_count(value, 2), "an int from 2, such as num_conditions = 18"),
     "stages": (
         lambda value: _are_names(value, least=2),
         'names that differ, such as stages = ("start", "reached", "lifted"); give at least two',
