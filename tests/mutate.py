@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-COPIED = ("visuomotor", "tests", "demos", "pyproject.toml")
+COPIED = ("visuomotor", "tests", "demos", "examples", "pyproject.toml")
 TIMEOUT = 600.0  # s; a mutation may make a loop endless
 
 

@@ -18,7 +18,7 @@ import torch
 
 from visuomotor.robots.mjcf import load_mjcf
 from visuomotor.robots.robot import Robot
-from visuomotor.tasks import ResetParams, Task
+from visuomotor.tasks import EpisodeOutcome, ResetParams, Task
 
 SCENE = {str(ROOT / "examples" / "own_robot" / "scene.xml")!r}
 
@@ -133,12 +133,20 @@ def test_installed_packages_add_tasks(tmp_path, monkeypatch):
             EntryPoint("reach", "third_party:Reach", "visuomotor.tasks"),
             EntryPoint("gone", "third_party_that_is_not:Reach", "visuomotor.tasks"),
             EntryPoint("lifting", "third_party:Reach", "visuomotor.tasks"),
+            EntryPoint("no_colon", "third_party", "visuomotor.tasks"),
         ]
     }
     monkeypatch.setattr(registry, "entry_points", lambda group: points.get(group, []))
-    assert registry.names("task") == [*registry.BUILT_IN["task"], "reach", "gone"]
-    assert make_task("reach").name == "reach"
+    hidden = "task 'lifting' is visuomotor.tasks.jaco.lifting:Lifting; write third_party:Reach for that of an installed"
+    with pytest.warns(UserWarning, match=hidden):
+        assert registry.names("task") == [*registry.BUILT_IN["task"], "reach", "gone", "no_colon"]
     assert type(make_task("lifting")) is Lifting  # our own come first
+    points["visuomotor.tasks"][2] = EntryPoint("reach", "fourth_party:Reach", "visuomotor.tasks")
+    with pytest.warns(UserWarning, match="task 'reach' is third_party:Reach; write fourth_party:Reach for that"):
+        assert make_task("reach").name == "reach"
+    del points["visuomotor.tasks"][2]
+    told = refused("no_colon", "task 'no_colon' of an installed package is 'third_party', not module:Class; correct")
+    assert "choose one of" not in told
     refused("gone", "'third_party_that_is_not' of 'gone' cannot be imported: ModuleNotFoundError")
     assert "reach" in refused("hangar", "choose one of:")
     assert registry.names("algorithm") == list(registry.BUILT_IN["algorithm"])
@@ -178,6 +186,7 @@ def test_names_that_name_nothing(write, tmp_path):
         ("1 / 0\n", "ZeroDivisionError: division by zero"),
         ("raise ValueError('first\\nsecond')\n", "ValueError: first second"),
         ("import sys\nsys.exit('no display')\n", "SystemExit: no display"),
+        ("raise BaseException('odd')\n", "BaseException: odd"),
     ],
 )
 def test_a_file_that_cannot_be_imported(write, text, told, capfd):
@@ -187,6 +196,24 @@ def test_a_file_that_cannot_be_imported(write, text, told, capfd):
     assert not {name for name in set(sys.modules) - modules if "broken" in name}
     assert make_task(write(TASK, "broken.py")).name == "reach"  # once it is corrected
     assert capfd.readouterr() == ("", "")
+
+
+def test_paths_that_no_file_can_have(tmp_path):
+    refused(f"{tmp_path}/{'a' * 300}.py:Reach", r"there is no file .*a\.py; write path/to/file\.py:Class")
+    (tmp_path / "loop.py").symlink_to(tmp_path / "loop.py")
+    refused(f"{tmp_path}/loop.py:Reach", r"no file .*loop\.py")
+    refused("a\0.py:Reach", r"is no file \(.*null byte.*\); write path/to/file\.py:Class")
+    with pytest.raises(VisuomotorError, match="is no file"):
+        registry.absolute_name("task", "a\0.py:Reach")
+
+
+def test_an_interrupt_of_an_import_is_one(write):
+    with pytest.raises(KeyboardInterrupt):
+        make_task(write("raise KeyboardInterrupt\n", "broken.py"))
+    with pytest.raises(KeyboardInterrupt):
+        make_task(write(changed("spec = load_mjcf(SCENE)", "raise KeyboardInterrupt"), "init.py"))
+    with pytest.raises(KeyboardInterrupt):
+        make_task(write(changed("engine.reset(env_ids)", "raise KeyboardInterrupt"), "reset.py"))
 
 
 def test_a_file_of_other_bytes(tmp_path):
@@ -199,7 +226,7 @@ def test_what_a_task_lacks_is_listed_with_what_is_expected(write):
     told = refused(write("from visuomotor.tasks import Task\n\n\nclass Reach(Task):\n    name = 'reach'\n"), "lacks")
     for member in (
         "max_episode_steps (control steps of an episode",
-        "stages (names, such as",
+        "stages (names that differ, such as",
         "stage_rewards (one number for each stage",
         "keypoints (keypoints(self, engine) -> (n, K, 3) float32, m)",
         "reset (reset(self, engine, env_ids, params))",
@@ -240,11 +267,11 @@ FAULTS = {
     "length": (
         "max_episode_steps = 20",
         "max_episode_steps = 2.5",
-        "max_episode_steps must be a positive int, not 2.5",
+        "max_episode_steps is 2.5; expected .* an int from 2",
     ),
-    "no length": ("max_episode_steps = 20", "max_episode_steps = 0", "max_episode_steps must be a positive int, not 0"),
+    "no length": ("max_episode_steps = 20", "max_episode_steps = 0", "max_episode_steps is 0; expected .* from 2"),
     "rewards": ("(0.0, 1.0)", "(0.0, 0.5, 1.0)", "give at least two stages, and one reward for each"),
-    "one stage": ('("far", "near")', '("far",)', "give at least two stages"),
+    "one stage": ('("far", "near")', '("far",)', "stages is .*; give at least two$"),
     "letters": ('("far", "near")', '"ab"', "stages is 'ab'; expected names"),
     "splits": (
         "max_episode_steps = 20",
@@ -256,7 +283,7 @@ FAULTS = {
         "split=",
         "sample_reset raises TypeError: .*expected sample_reset\\(self, count",
     ),
-    "too many rows": ("torch.rand(count, 2", "torch.rand(count + 1, 2", r"gives \(3, 2\) .* placement\['block'\] of 2"),
+    "too many rows": ("torch.rand(count, 2", "torch.rand(count + 1, 2", r"gives \(2, 2\) .* placement\['block'\] of 1"),
     "no rows": (
         'ResetParams({"block": torch.rand(count, 2, generator=generator, dtype=torch.float64)})',
         "ResetParams()",
@@ -265,7 +292,39 @@ FAULTS = {
     "no params": (
         'ResetParams({"block": torch.rand(count, 2, generator=generator, dtype=torch.float64)})',
         "torch.rand(count, 2)",
-        r"sample_reset gives \(2, 2\) torch.float32; expected sample_reset\(self",
+        r"sample_reset gives \(1, 2\) torch.float32; expected sample_reset\(self",
+    ),
+    "always two": ("torch.rand(count, 2", "torch.rand(2, 2", r"gives \(2, 2\) .* placement\['block'\] of 1 worlds"),
+    "0-d row": (
+        "torch.rand(count, 2, generator=generator, dtype=torch.float64)})",
+        "torch.tensor(1.0)})",
+        r"gives \(\) torch.float32 as placement\['block'\] of 1 worlds",
+    ),
+    "no dict": (
+        '{"block": torch.rand(count, 2, generator=generator, dtype=torch.float64)}',
+        "[1.0]",
+        "gives list as placement, not a dict",
+    ),
+    "nan row": ("torch.rand(count, 2,", "torch.nan * torch.rand(count, 2,", r"placement\['block'\] that is not finite"),
+    "global draws": (
+        "generator=generator, dtype",
+        "dtype",
+        r"two values of placement\['block'\] for one seed; draw with",
+    ),
+    "rows of some worlds": (
+        'ResetParams({"block": torch.rand(count, 2, generator=generator, dtype=torch.float64)})',
+        'ResetParams({n: torch.ones(count, 2).double() for n in ["block", "more"][: 1 + randomize]})',
+        r"sample_reset gives placement\['more'\] only for some splits or randomize",
+    ),
+    "rows of two shapes": (
+        "torch.rand(count, 2, generator=generator, dtype=torch.float64)})",
+        "torch.ones(count, 2 + randomize).double()})",
+        r"sample_reset gives placement\['block'\] only .* or in two shapes",
+    ),
+    "exit": (
+        '        super().__init__(spec, robot, "side")\n',
+        "        raise SystemExit('bye')\n",
+        "made: SystemExit in line 20: bye",
     ),
     "reset raises": (
         'params.placement["block"]',
@@ -316,6 +375,11 @@ FAULTS = {
         "(self.errors",
         r"stage\(engine\) gives NoneType for 2 worlds; expected \(n,\)",
     ),
+    "no keypoint": (
+        '[self.model.body("block").id]]',
+        "[]]",
+        r"gives \(2, 0, 3\) .* expected \(n, size, 3\), size at least 1",
+    ),
     "stage raises": (
         "self.errors(engine)[:, 0]",
         "self.errors(engine)[:, 4]",
@@ -331,8 +395,15 @@ ADDED = {
     "reward": ("torch.zeros(2, 1)", r"gives \(2, 1\) .* expected \(n,\)"),
     "privileged ": ("torch.full((2, 4), float('nan'))", "is not finite at the start of an episode"),
     "proprioception ": ("1 / engine.field('time').reshape(2, 1).eq(0).float()", "is not finite after a step"),
+    "keypoints": ("exit(3)", "raises SystemExit in line 39: 3; expected keypoints"),
+    "make_engine": ("1 / 0", "raises ZeroDivisionError|make_engine"),
     "success": ("engine", r"gives \(2,\) torch.int64 for 2 worlds; expected success\(self, stage\) -> \(n,\) bool"),
     "finish_episode": ("None", "gives NoneType; expected EpisodeOutcome"),
+    "finish_episode ": ("EpisodeOutcome([True, False], [0.0, 1.0])", "gives EpisodeOutcome; expected .* of tensors"),
+    "finish_episode  ": (
+        "EpisodeOutcome(torch.ones(2).bool(), torch.full((2,), torch.nan))",
+        "gives EpisodeOutcome; expected .* finite",
+    ),
 }
 
 
@@ -349,11 +420,83 @@ def test_a_member_of_a_wrong_shape_or_type_is_named(write, fault):
     refused(write(f"{TASK}\n{MEMBER.format(member, value)}"), rf"task 'reach': {member}.* {told}")
 
 
-def test_a_cost_that_does_not_fit_the_state_is_refused(write):
-    text = TASK + "\n    def state(self, engine):\n        return torch.zeros(2, 4, dtype=torch.float64)\n"
-    assert make_task(write(text, "fits.py"))  # slices of a short state are empty: nothing to see
-    cost = (
-        "    @property\n    def cost(self):\n        return Cost(lambda x, u: x[:2] @ torch.ones(3), lambda s, p: s)\n"
+COST = """
+    @property
+    def cost(self):
+        return {0}
+"""
+
+
+@pytest.mark.parametrize(
+    ("cost", "told"),
+    [
+        ("5", "cost is int; expected a visuomotor.tasks.Cost"),
+        ("lambda states, actions: states.sum(-1)", "cost is function; expected a visuomotor.tasks.Cost"),
+        ("1 / 0", "cost raises ZeroDivisionError in line 40"),
+        ("Cost(lambda x, u: x[:2] @ torch.ones(3), lambda s, p: s)", "cost raises RuntimeError in line 40"),
+        ("Cost(lambda x, u: x[:2].square(), lambda s, p: s)", r"cost raises RuntimeError: shape"),
+        ("Cost(lambda x, u: u.square(), lambda s, p: (s + p).log().sum() * torch.nan)", "cost gives .* a finite Cost"),
+        ("Cost(lambda x, u: u.abs(), lambda s, p: s.sqrt().sum())", "cost has derivatives that are not finite"),
+    ],
+)
+def test_a_faulty_cost_is_refused(write, cost, told):
+    text = TASK.replace("import EpisodeOutcome,", "import Cost, EpisodeOutcome,")
+    refused(write(text + COST.format(cost)), f"task 'reach': {told}")
+
+
+def test_a_state_too_short_for_the_default_cost_is_refused(write):
+    state = (
+        TASK + "\n    def state(self, engine):\n        return torch.zeros(engine.worlds, {}, dtype=torch.float64)\n"
     )
-    name = write(f"{TASK}\n{cost}".replace("import ResetParams", "import Cost, ResetParams"), "cost.py")
-    refused(name, "task 'reach': cost raises RuntimeError in line 4")
+    refused(
+        write(state.replace("{}", "17")),
+        "task 'reach': state has 17 numbers, and the default cost reads .* first 18; begin it",
+    )
+    assert make_task(write(state.replace("{}", "18"), "longer.py"))
+
+
+@pytest.mark.parametrize("gains", ["5", "None", "(torch.ones(6),)", "torch.ones(2, 6)", "(torch.ones(6), [0.0] * 6)"])
+def test_faulty_gains_are_refused(write, gains):
+    told = r"task 'reach': pd_gains gives .*; expected two finite tensors \(6,\)"
+    refused(write(f"{TASK}\n    def pd_gains(self):\n        return {gains}\n"), told)
+    nan = "torch.ones(6), torch.tensor([0, 0, torch.nan, 0, 0, 0])"
+    refused(write(f"{TASK}\n    def pd_gains(self):\n        return {nan}\n", "nan.py"), told)
+
+
+ATTRIBUTES = {
+    "name": ("5", "None", "''", "'a\\nb'", "'../x'", "'a/b'", "'a' * 65", "'hanger'"),
+    "description": ("5",),
+    "max_episode_steps": ("1", "True", "'x'", "None", "-3"),
+    "control_dt": ("'0.05'", "float('nan')", "0.0", "-0.05", "True", "None"),
+    "num_conditions": ("1", "'x'", "None", "True", "18.0"),
+    "stages": ("('far', 'far')", "('far', '')", "('far', 5)", "('far', 'a\\nb')", "None"),
+    "stage_rewards": ("1.0", "None", "'ab'", "(0.0, float('nan'))", "(0.0, True)", "('a', 'b')"),
+    "splits": ("('random', 'random')", "('random', '../x')", "('random', 5)", "'random'", "('training',)", "None"),
+    "objects": ("5", "'block'", "(5,)"),
+    "expert": ("5",),
+    "camera": ("None", "'top'"),
+}
+
+
+@pytest.mark.parametrize(
+    ("member", "value"), [(member, value) for member in ATTRIBUTES for value in ATTRIBUTES[member]]
+)
+def test_class_attributes_of_a_wrong_type_or_value_are_refused(write, member, value):
+    text = f"{TASK}\n    {member} = {value}\n"
+    if member in ("objects", "camera"):  # Task.__init__ reads or sets these
+        text = changed('(spec, robot, "side")\n', f'(spec, robot, "side")\n        self.{member} = {value}\n')
+    told = refused(write(text), rf": {member} is .*; expected .")
+    assert told.startswith("task ")
+
+
+def test_attributes_may_be_lists_and_whole_numbers(write):
+    text = changed("(0.0, 1.0)", "[0, 1]").replace('("far", "near")', '["far", "near"]')
+    task = make_task(write(f"{text}\n    control_dt = 1\n"))
+    assert task.reward(task.make_engine(2, 1)).dtype == torch.float32
+
+
+def test_an_object_that_is_not_in_the_model_is_named(write):
+    refused(
+        write(f"{TASK}\n    objects = ('blok',)\n"),
+        "no body for objects of task 'reach' 'blok'; choose one of: base, bl",
+    )

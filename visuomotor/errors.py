@@ -7,8 +7,8 @@ class VisuomotorError(Exception):
     """Something the user can fix; the message says how. The CLI prints it without a traceback."""
 
 
-def one_line(error: BaseException) -> str:
-    """An exception's message without line breaks, to stand inside another message."""
+def one_line(error: BaseException | str) -> str:
+    """A text, or an exception's message, without line breaks, to stand inside another message."""
     return " ".join(str(error).split())
 
 

@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import warnings
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -78,8 +79,14 @@ def load(kind: Kind, name: str, base: type) -> type[Any]:
         VisuomotorError: there is no such name, module, file or class; it cannot be imported; it is no subclass of
             `base`.
     """
-    place = BUILT_IN[kind].get(name) or (_installed(kind)[name].value if name in _installed(kind) else name)
+    installed = {} if name in BUILT_IN[kind] else _installed(kind)
+    place = BUILT_IN[kind].get(name) or (installed[name].value if name in installed else name)
     module_name, colon, class_name = place.rpartition(":")
+    if not colon and name in installed:
+        raise VisuomotorError(
+            f"the {kind} {name!r} of an installed package is {place!r}, not module:Class; correct the package's entry "
+            f"point of visuomotor.{kind}s"
+        )
     if not colon:
         raise _unknown(kind, name)
     module = _load_file(Path(module_name)) if module_name.endswith(".py") else _import(module_name, name)
@@ -101,13 +108,13 @@ def load(kind: Kind, name: str, base: type) -> type[Any]:
 def absolute_name(kind: Kind, name: str, folder: Path = Path()) -> str:
     """`name` as it can be loaded from any folder: the path of a file, relative to `folder`, becomes absolute."""
     path, class_name = _split(kind, name)
-    return f"{(folder / path).resolve()}:{class_name}" if path else name
+    return f"{_resolve(folder / path)}:{class_name}" if path else name
 
 
 def relative_name(kind: Kind, name: str, folder: Path) -> str:
     """`name` with the path of a file relative to `folder`: it still holds where both have moved together."""
     path, class_name = _split(kind, name)
-    return f"{Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()}:{class_name}" if path else name
+    return f"{Path(os.path.relpath(_resolve(path), folder.resolve())).as_posix()}:{class_name}" if path else name
 
 
 def _split(kind: Kind, name: str) -> tuple[Path | None, str]:
@@ -118,8 +125,23 @@ def _split(kind: Kind, name: str) -> tuple[Path | None, str]:
     return Path(path), class_name
 
 
+def _resolve(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # a null byte, or a link to itself
+        raise VisuomotorError(f"{str(path)!r} is no file ({one_line(error)}); write path/to/file.py:Class") from error
+
+
 def _installed(kind: Kind) -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=f"visuomotor.{kind}s")}
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=f"visuomotor.{kind}s"):
+        taken = BUILT_IN[kind].get(point.name) or found.setdefault(point.name, point).value
+        if taken != point.value:
+            warnings.warn(
+                f"{kind} {point.name!r} is {taken}; write {point.value} for that of an installed package",
+                stacklevel=2,
+            )
+    return found
 
 
 def _is_a(value: object, base: type) -> bool:
@@ -137,14 +159,16 @@ def _unknown(kind: Kind, name: str) -> VisuomotorError:
 def _import(module: str, name: str) -> ModuleType:
     try:
         return importlib.import_module(module)
-    except (Exception, SystemExit) as error:  # whatever the module of a user or of another package does on import
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever the module of a user or of another package does on import
         raise _broken(f"module {module!r} of {name!r}" if module != name else f"module {module!r}", error) from error
 
 
 def _load_file(path: Path) -> ModuleType:
     """The module in a file; once for each file, under a name of its own. Its folder is importable from it."""
-    path = path.resolve()
-    if not path.is_file():
+    path = _resolve(path)
+    if not os.path.isfile(path):  # Path.is_file raises where a name is too long
         raise VisuomotorError(f"there is no file {path}; write path/to/file.py:Class")
     name = f"visuomotor_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     if name in sys.modules:
@@ -157,8 +181,10 @@ def _load_file(path: Path) -> ModuleType:
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         del sys.modules[name]
+        if isinstance(error, KeyboardInterrupt):
+            raise
         raise _broken(str(path), error) from error
     finally:
         sys.path.remove(str(path.parent))

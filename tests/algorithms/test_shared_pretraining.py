@@ -114,6 +114,8 @@ class Mine(Hanger):
 def test_a_change_in_a_task_of_one_s_own_counts(tmp_path):
     """Its cost, say, which no model shows."""
     file = tmp_path / "own.py"
+    (tmp_path / "link.py").symlink_to("nowhere.py")
+    (tmp_path / "folder.py").mkdir()
     found = []
     for code in (_OWN, _OWN + "    # another cost\n", _OWN):
         file.write_text(code)

@@ -21,6 +21,17 @@ class Mine(Lifting):
     name = "mine"
 """
 
+BLIND_TASK = """
+from visuomotor.tasks.jaco.lifting import Lifting
+
+class Blind(Lifting):
+    name = "blind"
+    def __init__(self):
+        super().__init__()
+        self.camera = "top"
+"""
+DEMOS = Path(__file__).parents[2] / "demos"
+
 
 @dataclass(frozen=True)
 class Inner:
@@ -252,6 +263,27 @@ def test_runs_of_an_older_version_are_refused(made, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["toy", "lifting", "--fails-at", "0"], "something went wrong"),
+        (["ppo-gail", "lifting"], "--demos"),
+        (["ppo-gail", "lifting", "--demos", "none.hdf5"], "none.hdf5"),
+        (["ppo-gail", "lifting", "--demos", str(DEMOS / "stacking.hdf5")], "stacking"),
+        (["gps", "insertion2d", "--image.first-layer", "none.npz"], "none.npz"),
+        (["gps", "tasks.py:Blind"], "task 'blind': camera is 'top'; expected one of: front"),
+    ],
+)
+def test_what_an_algorithm_refuses_leaves_nothing(made, tmp_path, capsys, arguments, message):
+    (tmp_path / "tasks.py").write_text(BLIND_TASK)
+    assert main(["train", *arguments, "--root", "new/runs", "--name", "mine"]) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["tasks.py"]
+
+
 def test_a_mistake_leaves_no_folder_where_nothing_was_done(made, capsys):
     for iteration in ("0", "1"):
         assert main(["train", "toy", "lifting", "--fails-at", iteration, "--name", "mine"]) == 2
@@ -274,14 +306,18 @@ def test_moved_demonstrations_can_be_told_to_a_resumed_run(made, tmp_path):
     assert made[-1].config == Config(demos=tmp_path / "elsewhere/lifting.hdf5")
 
 
-def test_a_resumed_run_keeps_its_folder_whatever_goes_wrong(made, capsys):
-    make_run(config=Config(fails_at=0))
+@pytest.mark.parametrize("fails_at", [0, 1])
+def test_a_resumed_run_keeps_its_folder_whatever_goes_wrong(made, capsys, fails_at):
+    make_run(config=Config(fails_at=fails_at))
     assert main(["train", "toy", "--resume", "runs/mine"]) == 2
-    assert "it has no checkpoint yet: training starts from the beginning" in capsys.readouterr().out
-    assert Run.open("runs/mine").config(Config) == Config(fails_at=0)
+    beginning = "it has no checkpoint yet: training starts from the beginning"
+    assert (beginning in capsys.readouterr().out) == (fails_at == 1)
+    assert Run.open("runs/mine").config(Config) == Config(fails_at=fails_at)
 
 
 def test_interrupt_tells_how_to_continue(made, capsys):
+    assert main(["train", "toy", "lifting", "--interrupted-at", "0", "--name", "a"]) == 130
+    assert capsys.readouterr() == ("", "visuomotor: interrupted\n")
     assert main(["train", "toy", "lifting", "--interrupted-at", "1", "--name", "a"]) == 130
     assert "no checkpoint yet; runs/a can be deleted" in capsys.readouterr().err
     assert main(["train", "toy", "lifting", "--interrupted-at", "2", "--name", "b"]) == 130

@@ -25,7 +25,8 @@ class Scene:
 
     def __init__(self, tool):
         spec = mujoco.MjSpec()
-        self.pr2, self.rack, self.hanger = add_pr2(spec), add_rack(spec), add_hanger(spec)
+        self.pr2 = add_pr2(spec)
+        self.rack, self.hanger = add_rack(spec, self.pr2.left_tool), add_hanger(spec, self.pr2.right_tool)
         self.clutter = add_clothes(spec, self.rack)
         self.model = spec.compile()
         self.data = mujoco.MjData(self.model)

@@ -1,5 +1,6 @@
 """A robot read from a model file, and what its actions and readings are in an engine."""
 
+import re
 from dataclasses import replace
 from math import cos, pi, sin
 from pathlib import Path
@@ -82,7 +83,9 @@ def test_what_the_model_tells(kind, limits):
     assert robot.action_limits == limits
     assert robot.home == (0.0, 0.0, 0.0)
     assert robot.gripper_travel == pytest.approx(0.9)  # to the far end of the range from 0
-    assert robot.geoms == ("upper", "finger")  # what hangs on the first joint and has a name
+    model = spec.compile()
+    seen = [model.geom_bodyid[geom] for geom in robot.bind(model).geom_ids]  # all that hangs on the first joint
+    assert seen == [model.body(name).id for name in ("upper", "lower", "finger")]
     assert spec.compile().opt.jacobian == mujoco.mjtJacobian.mjJAC_DENSE
 
 
@@ -136,7 +139,65 @@ def test_what_a_model_may_lack():
         "all be of one kind .*, not a torque, b velocity",
         '<motor name="a" joint="turn" ctrlrange="-1 1"/><velocity name="b" joint="push" kv="1" ctrlrange="-1 1"/>',
     )
-    fails("'a' integrates its control", '<intvelocity name="a" joint="turn" kp="1" actrange="-1 1"/>')
+    fails(
+        "hold_gains are for motors; position actuators", KINDS["position"], max_speed=1.0, hold_gains=([1] * 3, [1] * 3)
+    )
+
+
+@pytest.mark.parametrize(
+    "actuator",
+    [
+        '<intvelocity name="a" joint="turn" kp="1" actrange="-1 1"/>',
+        '<position name="a" joint="turn" kp="50" timeconst="0.1"/>',
+        '<position name="a" joint="turn" kp="50" delay="0.1" nsample="10"/>',
+        '<general name="a" joint="turn" dyntype="filterexact" dynprm="0.1" ctrlrange="-1 1"/>',
+    ],
+)
+def test_actuators_with_a_state_of_their_own_are_refused(actuator):
+    told = "actuator 'a' filters, integrates or delays its control; leave out timeconst"
+    fails(told, actuator, joints=["turn"], max_speed=1.0)
+    with pytest.raises(VisuomotorError, match=told):
+        Robot(("turn",), (), ("a",), "position", (1.0,), "tip", (0.0,)).bind(spec_of(actuator).compile())
+
+
+@pytest.mark.parametrize(
+    ("argument", "values"),
+    [
+        ("max_speed", ("fast", ["a"] * 3, True, [True] * 3, [[1.0], [2.0, 3.0]], 0, -1, [1.0, 2.0, 0.0], float("inf"))),
+        ("home", ("abc", [None] * 3, 5, [[0.0] * 3], float("nan"))),
+        ("gripper_travel", (float("nan"), "x", 0, True, [0.1])),
+        ("joints", ("turn", 5, [None], [["turn"]])),
+        ("gripper", ("grip", 5, [3], None)),
+    ],
+)
+def test_arguments_that_are_none_of_what_they_should_be(argument, values):
+    for value in values:
+        told = f"{argument} must be .*, not {re.escape(repr(value))}$"
+        fails(told, KINDS["position"], **{"gripper": ["grip"], "max_speed": 1.0, argument: value})
+
+
+def test_home_is_within_the_joints_ranges():
+    told = r"home has joint 'push' at 0\.31, outside its range of 0 to 0\.3"
+    fails(told, KINDS["torque"], home=[2.0, 0.31, 0.1])
+    fails("home has joint 'turn' at -2.1, outside", KINDS["torque"], home=[-2.1, 0.0, 0.1])
+    assert read("torque", home=(2, 0, 0.9))[0].home == (2.0, 0.0, 0.9)
+
+
+@pytest.mark.parametrize("source", [None, 5, b"arm.xml", ["arm.xml"]])
+def test_what_is_no_source_of_a_model(source):
+    with pytest.raises(VisuomotorError, match=r"a model is the path of its file, or a mujoco\.MjSpec, not"):
+        Robot.from_mjcf(source, end_effector="tip")
+    with pytest.raises(VisuomotorError, match="no model file aaa"):
+        load_mjcf("a" * 300)
+
+
+def test_hold_gains_are_those_of_motors():
+    robot, _ = read("torque", hold_gains=([10, 20.0, 3], (1, 2, 0)))
+    assert robot.hold_gains == ((10.0, 20.0, 3.0), (1.0, 2.0, 0.0))
+    wrong = [5, "ab", ([1.0] * 3,), ([1.0] * 3, [1.0] * 2), ([1.0] * 3, [1.0, -1.0, 0.0]), ([1.0] * 3, [None] * 3)]
+    for gains in wrong:
+        told = rf"hold_gains must be \(proportional, derivative\), 3 numbers each, .* not {re.escape(repr(gains))}$"
+        fails(told, KINDS["torque"], gripper=["grip"], hold_gains=gains)
 
 
 def test_a_gripper_without_a_range_needs_its_travel():
@@ -168,6 +229,13 @@ def test_a_broken_file_is_named_in_one_line(tmp_path, capfd, text, told):
     assert capfd.readouterr() == ("", "")
 
 
+def test_numbers_that_are_not_finite_are_refused():
+    spec = spec_of(KINDS["torque"])
+    spec.site("tip").pos = (0, float("nan"), 0)
+    with pytest.raises(VisuomotorError, match=r"spec is no valid MuJoCo model: .* not finite \(site_pos\); correct it"):
+        Robot.from_mjcf(spec, end_effector="tip")
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(VisuomotorError, match=r"no model file .*none\.xml"):
         Robot.from_mjcf(tmp_path / "none.xml", end_effector="tip")
@@ -182,6 +250,7 @@ def test_binding_to_a_model_without_its_parts():
         ({"end_effector": "hand"}, "no site of the robot 'hand'"),
         ({"geoms": ("upper", "nose")}, "no geom of the robot 'nose'"),
         ({"home": (0.0, 0.0)}, "3 actuators and 3 joints, .* home 3, not 3 and 2"),
+        ({"hold_gains": ((1.0,) * 3, (1.0,) * 2)}, "hold_gains must be two rows of 3 numbers"),
         ({"action_limits": (1.0,)}, "action_limits needs 3 numbers .* not 1 and 3"),
         ({"joints": ("turn", "thing")}, "'thing' is neither hinge nor slide"),
         ({"control": "position", "actuators": ("turn_drive",), "action_limits": (1.0,)}, "one for each joint"),

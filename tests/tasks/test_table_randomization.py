@@ -7,7 +7,9 @@ import torch
 from table_worlds import FIELDS, MODEL_FIELDS, TRACKING, alike, fields, seeded, started_engine
 
 from visuomotor.camera import Camera
+from visuomotor.errors import VisuomotorError
 from visuomotor.tasks.jaco.lifting import Lifting
+from visuomotor.tasks.randomization import DomainRandomization
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -108,3 +110,27 @@ def test_nominal_worlds_are_the_model(task):
     for name, value in fields(engine).items():
         if name != "geom_rgba":
             np.testing.assert_allclose(value[1], getattr(task.model, name), rtol=1e-6, atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        (
+            "block_mass",
+            ((-1.0, -2.0), (-2.0, -1.0), (0.0, 0.1), (0.2, 0.1), 0.1, (0.1,), None),
+            r"\(low, high\), above 0",
+        ),
+        ("block_half", ((0.018, 0.012), ("a", "b"), (float("nan"), 1.0), (True, 2.0)), r"\(low, high\), above 0"),
+        ("joint_damping", ((-0.1, 1.0), (0.5, float("inf")), "ab"), r"\(low, high\), not below 0"),
+        ("robot_grey", ((0.2, 1.1), (-0.1, 1.0)), r"\(low, high\), from 0 to 1"),
+        ("light_tilt", (-0.1, "x", None, (0.0, 0.1), True, float("nan")), "one number, not below 0"),
+    ],
+)
+def test_ranges_that_cannot_be_are_refused(name, values, told):
+    for value in values:
+        with pytest.raises(VisuomotorError, match=f"DomainRandomization: {name} must be {told}, not "):
+            DomainRandomization(**{name: value})
+
+
+def test_ranges_may_be_one_value_and_whole_numbers():
+    assert DomainRandomization(block_mass=(1, 1), joint_friction=(0, 2), camera_shift=0).block_mass == (1, 1)

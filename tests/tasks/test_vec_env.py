@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.tasks import ResetParams, Task, VecEnv, make_task
+from visuomotor.tasks import ResetParams, Task, VecEnv, make_env, make_task
 from visuomotor.tasks.env import InitialStates
 from visuomotor.tasks.task import OBSERVATIONS
 
@@ -416,3 +416,19 @@ def test_reset_params_are_rows():
     assert other.dynamics["a"].tolist() == [13, 1, 11, 3]
     assert other.appearance["b"].tolist() == [[6, 7], [2, 3], [2, 3], [6, 7]]
     assert torch.equal(params.dynamics["a"], rows["a"])
+
+
+@pytest.mark.parametrize(
+    ("option", "values", "told"),
+    [
+        ("observations", ("state", None, 5), "observations must be a list of groups, such as .*, not "),
+        ("observations", (["states"], ("state", 5)), "no group of observations .*; choose one of: keypoints, "),
+        ("seed", (None, "a", 1.5, 2**70), "seed must be an int of at most 64 bits, not "),
+        ("image_sise", (24,), "no option of make_env 'image_sise'; choose one of: image_size, "),
+        ("generator", (None,), "no option of make_env 'generator'"),
+    ],
+)
+def test_what_make_env_cannot_take_is_told(lifting, option, values, told):
+    for value in values:
+        with pytest.raises(VisuomotorError, match=told):
+            make_env(lifting, 1, **{option: value})

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,5 +74,6 @@ def _code_hash(task: Task) -> str:
     digest = hashlib.sha256()
     for folder in sorted(folders):
         for path in sorted(folder.rglob("*.py") if folder == _PACKAGE else folder.glob("*.py")):
-            digest.update(path.read_bytes())
+            with suppress(OSError):  # folders of such a name, links to nowhere
+                digest.update(path.read_bytes())
     return digest.hexdigest()

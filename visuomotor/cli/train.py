@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, NoReturn, TypeVar
@@ -72,10 +72,11 @@ def run(arguments: list[str]) -> None:
     early = _parse_early(arguments[1:])
     distributed = Distributed()
     if early.resume is None:
-        options, task, folder = _created(name, kind.presets, early.preset or "laptop", arguments, distributed)
+        options, task, open_folder = _new(name, kind.presets, early.preset or "laptop", arguments, distributed)
     else:
-        options, task, folder = _resumed(name, kind.presets, early.resume, arguments)
-    _train(kind, options, task, folder, distributed, began)
+        options, task, open_folder = _resumed(name, kind.presets, early.resume, arguments)
+    algorithm = kind(task, options.config, options.seed, distributed, options.task)  # bad input ends here
+    _train(algorithm, options, open_folder(), began)
 
 
 class _EarlyParser(argparse.ArgumentParser):
@@ -103,10 +104,10 @@ def _parse(defaults: Train[Any], arguments: list[str]) -> Train[Any]:
     return options
 
 
-def _created(
+def _new(
     algorithm: str, presets: Mapping[str, Any], preset: str, arguments: list[str], distributed: "Distributed"
-) -> "tuple[Train[Any], Task, Run]":
-    """Options, task and a new run folder. Bad input leaves no folder."""
+) -> "tuple[Train[Any], Task, Callable[[], Run]]":
+    """Options, task and what makes a new run folder: nothing is made yet."""
     if preset not in presets:
         raise unknown("preset", preset, presets)
     options = _parse(Train(task=tyro.MISSING, preset=preset, config=presets[preset]), arguments)
@@ -122,18 +123,27 @@ def _created(
         raise VisuomotorError(f"{source.path} is a run of {source.algorithm}; its weights are of no use to {algorithm}")
     task = make_task(options.task)
     config = absolute_paths(options.config)
+    options = replace(options, task=registry.absolute_name("task", options.task), config=config)
     if distributed.world_size > 1 and options.name is None:
         raise VisuomotorError("give a run of several processes a --name: after a restart they find it by that")
     metadata: dict[str, Any] = {
         "algorithm": algorithm,
-        "task": registry.absolute_name("task", options.task),
+        "task": options.task,
         "preset": preset,
         "seed": options.seed,
     }
 
-    def create() -> Path:
+    def kept() -> Path | None:
+        """The folder of this job, where torchrun has started it again; an error where the name is taken."""
         path = options.root / str(options.name)
         if distributed.restarted and path.is_dir() and _is_of_this_job(Run.open(path), metadata, config):
+            return path
+        if options.name is not None:
+            Run.check_name(options.root, options.name)
+        return None
+
+    def create() -> Path:
+        if (path := kept()) is not None:
             return path
         return Run.create(
             options.root,
@@ -146,7 +156,8 @@ def _created(
             device=str(choose_device(getattr(config, "device", "cpu"))),
         ).path
 
-    return replace(options, config=config), task, Run.open(distributed.broadcast_from_main(create))
+    distributed.broadcast_from_main(kept)
+    return options, task, lambda: Run.open(distributed.broadcast_from_main(create))
 
 
 def _is_of_this_job(found: "Run", metadata: Mapping[str, Any], config: Any) -> bool:
@@ -159,7 +170,7 @@ def _is_of_this_job(found: "Run", metadata: Mapping[str, Any], config: Any) -> b
 
 def _resumed(
     algorithm: str, presets: Mapping[str, Any], path: Path, arguments: list[str]
-) -> "tuple[Train[Any], Task, Run]":
+) -> "tuple[Train[Any], Task, Callable[[], Run]]":
     from visuomotor.runs import Run
     from visuomotor.runs.config import absolute_paths
     from visuomotor.tasks import make_task
@@ -179,31 +190,24 @@ def _resumed(
             f"a resumed run keeps its task ({folder.task}), preset, seed and folder: leave out {' '.join(surplus)}, "
             "or train a new run"
         )
-    return replace(options, config=absolute_paths(options.config)), make_task(folder.task), folder
+    options = replace(options, task=folder.task, config=absolute_paths(options.config))
+    return options, make_task(folder.task), lambda: folder
 
 
-def _train(
-    kind: "type[Algorithm]",
-    options: Train[Any],
-    task: "Task",
-    folder: "Run",
-    distributed: "Distributed",
-    began: float,
-) -> None:
+def _train(algorithm: "Algorithm", options: Train[Any], folder: "Run", began: float) -> None:
     from visuomotor.algorithms.shared_pretraining import SharedPretraining
     from visuomotor.algorithms.training import train
     from visuomotor.cli.progress import Progress
     from visuomotor.policies.policy import FILE_NAME
     from visuomotor.runs import Run
 
-    new = options.resume is None
+    new, distributed = options.resume is None, algorithm.distributed
     if distributed.is_main:
         print(f"run folder: {folder.path}", flush=True)
         if not new and not folder.latest_checkpoint.is_file():
             print("it has no checkpoint yet: training starts from the beginning", flush=True)
     go_on = f"visuomotor train {folder.algorithm} --resume {folder.path}"
     try:
-        algorithm = kind(task, options.config, folder.seed, distributed, folder.task)
         shares = options.share and folder.metadata.get("source") is None  # that run's weights are no pretraining
         limit = None
         if options.time_limit is not None:

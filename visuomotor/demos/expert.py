@@ -43,7 +43,7 @@ class ScriptedExpert:
         self.noise, self.generator = noise or ExpertNoise(), generator
         self.grip, self.gain, self.turn_radius, self.finger_room = STILL, 0.5, 0.15, 0.13
         self._task, self._engine, self._world, self._dt = task, engine, world, task.control_dt
-        self._objects = [int(task.model.body(name).id) for name in getattr(task, "objects", ())]
+        self._objects = [int(task.model.body(name).id) for name in task.objects]
         self._tracker = EndEffectorTracker(task, engine, world)
         self._tremor = Tremor(self._dt)
         self._position, self._rotation = self.position, self.rotation

@@ -20,7 +20,7 @@ WHEEL_MASS: Final = 0.05  # kg
 SIDES: Final = 8  # of the hub and of the wheel's outline
 FUSELAGE_HALF: Final = (0.07, 0.02, 0.022)  # m
 
-# The left hand in the axle's frame (origin where the axle leaves the fuselage), and the way its fingers point.
+# The hand in the axle's frame (origin where the axle leaves the fuselage), and the way its fingers point.
 _TOOL_IN_AXLE: Final = (0.0, 0.075, 0.0)
 _TOOL_YAW: Final = -pi / 4
 
@@ -36,11 +36,11 @@ class Axle:
     """Names in the compiled model."""
 
     body: str
-    """Fixed to the left tool frame; its origin is where the axle leaves the fuselage, -y along the axle, +z up."""
+    """Fixed to the tool body; its origin is where the axle leaves the fuselage, -y along the axle, +z up."""
     root: str
     """Site: at its origin."""
     finger_opening: float
-    """m, at which each left finger closes on the plane's handle."""
+    """m, at which each finger closes on the plane's handle."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Wheel:
     """See `add_grasp`."""
 
 
-def add_axle(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -> Axle:
-    """Fix the plane with the axle to body `tool`. Fuselage and axle touch held things and the right hand."""
+def add_axle(spec: mujoco.MjSpec, tool: str) -> Axle:
+    """Fix the plane with the axle to body `tool`. Fuselage and axle touch held things and the robot."""
     body = add_fixed(spec, tool, "plane", *axle_to_tool())
     y = FUSELAGE_HALF[1]
     box(body, "plane_fuselage", (0, y, 0), FUSELAGE_HALF, _PLANE_COLOR, AS_TARGET, mass=0.15)
@@ -68,11 +68,11 @@ def add_axle(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -> Axle:
 
 
 def axle_to_tool() -> tuple[np.ndarray, np.ndarray]:
-    """Position (m) and quaternion (wxyz) of the left tool frame in the axle's frame."""
+    """Position (m) and quaternion (wxyz) of the tool body in the axle's frame."""
     return np.array(_TOOL_IN_AXLE), np.array(about_z(_TOOL_YAW))
 
 
-def add_wheel(spec: mujoco.MjSpec, tool: str = "r_gripper_tool_frame") -> Wheel:
+def add_wheel(spec: mujoco.MjSpec, tool: str) -> Wheel:
     """Add the wheel, welded to body `tool`: boxes around the hole of its hub. It touches targets."""
     body = spec.worldbody.add_body(name="wheel", pos=(0.6, -0.188, 1.0))
     body.add_freejoint(name="wheel_joint")

@@ -17,7 +17,7 @@ NECK_HEIGHT: Final = 0.022  # m
 CAP_DEPTH: Final = 0.020  # m, inside
 CAP_HEIGHT: Final = 0.024  # m
 CAP_RADIUS: Final = 0.021  # m, outside
-BODY_RADIUS: Final = 0.030  # m: each left finger opens by that much
+BODY_RADIUS: Final = 0.030  # m: each finger opens by that much
 BODY_HEIGHT: Final = 0.16  # m
 CAP_MASS: Final = 0.03  # kg
 THREAD_FRICTION: Final = 0.15  # N m
@@ -29,7 +29,7 @@ _TOOTH_HALF_WIDTH = 0.001  # m
 _RING = (-0.018, -0.008)  # m, heights of the thread: the cap is on the neck before teeth meet
 _SIDES = 8
 
-# The left hand in the bottle's frame (origin at the top of the neck, +z up).
+# The hand in the bottle's frame (origin at the top of the neck, +z up).
 _TOOL_IN_BOTTLE: Final = (0.0, 0.0, -NECK_HEIGHT - 0.08)
 _TOOL_YAW: Final = -pi / 2
 
@@ -44,7 +44,7 @@ class Bottle:
     """Names in the compiled model."""
 
     body: str
-    """Fixed to the left tool frame; its origin is in the middle of the neck's upper side, +z up."""
+    """Fixed to the tool body; its origin is in the middle of the neck's upper side, +z up."""
     mouth: str
     """Site: at its origin."""
     thread: str
@@ -62,7 +62,7 @@ class Cap:
     """See `add_grasp`."""
 
 
-def add_bottle(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -> Bottle:
+def add_bottle(spec: mujoco.MjSpec, tool: str) -> Bottle:
     """Fix the bottle to body `tool`.
 
     The thread is a ring of teeth on the neck that turns with friction. The cap has teeth inside: once it is on the
@@ -96,13 +96,13 @@ def add_bottle(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -> Bottl
 
 
 def bottle_to_tool() -> tuple[np.ndarray, np.ndarray]:
-    """Position (m) and quaternion (wxyz) of the left tool frame in the bottle's frame."""
+    """Position (m) and quaternion (wxyz) of the tool body in the bottle's frame."""
     quat = np.empty(4)
     mujoco.mju_axisAngle2Quat(quat, np.array([0.0, 0.0, 1.0]), _TOOL_YAW)
     return np.array(_TOOL_IN_BOTTLE), quat
 
 
-def add_cap(spec: mujoco.MjSpec, tool: str = "r_gripper_tool_frame") -> Cap:
+def add_cap(spec: mujoco.MjSpec, tool: str) -> Cap:
     """Add the cap, welded to body `tool`: an octagon of walls with teeth inside, and a ceiling. It touches targets."""
     body = spec.worldbody.add_body(name="cap", pos=(0.6, -0.188, 1.0))
     body.add_freejoint(name="cap_joint")

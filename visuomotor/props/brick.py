@@ -20,7 +20,7 @@ HOLLOW_DEPTH: Final = 0.020  # m
 WALL: Final = 0.004  # m, thickness
 BRICK_HALF: Final = (HOLLOW_HALF[0] + WALL, HOLLOW_HALF[1] + WALL, 0.018)  # m
 BRICK_MASS: Final = 0.05  # kg
-BASE_HALF: Final = (BRICK_HALF[0], 0.034, 0.024)  # m: each left finger opens by its half length in x
+BASE_HALF: Final = (BRICK_HALF[0], 0.034, 0.024)  # m: each finger opens by its half length in x
 
 _HELD_COLOR = (0.90, 0.25, 0.15, 1.0)
 _BASE_COLOR = (0.20, 0.45, 0.85, 1.0)
@@ -32,7 +32,7 @@ class StuddedBrick:
     """Names in the compiled model."""
 
     body: str
-    """Fixed to the left tool frame; its origin is in the middle of its top, +z up along the studs, +x along it."""
+    """Fixed to the tool body; its origin is in the middle of its top, +z up along the studs, +x along it."""
     top: str
     """Site: at its origin."""
 
@@ -48,8 +48,8 @@ class HeldBrick:
     """See `add_grasp`."""
 
 
-def add_studded_brick(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -> StuddedBrick:
-    """Fix the brick with the studs to body `tool`. It touches held things and the right hand."""
+def add_studded_brick(spec: mujoco.MjSpec, tool: str) -> StuddedBrick:
+    """Fix the brick with the studs to body `tool`. It touches held things and the robot."""
     body = add_fixed(spec, tool, "studded_brick", *brick_to_tool())
     box(body, "studded_brick", (0, 0, -BASE_HALF[2]), BASE_HALF, _BASE_COLOR, AS_TARGET, mass=0.1)
     for name, x in (("front", -STUD_OFFSET), ("back", STUD_OFFSET)):
@@ -60,11 +60,11 @@ def add_studded_brick(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -
 
 
 def brick_to_tool() -> tuple[np.ndarray, np.ndarray]:
-    """Position (m) and quaternion (wxyz) of the left tool frame in the brick's frame: the hand points to the right."""
+    """Position (m) and quaternion (wxyz) of the tool body in the brick's frame: the hand points to the right."""
     return np.array([0.0, 0.0, -BASE_HALF[2]]), np.array(about_z(-pi / 2))
 
 
-def add_held_brick(spec: mujoco.MjSpec, tool: str = "r_gripper_tool_frame") -> HeldBrick:
+def add_held_brick(spec: mujoco.MjSpec, tool: str) -> HeldBrick:
     """Add the hollow brick, welded to body `tool`: four walls and a lid. It touches targets."""
     body = spec.worldbody.add_body(name="held_brick", pos=(0.6, -0.188, 1.0))
     body.add_freejoint(name="held_brick_joint")

@@ -1,4 +1,4 @@
-"""A wire coat hanger, and the weld by which the right hand holds it."""
+"""A wire coat hanger, and the weld by which a hand holds it."""
 
 import itertools
 import math
@@ -43,7 +43,7 @@ class Hanger:
     geoms: tuple[str, ...]
 
 
-def add_hanger(spec: mujoco.MjSpec, tool: str = "r_gripper_tool_frame") -> Hanger:
+def add_hanger(spec: mujoco.MjSpec, tool: str) -> Hanger:
     """Add the hanger, welded to body `tool` with both frames aligned.
 
     To hang it on a bar along y: move it towards +x with the tip above the bar until the bar is over the neck, and lower

@@ -20,7 +20,7 @@ CLAW: Final = (0.045, 0.0, -0.13)  # m, the middle of the claw's gap in the hamm
 HAMMER_MASS: Final = 0.15  # kg
 HANDLE_RADIUS: Final = 0.010  # m
 
-# The left hand in the bench's frame (origin where the nail enters it, +z up), and the way its fingers point.
+# The hand in the bench's frame (origin where the nail enters it, +z up), and the way its fingers point.
 _TOOL_IN_BENCH: Final = (0.0, 0.13, -0.012)
 _TOOL_YAW: Final = -np.pi / 4
 
@@ -35,11 +35,11 @@ class Bench:
     """Names in the compiled model."""
 
     body: str
-    """Fixed to the left tool frame; its origin is where the nail enters it, +z up along the nail."""
+    """Fixed to the tool body; its origin is where the nail enters it, +z up along the nail."""
     nail: str
     """Site: the middle of the lower side of the nail's head."""
     finger_opening: float
-    """m, at which each left finger closes on its edge."""
+    """m, at which each finger closes on its edge."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Hammer:
     """Site: between the prongs."""
 
 
-def add_bench(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -> Bench:
-    """Fix the bench with the nail to body `tool`. It touches held things and the right hand."""
+def add_bench(spec: mujoco.MjSpec, tool: str) -> Bench:
+    """Fix the bench with the nail to body `tool`. It touches held things and the robot."""
     body = add_fixed(spec, tool, "bench", *bench_to_tool())
     head = HEAD_HEIGHT + 0.003
     box(body, "bench_top", (0.0, 0.02, -0.012), (0.07, 0.085, 0.012), _WOOD, AS_TARGET, mass=0.2)
@@ -69,13 +69,13 @@ def add_bench(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -> Bench:
 
 
 def bench_to_tool() -> tuple[np.ndarray, np.ndarray]:
-    """Position (m) and quaternion (wxyz) of the left tool frame in the bench's frame."""
+    """Position (m) and quaternion (wxyz) of the tool body in the bench's frame."""
     quat = np.empty(4)
     mujoco.mju_axisAngle2Quat(quat, np.array([0.0, 0.0, 1.0]), _TOOL_YAW)
     return np.array(_TOOL_IN_BENCH), quat
 
 
-def add_hammer(spec: mujoco.MjSpec, tool: str = "r_gripper_tool_frame") -> Hammer:
+def add_hammer(spec: mujoco.MjSpec, tool: str) -> Hammer:
     """Add the hammer, welded to body `tool`. Head and claw touch targets; the handle only weighs and shows."""
     body = spec.worldbody.add_body(name="hammer", pos=(0.6, -0.188, 1.0))
     body.add_freejoint(name="hammer_joint")

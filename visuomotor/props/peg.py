@@ -17,7 +17,7 @@ CLEARANCE: Final = 0.0025  # m, between peg and ring, all round
 TUBE_RADIUS: Final = 0.006  # m, of the ring's tube
 RING_RADIUS: Final = PEG_RADIUS + CLEARANCE + TUBE_RADIUS  # m, from its axis to the middle of its tube
 RING_MASS: Final = 0.04  # kg
-STAND_HALF: Final = 0.03  # m: each left finger opens by that much
+STAND_HALF: Final = 0.03  # m: each finger opens by that much
 SEGMENTS: Final = 12  # of the ring's tube
 
 _WOOD = (0.80, 0.62, 0.38, 1.0)
@@ -30,7 +30,7 @@ class PegStand:
     """Names in the compiled model."""
 
     body: str
-    """Fixed to the left tool frame; its origin is where the peg enters the stand, +z up along the peg."""
+    """Fixed to the tool body; its origin is where the peg enters the stand, +z up along the peg."""
     foot: str
     """Site: at its origin."""
 
@@ -46,8 +46,8 @@ class HeldRing:
     """See `add_grasp`."""
 
 
-def add_peg(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -> PegStand:
-    """Fix the stand with the peg to body `tool`. They touch held things and the right hand."""
+def add_peg(spec: mujoco.MjSpec, tool: str) -> PegStand:
+    """Fix the stand with the peg to body `tool`. They touch held things and the robot."""
     body = add_fixed(spec, tool, "peg_stand", *stand_to_tool())
     half = (STAND_HALF, STAND_HALF, STAND_HALF)
     box(body, "peg_stand", (0, 0, -STAND_HALF), half, _WOOD, AS_TARGET, mass=0.15)
@@ -58,11 +58,11 @@ def add_peg(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -> PegStand
 
 
 def stand_to_tool() -> tuple[np.ndarray, np.ndarray]:
-    """Position (m) and quaternion (wxyz) of the left tool frame in the stand's frame: the hand points to the right."""
+    """Position (m) and quaternion (wxyz) of the tool body in the stand's frame: the hand points to the right."""
     return np.array([0.0, 0.0, -STAND_HALF]), np.array(about_z(-pi / 2))
 
 
-def add_ring(spec: mujoco.MjSpec, tool: str = "r_gripper_tool_frame") -> HeldRing:
+def add_ring(spec: mujoco.MjSpec, tool: str) -> HeldRing:
     """Add the ring, welded to body `tool`: a polygon of capsules. It touches targets."""
     body = spec.worldbody.add_body(name="ring", pos=(0.6, -0.188, 1.0))
     body.add_freejoint(name="ring_joint")

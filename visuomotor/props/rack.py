@@ -1,4 +1,4 @@
-"""A small clothes rack in the PR2's left hand."""
+"""A small clothes rack, held by a handle at one pole."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,18 +32,18 @@ class Rack:
     """Names in the compiled model."""
 
     body: str
-    """Fixed to the left tool frame; origin at the bar's centre, +y along the bar, +z up along the poles."""
+    """Fixed to the tool body; origin at the bar's centre, +y along the bar, +z up along the poles."""
     bar: str
     """Geom."""
     bar_center: str
     """Site."""
     geoms: tuple[str, ...]
     finger_opening: float
-    """m, at which each left finger closes on the handle."""
+    """m, at which each finger closes on the handle."""
 
 
-def add_rack(spec: mujoco.MjSpec, tool: str = "l_gripper_tool_frame") -> Rack:
-    """Fix the rack to body `tool` by its handle. Bar and poles touch held things and the right hand."""
+def add_rack(spec: mujoco.MjSpec, tool: str) -> Rack:
+    """Fix the rack to body `tool` by its handle. Bar and poles touch held things and the robot."""
     body = add_fixed(spec, tool, "rack", *rack_to_tool())
     half, low = BAR_HALF_LENGTH, -HEIGHT
     grip = {"friction": (0.6, 0.005, 0.0001)}
@@ -76,7 +76,7 @@ def _add_handle(body: Any) -> Any:
 
 
 def rack_to_tool() -> tuple[np.ndarray, np.ndarray]:
-    """Position (m) and quaternion (wxyz) of the left tool frame in the rack's frame."""
+    """Position (m) and quaternion (wxyz) of the tool body in the rack's frame."""
     quat = np.empty(4)
     mujoco.mju_axisAngle2Quat(quat, np.array([0.0, 0.0, 1.0]), TOOL_YAW)
     return np.array(TOOL_IN_RACK), quat

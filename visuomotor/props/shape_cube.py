@@ -43,7 +43,7 @@ class HeldBlock:
 
 
 def add_shape_cube(spec: mujoco.MjSpec) -> ShapeCube:
-    """Put the cube into the world. Its walls and its bottom touch held things and the right hand."""
+    """Put the cube into the world. Its walls and its bottom touch held things and the robot."""
     body = spec.worldbody.add_body(name="cube", mocap=True)
     half, top = CUBE_HALF, 0.004  # m, half thickness of the coloured top plate
     hole = [size + CLEARANCE for size in BLOCK_HALF[:2]]
@@ -72,7 +72,7 @@ def _wall(
     box(body, name, center, half, color, AS_TARGET)
 
 
-def add_held_block(spec: mujoco.MjSpec, tool: str = "r_gripper_tool_frame") -> HeldBlock:
+def add_held_block(spec: mujoco.MjSpec, tool: str) -> HeldBlock:
     """Add the block, welded to body `tool`. It touches targets."""
     body = spec.worldbody.add_body(name="block", pos=(0.6, -0.188, 1.0))
     body.add_freejoint(name="block_joint")

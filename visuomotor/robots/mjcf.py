@@ -1,9 +1,11 @@
 """Models of other people: read them so that the engine takes them, and find what is in them."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
 import mujoco
+import numpy as np
 
 from visuomotor.errors import VisuomotorError, one_line
 
@@ -11,7 +13,7 @@ Part = Literal["joint", "actuator", "site", "geom", "body", "camera"]
 Control = Literal["torque", "velocity", "position"]
 
 _JOINT_TRANSMISSION = int(mujoco.mjtTrn.mjTRN_JOINT)
-_INTEGRATOR = int(mujoco.mjtDyn.mjDYN_INTEGRATOR)
+_STATELESS = int(mujoco.mjtDyn.mjDYN_NONE)
 _FIXED = int(mujoco.mjtGain.mjGAIN_FIXED)
 _AFFINE = int(mujoco.mjtBias.mjBIAS_AFFINE)
 
@@ -23,13 +25,16 @@ def load_mjcf(path: Path | str) -> mujoco.MjSpec:
     Raises:
         VisuomotorError: there is no such file, or it is no valid model.
     """
-    path = Path(path)
-    if not path.is_file():
+    try:
+        path = Path(path)
+    except TypeError:
+        raise VisuomotorError(f"a model is the path of its file, or a mujoco.MjSpec, not {path!r}") from None
+    if not os.path.isfile(path):  # Path.is_file raises where a name is too long
         raise VisuomotorError(f"there is no model file {path}")
     try:
         spec = mujoco.MjSpec.from_file(str(path))
     except (ValueError, mujoco.FatalError) as error:
-        raise _invalid(str(path), error) from error
+        raise _invalid(str(path), one_line(error)) from error
     compile_scene(spec, str(path))
     return spec
 
@@ -41,17 +46,26 @@ def compile_scene(spec: mujoco.MjSpec, what: str) -> mujoco.MjModel:
         what: the spec is called that in the error.
 
     Raises:
-        VisuomotorError: it does not compile.
+        VisuomotorError: it does not compile, or holds numbers that are not finite.
     """
     spec.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE  # MuJoCo 4.0.0 solves sparse ones wrongly
     try:
-        return spec.compile()
+        model = spec.compile()
     except (ValueError, mujoco.FatalError) as error:
-        raise _invalid(what, error) from error
+        raise _invalid(what, one_line(error)) from error
+    fields = {name: getattr(model, name) for name in dir(model) if not name.startswith("_")}
+    wrong = [
+        name
+        for name, value in fields.items()
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all()
+    ]
+    if wrong:
+        raise _invalid(what, f"it holds numbers that are not finite ({', '.join(wrong)})")
+    return model
 
 
-def _invalid(what: str, error: Exception) -> VisuomotorError:
-    return VisuomotorError(f"{what} is no valid MuJoCo model: {one_line(error)}; correct it there")
+def _invalid(what: str, why: str) -> VisuomotorError:
+    return VisuomotorError(f"{what} is no valid MuJoCo model: {why}; correct it there")
 
 
 def named(model: mujoco.MjModel, kind: Part) -> list[str]:
@@ -77,11 +91,15 @@ def control_of_actuator(model: mujoco.MjModel, actuator: str) -> Control:
     """What an actuator's control is: force = gain ctrl + bias1 position + bias2 velocity.
 
     Raises:
-        VisuomotorError: it integrates its control (`intvelocity`), so that it has a state of its own.
+        VisuomotorError: it filters, integrates or delays its control, so that it has a state of its own, which
+            nothing here sets or observes.
     """
     index = int(model.actuator(actuator).id)
-    if int(model.actuator_dyntype[index]) == _INTEGRATOR:
-        raise VisuomotorError(f"actuator {actuator!r} integrates its control; make it a position or velocity actuator")
+    if int(model.actuator_dyntype[index]) != _STATELESS or model.actuator_delay[index] != 0:
+        raise VisuomotorError(
+            f"actuator {actuator!r} filters, integrates or delays its control; leave out timeconst, dyntype and delay, "
+            "and make it a motor, a position or a velocity one"
+        )
     if int(model.actuator_gaintype[index]) != _FIXED:
         raise VisuomotorError(
             f"the gain of actuator {actuator!r} is not fixed; make it a motor, a position or a velocity one"
@@ -113,14 +131,13 @@ def per_control(model: mujoco.MjModel, actuator: str) -> float:
     return 1.0
 
 
-def geoms_below(model: mujoco.MjModel, body: int) -> tuple[str, ...]:
-    """The names of all geoms of a body and of those that hang on it."""
-    found: list[str] = []
+def geoms_below(model: mujoco.MjModel, body: int) -> list[int]:
+    """The ids of all geoms of a body and of those that hang on it."""
+    found: list[int] = []
     for index in range(model.ngeom):
         at = int(model.geom_bodyid[index])
         while at not in (0, body):
             at = int(model.body_parentid[at])
-        name = str(model.geom(index).name)
-        if at == body and name:
-            found.append(name)
-    return tuple(found)
+        if at == body:
+            found.append(index)
+    return found

@@ -1,9 +1,7 @@
 """A robot as tasks see it: which joints it has, what its actions do, where its gripper is."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 
 import mujoco
@@ -15,13 +13,20 @@ from visuomotor.errors import VisuomotorError, unknown
 from visuomotor.robots.mjcf import (
     Control,
     Part,
-    actuator_of_joint,
     compile_scene,
-    control_of_actuator,
     geoms_below,
     load_mjcf,
     named,
     per_control,
+)
+from visuomotor.robots.mjcf_robot import (
+    action_limits_of,
+    actuators_of,
+    check_hold_gains,
+    control_of,
+    home_of,
+    joints_of,
+    travel_of,
 )
 
 _HINGE, _SLIDE = int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE)
@@ -52,15 +57,17 @@ class Robot:
     gripper_travel: float = 0.0
     """From open (`home`) to closed, rad or m; negative where the gripper's joints turn that way. Experts close the
     gripper by actions of this sign."""
-    geoms: tuple[str, ...] = ()
-    """All that is seen of the robot; domain randomization varies their shade."""
+    geoms: tuple[str, ...] | None = ()
+    """All that is seen of the robot; domain randomization varies their shade. None: all that the first joint moves,
+    also geoms without a name."""
     max_lead: float = 0.2
     """How far the targets of position actuators may be from their joints (rad, or m for slides). Without a bound the
     target of a blocked joint goes on, and has to come all the way back before the joint turns (wind-up). A joint can
     carry no more than its actuator's stiffness times this."""
     hold_gains: tuple[tuple[float, ...], tuple[float, ...]] | None = None
-    """Proportional (N m/rad) and derivative gains (N m s/rad) of the joints that hold a pose by torques. None for
-    robots that hold still by themselves."""
+    """Proportional (N m/rad) and derivative gains (N m s/rad) of the joints, arm then gripper, by which torques hold a
+    pose. None for robots that hold still by themselves. Guided policy search begins with them, and scripted experts
+    follow their paths by them."""
 
     @classmethod
     def from_mjcf(
@@ -73,6 +80,7 @@ class Robot:
         max_speed: float | Sequence[float] | None = None,
         home: Sequence[float] | None = None,
         gripper_travel: float | None = None,
+        hold_gains: tuple[Sequence[float], Sequence[float]] | None = None,
     ) -> "Robot":
         """The robot in an MJCF file (or a spec), which may also hold the scene around it.
 
@@ -87,40 +95,32 @@ class Robot:
                 its first keyframe, else its zero pose.
             gripper_travel: from open (at home) to closed, rad or m; by default to the far end of the first gripper
                 joint's range.
+            hold_gains: of motors, see `Robot.hold_gains`.
 
         Raises:
             VisuomotorError: the file is missing or broken; a name is not in it, or is given twice; a joint has no
-                actuator; the actuators are of several kinds, have no limits, or a servo's control is not its target.
+                actuator; the actuators are of several kinds, have no limits or a state of their own, or a servo's
+                control is not its target; a number is none, or home is outside a joint's range.
         """
-        spec = load_mjcf(source) if isinstance(source, Path | str) else source
+        spec = source if isinstance(source, mujoco.MjSpec) else load_mjcf(source)
         model = compile_scene(spec, "the robot's spec")
-        if joints is None:
-            moved = [name for name in named(model, "joint") if actuator_of_joint(model, name) is not None]
-            joints = [name for name in moved if name not in gripper]
-        if not joints:
-            raise VisuomotorError("the model moves no joint of an arm; add actuators to it, or name the joints")
-        twice = [name for name, count in Counter((*joints, *gripper)).items() if count > 1]
-        if twice:
-            raise VisuomotorError(f"joint {twice[0]!r} is named twice; each joint belongs to the arm or to the gripper")
-        found = tuple(_actuator(model, name) for name in (*joints, *gripper))
+        arm, moved = joints_of(model, joints, gripper)
+        actuators = actuators_of(model, moved)
         if end_effector not in named(model, "site"):
             raise unknown("site", end_effector, named(model, "site"))
-        control = _one_control(model, found)
-        start = _home(model, (*joints, *gripper)) if home is None else tuple(map(float, home))
-        if len(start) != len(found) or not all(map(isfinite, start)):
-            raise VisuomotorError(f"home must be {len(found)} finite numbers, one for each joint, not {start}")
-        if gripper_travel is None:
-            gripper_travel = _far_end(model, gripper[0], start[len(joints)]) if gripper else 0.0
+        control = control_of(model, actuators)
+        start = home_of(model, moved, home)
         robot = cls(
-            joints=tuple(joints),
-            gripper=tuple(gripper),
-            actuators=found,
+            joints=arm,
+            gripper=moved[len(arm) :],
+            actuators=actuators,
             control=control,
-            action_limits=_action_limits(model, found, control, max_speed),
+            action_limits=action_limits_of(model, actuators, control, max_speed),
             end_effector=end_effector,
             home=start,
-            gripper_travel=gripper_travel,
-            geoms=geoms_below(model, model.joint(joints[0]).bodyid[0]),
+            gripper_travel=travel_of(model, moved[len(arm) :], start[len(arm) :], gripper_travel),
+            geoms=None,
+            hold_gains=check_hold_gains(hold_gains, control, len(moved)),
         )
         robot.bind(model)  # checks what is left
         return robot
@@ -140,6 +140,7 @@ class BoundRobot:
     Attributes:
         robot: the description. action_limits: `(A,)` float64, in the actions' unit.
         qpos, dofs, actuator_ids: where joints (arm, then gripper) are in `qpos`, `qvel` and `ctrl`.
+        geom_ids: of all that is seen of it.
     """
 
     def __init__(self, robot: Robot, model: mujoco.MjModel):
@@ -147,7 +148,7 @@ class BoundRobot:
             "joint": (*robot.joints, *robot.gripper),
             "actuator": robot.actuators,
             "site": (robot.end_effector,),
-            "geom": robot.geoms,
+            "geom": robot.geoms or (),
         }
         for kind, wanted in parts.items():
             for name in wanted:
@@ -158,6 +159,10 @@ class BoundRobot:
             raise VisuomotorError(
                 f"the robot has {len(robot.actuators)} actuators and {count} joints, so action_limits needs "
                 f"{len(robot.actuators)} numbers and home {count}, not {len(robot.action_limits)} and {len(robot.home)}"
+            )
+        if robot.hold_gains is not None and [len(row) for row in robot.hold_gains] != 2 * [len(robot.actuators)]:
+            raise VisuomotorError(
+                f"hold_gains must be two rows of {len(robot.actuators)} numbers, one for each actuator"
             )
         if robot.control == "position" and len(robot.actuators) != count:
             raise VisuomotorError(f"a robot of {count} joints with position actuators needs one for each joint")
@@ -174,6 +179,8 @@ class BoundRobot:
         for joint in joints:
             if int(joint.type[0]) not in (_HINGE, _SLIDE):
                 raise VisuomotorError(f"joint {joint.name!r} is neither hinge nor slide; leave it out")
+        geoms = geoms_below(model, int(joints[0].bodyid[0])) if robot.geoms is None else robot.geoms
+        self.geom_ids = torch.tensor([int(model.geom(geom).id) for geom in geoms], dtype=torch.int64)
         site = model.site(robot.end_effector)
         self.end_effector_id = int(site.id)
         self._hinges = torch.tensor([int(joint.type[0]) == _HINGE for joint in joints])
@@ -239,61 +246,3 @@ class BoundRobot:
     def end_effector_axes(self, engine: Engine) -> Tensor:
         """`(n, 3, 3)` float64: the columns are the end effector's x, y and z axis in the world."""
         return engine.field("site_xmat")[:, self.end_effector_id].unflatten(-1, (3, 3))
-
-
-def _actuator(model: mujoco.MjModel, joint: str) -> str:
-    """The name of a joint's actuator."""
-    if joint not in named(model, "joint"):
-        raise unknown("joint", joint, named(model, "joint"))
-    found = actuator_of_joint(model, joint)
-    if found is None:
-        raise VisuomotorError(f"joint {joint!r} has no actuator; add one to the model, or leave the joint out")
-    if not found:
-        raise VisuomotorError(f"the actuator of joint {joint!r} has no name; give it one in the model")
-    return found
-
-
-def _one_control(model: mujoco.MjModel, actuators: Sequence[str]) -> Control:
-    kinds: dict[str, Control] = {name: control_of_actuator(model, name) for name in actuators}
-    if len(set(kinds.values())) > 1:
-        told = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
-        raise VisuomotorError(
-            f"a robot's actuators must all be of one kind (motor, velocity or position), not {told}; "
-            "change the model, or name fewer joints"
-        )
-    return next(iter(kinds.values()))
-
-
-def _action_limits(
-    model: mujoco.MjModel, actuators: Sequence[str], control: Control, max_speed: float | Sequence[float] | None
-) -> tuple[float, ...]:
-    count = len(actuators)
-    if max_speed is not None and control != "torque":
-        speeds = (float(max_speed),) * count if isinstance(max_speed, int | float) else tuple(map(float, max_speed))
-        if len(speeds) != count or not all(0 < speed < 1e3 for speed in speeds):
-            raise VisuomotorError(f"max_speed must be one positive number (rad/s), or {count} of them, not {max_speed}")
-        return speeds
-    if control == "position":
-        raise VisuomotorError("position actuators do not tell how fast they are; give max_speed in rad/s")
-    limits: list[float] = []
-    for name in actuators:
-        actuator = model.actuator(name)
-        by_range = float(abs(actuator.ctrlrange).max()) if actuator.ctrllimited[0] else 0.0
-        if by_range == 0.0:
-            raise VisuomotorError(f"actuator {name!r} has no ctrlrange; set it in the model: it limits the actions")
-        limits.append(by_range * abs(per_control(model, name)))
-    return tuple(limits)
-
-
-def _home(model: mujoco.MjModel, joints: Sequence[str]) -> tuple[float, ...]:
-    keys = [str(model.key(index).name) for index in range(model.nkey)]
-    qpos = model.key_qpos[keys.index("home") if "home" in keys else 0] if keys else model.qpos0
-    return tuple(float(qpos[int(model.joint(name).qposadr[0])]) for name in joints)
-
-
-def _far_end(model: mujoco.MjModel, joint: str, at: float) -> float:
-    """The way to the end of a joint's range that is farther from `at`."""
-    low, high = (float(end) for end in model.joint(joint).range)
-    if low == high:
-        raise VisuomotorError(f"gripper joint {joint!r} has no range; set it in the model, or give gripper_travel")
-    return high - at if high - at > at - low else low - at

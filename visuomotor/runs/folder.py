@@ -101,9 +101,7 @@ class Run:
         if name is None:
             words = f"{_short(algorithm)}-{task_name}-{preset}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
             name = re.sub(r"[^\w.-]+", "-", words)
-        elif Path(name).name != name or name in ("", ".."):
-            raise VisuomotorError(f"--name must be a plain folder name, not {name!r}; for another place use --root")
-        path = Path(root) / name
+        path = cls.check_name(root, name)
         metadata = {
             "algorithm": algorithm,
             "task": task,
@@ -119,10 +117,6 @@ class Run:
         }
         if source is not None:
             metadata["source"] = str(Path(source).absolute())
-        if path.exists() or path.is_symlink():
-            raise VisuomotorError(
-                f"{path} is there already; choose another --name, delete it, or continue it with --resume {path}"
-            )
         partial = path.with_name(f".{name}.{secrets.token_hex(4)}.partial")  # a crash leaves the name free
         try:
             partial.mkdir(parents=True)
@@ -137,6 +131,22 @@ class Run:
             shutil.rmtree(partial, ignore_errors=True)
             raise
         return cls(path, metadata)
+
+    @staticmethod
+    def check_name(root: Path | str, name: str) -> Path:
+        """The path of a run folder that is still to be made.
+
+        Raises:
+            VisuomotorError: the name is that of another place, or is taken.
+        """
+        if Path(name).name != name or name in ("", ".."):
+            raise VisuomotorError(f"--name must be a plain folder name, not {name!r}; for another place use --root")
+        path = Path(root) / name
+        if path.exists() or path.is_symlink():
+            raise VisuomotorError(
+                f"{path} is there already; choose another --name, delete it, or continue it with --resume {path}"
+            )
+        return path
 
     @classmethod
     def open(cls, path: Path | str) -> "Run":

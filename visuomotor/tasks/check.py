@@ -1,6 +1,7 @@
 """Check a task that a user wrote: whether every member gives what it should."""
 
-import inspect
+import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final
 
@@ -9,20 +10,11 @@ from torch import Tensor
 
 from visuomotor.engine import Engine
 from visuomotor.errors import VisuomotorError, one_line
+from visuomotor.tasks.check_attributes import check_attributes, wrong
+from visuomotor.tasks.cost import Cost
 from visuomotor.tasks.reset_params import ResetParams
 from visuomotor.tasks.task import EpisodeOutcome, Task
 
-_EXPECTED: Final = {
-    "name": 'a short string, such as name = "lift"',
-    "max_episode_steps": "control steps of an episode, such as max_episode_steps = 100",
-    "stages": 'names, such as stages = ("start", "reached", "lifted")',
-    "stage_rewards": "one number for each stage, such as stage_rewards = (0.0, 0.125, 1.0)",
-    "splits": 'names with "random" among them, such as splits = ("random",)',
-    "sample_reset": "sample_reset(self, count, generator, split, randomize) -> ResetParams of count rows",
-    "reset": "reset(self, engine, env_ids, params)",
-    "keypoints": "keypoints(self, engine) -> (n, K, 3) float32, m",
-    "stage": "stage(self, engine) -> (n,) int64",
-}
 _ANY_SIZE: Final = -1
 _GROUPS: Final[dict[str, tuple[tuple[int, ...], torch.dtype | None]]] = {
     "proprioception": ((_ANY_SIZE,), torch.float32),
@@ -43,25 +35,19 @@ _CONSTANTS: Final = (
 """Fields of a model that MuJoCo computes from others, and physics reads."""
 
 
-def missing_members(kind: type[Task]) -> list[str]:
-    """What a task class must have and this one has not, each with what is expected."""
-    facts = [member for member in ("name", "max_episode_steps", "stages", "stage_rewards") if not hasattr(kind, member)]
-    missing = facts + sorted(getattr(kind, "__abstractmethods__", ()))
-    return [f"{member} ({_EXPECTED.get(member, 'see Task')})" for member in missing]
-
-
 def check_task(task: Task) -> None:
     """Put two worlds at their starts, observe them, step once, and end the episode.
 
     Raises:
         VisuomotorError: a member raises, or gives another shape or type than it should; the message names it.
     """
-    _check_facts(task)
-    engine, params = task.make_engine(2, 1), ResetParams()
+    check_attributes(task)
+    engine = _called(task, "make_engine", 2, 1)
+    params = first = _check_sample_reset(task, task.splits[0], randomize=False)
     for split in task.splits:
         for randomize in (False, True):
-            params = _called(task, "sample_reset", 2, torch.Generator().manual_seed(0), split, randomize)
-            _check_params(task, params)
+            params = _check_sample_reset(task, split, randomize)
+            _check_same_rows(task, first, params)
             _called(task, "reset", engine, torch.arange(2), params)
     _check_groups(task, engine, "at the start of an episode")
     _check_reset(task, engine, params)
@@ -70,41 +56,39 @@ def check_task(task: Task) -> None:
     _called(task, "reset_for_pose_data", engine, torch.Generator().manual_seed(0))
 
 
-def _check_facts(task: Task) -> None:
-    for member in ("stages", "splits"):
-        names: Any = getattr(task, member)
-        if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
-            raise _wrong(task, member, f"is {names!r}")
-    if len(task.stage_rewards) != len(task.stages) or len(task.stages) < 2:
-        raise VisuomotorError(
-            f"task {task.name!r} has stages {task.stages} and stage_rewards {task.stage_rewards}; "
-            "give at least two stages, and one reward for each"
-        )
-    if "random" not in task.splits:
-        raise _wrong(task, "splits", f"is {task.splits!r}")
-    steps: Any = task.max_episode_steps
-    if not (isinstance(steps, int) and steps > 0):
-        raise VisuomotorError(f"task {task.name!r}: max_episode_steps must be a positive int, not {steps!r}")
-    if not hasattr(task, "model"):
-        raise VisuomotorError(f"task {task.name!r}: __init__ must call super().__init__(spec, robot, camera)")
-    timestep = float(task.model.opt.timestep)
-    frame_skip = task.control_dt / timestep
-    if abs(frame_skip - round(frame_skip)) > 1e-6 or frame_skip < 1:
-        raise VisuomotorError(
-            f"task {task.name!r}: control_dt {task.control_dt} s is no multiple of the model's time step {timestep} s; "
-            "change one of them"
-        )
+def _check_sample_reset(task: Task, split: str, randomize: bool) -> ResetParams:
+    """The starts of two episodes: they depend on the arguments alone, and there are as many as asked for."""
 
+    def draw(count: int) -> ResetParams:
+        params = _called(task, "sample_reset", count, torch.Generator().manual_seed(0), split, randomize)
+        _check_params(task, params, count)
+        return params
 
-def _check_params(task: Task, params: Any) -> None:
-    if not isinstance(params, ResetParams):
-        raise _wrong(task, "sample_reset", f"gives {_kind_of(params)}")
-    if not len(params):
-        raise _wrong(task, "sample_reset", "gives a ResetParams without rows")
+    draw(1)
+    params, again = draw(2), draw(2)
     for group, rows in vars(params).items():
         for name, value in rows.items():
-            if not isinstance(value, Tensor) or value.ndim == 0 or len(value) != 2:
-                raise _wrong(task, "sample_reset", f"gives {_kind_of(value)} as {group}[{name!r}] of 2 worlds")
+            if name not in vars(again)[group] or not torch.equal(value, vars(again)[group][name]):
+                raise VisuomotorError(
+                    f"task {task.name!r}: sample_reset gives two values of {group}[{name!r}] for one seed; draw with "
+                    "the generator that it gets, as in torch.rand(count, generator=generator)"
+                )
+    return params
+
+
+def _check_params(task: Task, params: Any, count: int) -> None:
+    if not isinstance(params, ResetParams):
+        raise wrong(task, "sample_reset", f"gives {_kind_of(params)}")
+    for group, rows in vars(params).items():
+        if not isinstance(rows, dict):
+            raise wrong(task, "sample_reset", f"gives {_kind_of(rows)} as {group}, not a dict,")
+        for name, value in rows.items():
+            if not isinstance(value, Tensor) or value.ndim == 0 or len(value) != count:
+                raise wrong(task, "sample_reset", f"gives {_kind_of(value)} as {group}[{name!r}] of {count} worlds")
+            if not value.isfinite().all():
+                raise wrong(task, "sample_reset", f"gives {group}[{name!r}] that is not finite")
+    if not len(params):
+        raise wrong(task, "sample_reset", "gives a ResetParams without rows")
     for group, member in (("dynamics", "apply_randomization"), ("appearance", "apply_appearance")):
         applied = hasattr(task, "randomizer") or getattr(type(task), member) != getattr(Task, member)
         if getattr(params, group) and not applied:
@@ -112,6 +96,18 @@ def _check_params(task: Task, params: Any) -> None:
                 f"task {task.name!r}: sample_reset gives {group} that nothing applies; set self.randomizer in "
                 f"__init__, or define {member}"
             )
+
+
+def _check_same_rows(task: Task, first: ResetParams, params: ResetParams) -> None:
+    """An environment has room for the rows of its first draw."""
+    for group, rows in vars(params).items():
+        others = vars(first)[group]
+        for name in {**others, **rows}:
+            if name not in rows or name not in others or rows[name].shape != others[name].shape:
+                raise VisuomotorError(
+                    f"task {task.name!r}: sample_reset gives {group}[{name!r}] only for some splits or randomize, or "
+                    "in two shapes; give the same rows always, nominal ones where nothing is random"
+                )
 
 
 def _check_reset(task: Task, engine: Engine, params: ResetParams) -> None:
@@ -161,7 +157,9 @@ def _check_group(task: Task, member: str, value: Any, when: str) -> None:
     shape, dtype = _GROUPS[member]
     sizes = (2, *shape)
     fits = isinstance(value, Tensor) and value.ndim == len(sizes)
-    if not fits or any(size not in (_ANY_SIZE, found) for size, found in zip(sizes, value.shape, strict=True)):
+    if not fits or any(
+        found != size and (size != _ANY_SIZE or not found) for size, found in zip(sizes, value.shape, strict=True)
+    ):
         raise VisuomotorError(
             f"task {task.name!r}: {member}(engine) gives {_kind_of(value)} for 2 worlds; expected {_shape_text(shape)}"
         )
@@ -175,35 +173,52 @@ def _check_ends(task: Task, engine: Engine) -> None:
     """Success, the cost, the gains, and what an episode has come to."""
     stage = task.stage(engine)
     success = _called(task, "success", stage)
-    if not isinstance(success, Tensor) or success.shape != stage.shape or success.dtype != torch.bool:
-        raise _wrong(task, "success", f"gives {_kind_of(success)} for 2 worlds", "success(self, stage) -> (n,) bool")
-    actions = torch.zeros(2, 1, task.action_size, dtype=torch.float64)
-    value = _called(task, "cost", task.state(engine)[:, None], actions)
-    if not (isinstance(value, Tensor) and value.shape == (2, 1) and value.isfinite().all()):
-        raise _wrong(
+    if not _is_finite(success, (2,), torch.bool):
+        raise wrong(task, "success", f"gives {_kind_of(success)} for 2 worlds", "success(self, stage) -> (n,) bool")
+    _check_cost(task, engine)
+    gains, size = _called(task, "pd_gains"), (task.action_size,)
+    if not (isinstance(gains, tuple | list) and len(gains) == 2 and all(_is_finite(gain, size) for gain in gains)):
+        raise wrong(task, "pd_gains", f"gives {_kind_of(gains)}", f"two finite tensors ({task.action_size},)")
+    outcome = _called(task, "finish_episode", engine)
+    fits = isinstance(outcome, EpisodeOutcome) and _is_finite(outcome.success, (2,), torch.bool)
+    if not fits or not _is_finite(outcome.distance, (2,)):
+        raise wrong(
+            task, "finish_episode", f"gives {_kind_of(outcome)}", "EpisodeOutcome of tensors: (n,) bool and finite (n,)"
+        )
+
+
+def _check_cost(task: Task, engine: Engine) -> None:
+    cost: Any = _guarded(task, "cost", lambda: task.cost)
+    if not isinstance(cost, Cost):
+        raise wrong(task, "cost", f"is {_kind_of(cost)}", "a visuomotor.tasks.Cost, such as keypoint_cost makes")
+    states, actions = task.state(engine)[:, None], torch.zeros(2, 1, task.action_size, dtype=torch.float64)
+    value = _guarded(task, "cost", lambda: cost(states, actions))
+    if not _is_finite(value, (2, 1)):
+        raise wrong(
             task, "cost", f"gives {_kind_of(value)} for 2 worlds and 1 step", "a finite Cost of state and actions"
         )
-    gains = _called(task, "pd_gains")
-    if [tuple(gain.shape) for gain in gains] != [(task.action_size,)] * 2:
-        raise _wrong(task, "pd_gains", f"gives {_kind_of(gains)}", f"two tensors ({task.action_size},)")
-    outcome = _called(task, "finish_episode", engine)
-    fits = isinstance(outcome, EpisodeOutcome) and outcome.success.shape == outcome.distance.shape == (2,)
-    if not fits or outcome.success.dtype != torch.bool:
-        raise _wrong(task, "finish_episode", f"gives {_kind_of(outcome)}", "EpisodeOutcome of (n,) bool and (n,)")
+    if type(task).cost is Task.cost:  # its derivatives are known, and the first ones take seconds
+        return
+    if not all(part.isfinite().all() for part in _guarded(task, "cost", lambda: cost.expand(states, actions))):
+        raise wrong(task, "cost", "has derivatives that are not finite", "a smooth Cost of state and actions")
 
 
 def _called(task: Task, member: str, *arguments: object) -> Any:
+    return _guarded(task, member, lambda: getattr(task, member)(*arguments))
+
+
+def _guarded(task: Task, member: str, call: Callable[[], Any]) -> Any:
     try:
-        return getattr(task, member)(*arguments)
-    except VisuomotorError:
+        return call()
+    except (VisuomotorError, KeyboardInterrupt):
         raise
-    except Exception as error:  # whatever a user's member does
-        raise _wrong(task, member, f"raises {describe_error(error, type(task))}") from error
+    except BaseException as error:  # whatever a user's member does
+        raise wrong(task, member, f"raises {describe_error(error, type(task))}") from error
 
 
-def describe_error(error: Exception, kind: type) -> str:
+def describe_error(error: BaseException, kind: type) -> str:
     """An exception in one line, with the last line of the class's own file in its traceback."""
-    own, trace = inspect.getsourcefile(kind), error.__traceback__
+    own, trace = getattr(sys.modules.get(kind.__module__), "__file__", None), error.__traceback__
     lines = [step.tb_lineno for step in _steps(trace) if step.tb_frame.f_code.co_filename == own]
     where = f" in line {lines[-1]}" if lines else ""
     return f"{type(error).__name__}{where}: {one_line(error)}"
@@ -215,8 +230,11 @@ def _steps(trace: TracebackType | None):
         trace = trace.tb_next
 
 
-def _wrong(task: Task, member: str, found: str, expected: str = "see Task") -> VisuomotorError:
-    return VisuomotorError(f"task {task.name!r}: {member} {found}; expected {_EXPECTED.get(member, expected)}")
+def _is_finite(value: object, shape: tuple[int, ...], dtype: torch.dtype | None = None) -> bool:
+    """Whether it is a finite tensor of that shape (and type)."""
+    if not isinstance(value, Tensor) or value.shape != shape or dtype not in (None, value.dtype):
+        return False
+    return bool(value.isfinite().all())
 
 
 def _kind_of(value: object) -> str:
@@ -225,4 +243,4 @@ def _kind_of(value: object) -> str:
 
 def _shape_text(shape: tuple[int, ...]) -> str:
     sizes = ["n", *("size" if size == _ANY_SIZE else str(size) for size in shape)]
-    return f"({', '.join(sizes)})" if shape else "(n,)"
+    return f"({', '.join(sizes)}), size at least 1" if shape else "(n,)"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.camera import Camera
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, unknown
 from visuomotor.tasks.reset_params import ResetParams
 from visuomotor.tasks.task import OBSERVATIONS, EpisodeOutcome, Task
 
@@ -78,6 +78,9 @@ class VecEnv:
         initial_states: other states to start in; None for the task's starts only.
         init_at_random_ep_len: begin the first episodes at random lengths, so that they do not all end at once.
         threads: of engine and camera; 0 for all cores.
+
+    Raises:
+        VisuomotorError: there is no such group of observations.
     """
 
     def __init__(
@@ -95,6 +98,11 @@ class VecEnv:
         init_at_random_ep_len: bool = False,
         threads: int = 0,
     ):
+        if not isinstance(observations, list | tuple):
+            raise VisuomotorError(f'observations must be a list of groups, such as ["state"], not {observations!r}')
+        for group in observations:
+            if group not in OBSERVATIONS:
+                raise unknown("group of observations", group, OBSERVATIONS)
         self.task, self.num_envs, self.generator = task, num_envs, generator
         self.engine = task.make_engine(num_envs, threads)
         self._groups = tuple(dict.fromkeys((*observations, "stage")))

@@ -1,12 +1,14 @@
 """Make a task, or an environment with many worlds of it, from its name."""
 
+from inspect import signature
 from typing import Any
 
 import torch
 
 from visuomotor import registry
-from visuomotor.errors import VisuomotorError
-from visuomotor.tasks.check import check_task, describe_error, missing_members
+from visuomotor.errors import VisuomotorError, unknown
+from visuomotor.tasks.check import check_task, describe_error
+from visuomotor.tasks.check_attributes import missing_members
 from visuomotor.tasks.env import VecEnv
 from visuomotor.tasks.task import Task
 
@@ -27,7 +29,9 @@ def make_task(name: str) -> Task:
         task = kind()  # pyright: ignore[reportCallIssue]
     except VisuomotorError as error:
         raise VisuomotorError(f"task {name!r}: {error}") from error
-    except Exception as error:  # whatever a user's constructor does
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a user's constructor does
         raise VisuomotorError(f"task {name!r} cannot be made: {describe_error(error, kind)}") from error
     if name not in registry.BUILT_IN["task"]:
         check_task(task)
@@ -42,7 +46,18 @@ def make_env(task: Task | str, num_envs: int = 1, seed: int = 0, **options: Any)
         num_envs: how many worlds.
         seed: of all randomness.
         options: those of `VecEnv`, such as `image_size`, `split` and `randomize`.
+
+    Raises:
+        VisuomotorError: there is no such task or option, or a value is none that it may have.
     """
+    known = [name for name, option in signature(VecEnv).parameters.items() if option.kind is option.KEYWORD_ONLY]
+    for name in options:
+        if name not in known:
+            raise unknown("option of make_env", name, known)
+    try:
+        generator = torch.Generator().manual_seed(seed)
+    except (TypeError, RuntimeError, ValueError):  # no int, or one of more than 64 bits
+        raise VisuomotorError(f"seed must be an int of at most 64 bits, not {seed!r}") from None
     if isinstance(task, str):
         task = make_task(task)
-    return VecEnv(task, num_envs, torch.Generator().manual_seed(seed), **options)
+    return VecEnv(task, num_envs, generator, **options)

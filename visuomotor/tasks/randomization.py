@@ -1,8 +1,9 @@
 """Domain randomization of a robot at a table with blocks: how far worlds differ, and where that goes in a model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import radians
+from dataclasses import dataclass, fields
+from math import inf, isfinite, nan, radians
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.engine import Engine
+from visuomotor.errors import VisuomotorError
 from visuomotor.props.blocks import Block, block_fields, block_rows
 from visuomotor.props.table import Table
 from visuomotor.robots.robot import BoundRobot
@@ -19,12 +21,18 @@ from visuomotor.tasks.reset_params import ResetParams, Rows
 
 Range = tuple[float, float]
 
+_ABOVE_ZERO = ("block_half", "block_mass", "actuator_gain", "camera_zoom")
+_PARTS_OF_ONE = ("robot_grey", "table_saturation", "table_value", "wall_value")
+
 
 @dataclass(frozen=True)
 class DomainRandomization:
     """Each value is drawn uniformly from its range, for each world and episode.
 
     The published description names what is varied (Zhu et al. 2018, IV-A and IV-B); the ranges are ours.
+
+    Raises:
+        VisuomotorError: a range is not (low, high), or holds what cannot be, such as a mass below 0.
     """
 
     block_half: Range = (0.02, 0.03)
@@ -59,6 +67,24 @@ class DomainRandomization:
     camera_zoom: Range = (0.98, 1.02)
     """Factor on the field of view."""
 
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            name, value, single = entry.name, getattr(self, entry.name), isinstance(entry.default, float)
+            low, high = (0.0, value) if single else value if _is_pair(value) else (nan, nan)
+            positive, most = name in _ABOVE_ZERO, 1.0 if name in _PARTS_OF_ONE else inf
+            if not (_is_number(low) and _is_number(high) and 0 <= low <= high <= most) or (positive and low == 0):
+                kind = "one number" if single else "(low, high)"
+                bound = "above 0" if positive else "from 0 to 1" if most == 1 else "not below 0"
+                raise VisuomotorError(f"DomainRandomization: {name} must be {kind}, {bound}, not {value!r}")
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, tuple | list) and len(value) == 2
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
 
 class SceneRandomizer:
     """Draws what differs between the worlds of a scene, and writes it into an engine's fields.
@@ -82,7 +108,7 @@ class SceneRandomizer:
         self._blocks = [block_rows(model, block) for block in blocks]
         self._joints, self._actuators, self._lights = len(robot.qpos), len(robot.actuator_ids), Lights(model)
         self._dofs, self._actuator_ids = robot.dofs, robot.actuator_ids
-        self._robot_geoms = torch.tensor([model.geom(name).id for name in robot.robot.geoms], dtype=torch.int64)
+        self._robot_geoms = robot.geom_ids
         self._table = model.geom(table.top).id
         self._background = torch.tensor([model.geom(name).id for name in table.background], dtype=torch.int64)
         self._camera = model.camera(table.camera).id

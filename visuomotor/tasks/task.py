@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from visuomotor.engine import CpuEngine, Engine
-from visuomotor.errors import unknown
+from visuomotor.errors import VisuomotorError, unknown
 from visuomotor.robots.mjcf import compile_scene, named
 from visuomotor.robots.robot import BoundRobot, Robot
 from visuomotor.tasks.cost import Cost
@@ -47,7 +47,7 @@ class Task(ABC):
         camera: name of the camera that the policy sees through.
 
     Raises:
-        VisuomotorError: the scene does not compile, or lacks a part of the robot or the camera.
+        VisuomotorError: the scene does not compile, or lacks a part of the robot, the camera or one of `objects`.
     """
 
     name: ClassVar[str]
@@ -68,6 +68,8 @@ class Task(ABC):
     """How far the task has come, by name; the first is where random starts are, the last is success."""
     stage_rewards: ClassVar[tuple[float, ...]]
     """The reward of a step that ends in each stage."""
+    objects: ClassVar[tuple[str, ...]] = ()
+    """Bodies that the scripted expert handles, by their names in the model."""
     expert: ClassVar[Any] = None
     """A scripted expert that demonstrates the task: a function of `visuomotor.demos.ScriptedExpert`, or its
     `module:function`."""
@@ -79,6 +81,9 @@ class Task(ABC):
         self.model = compile_scene(spec, f"the scene of task {self.name!r}")
         if camera not in named(self.model, "camera"):
             raise unknown(f"camera of task {self.name!r}", camera, named(self.model, "camera"))
+        for body in self.objects:
+            if body not in named(self.model, "body"):
+                raise unknown(f"body for objects of task {self.name!r}", body, named(self.model, "body"))
         self.camera = camera
         self.robot: BoundRobot = robot.bind(self.model)
 
@@ -193,7 +198,11 @@ class Task(ABC):
 
     def state(self, engine: Engine) -> Tensor:
         """`(n, X)` float64: the full state that guided policy search optimises trajectories on. By default joint
-        positions and velocities, `errors`, the end effector's velocity, and the `lead` of position actuators."""
+        positions and velocities, `errors`, the end effector's velocity, and the `lead` of position actuators.
+
+        Where you override it, `pd_gains` need the positions and velocities of the joints with actuators first, in the
+        order of the actions, and the default `cost` needs the first four parts.
+        """
         parts = [
             self.robot.joint_positions(engine),
             self.robot.joint_velocities(engine),
@@ -207,7 +216,7 @@ class Task(ABC):
 
     def reward(self, engine: Engine) -> Tensor:
         """`(n,)` float32: of a step that ends in every world's state."""
-        return torch.tensor(self.stage_rewards)[self.stage(engine)]
+        return torch.tensor(self.stage_rewards, dtype=torch.float32)[self.stage(engine)]
 
     def success(self, stage: Tensor) -> Tensor:
         """`(n,)` bool: whether that stage is the last."""
@@ -216,8 +225,17 @@ class Task(ABC):
     @cached_property
     def cost(self) -> Cost:
         """On `state` and actions in [-1, 1]: what guided policy search minimises. By default `keypoint_cost` of
-        `errors`."""
+        `errors`.
+
+        Raises:
+            VisuomotorError: `state` is too short to hold what the default cost reads.
+        """
         first, count = 2 * len(self.robot.qpos), 3 * self.size("errors")
+        if self.size("state") < first + count + 3:
+            raise VisuomotorError(
+                f"task {self.name!r}: state has {self.size('state')} numbers, and the default cost reads errors and a "
+                f"velocity in its first {first + count + 3}; begin it as Task.state does, or write a cost of your own"
+            )
         return keypoint_cost(slice(first, first + count), slice(first + count, first + count + 3))
 
     def pd_gains(self) -> tuple[Tensor, Tensor]:

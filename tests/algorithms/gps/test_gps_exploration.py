@@ -1,11 +1,20 @@
 """Exploration noise and the first controllers."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from linear_problems import normal, random_controller
 
-from visuomotor.algorithms.gps.exploration import init_pd_controller, noisy_controller, smooth_noise
+from visuomotor.algorithms.gps.exploration import (
+    check_pd_controller,
+    init_pd_controller,
+    noisy_controller,
+    smooth_noise,
+)
 from visuomotor.algorithms.gps.linear_gaussian import Controller
+from visuomotor.errors import VisuomotorError
+from visuomotor.tasks import VecEnv, make_task
 
 EPISODES = 4000
 
@@ -73,3 +82,32 @@ def test_holding_is_proportional_and_derivative():
     expected = torch.tensor([-1.5, -0.5], dtype=torch.float64)
     torch.testing.assert_close(controller.mean_action(moved[:, None].expand(-1, 4, -1)), expected.expand(2, 4, 2))
     torch.testing.assert_close(controller.covariance[1, 2], 0.01 * torch.eye(2, dtype=torch.float64))
+
+
+def test_without_gains_the_state_may_be_shorter_than_the_joints(monkeypatch):
+    monkeypatch.setattr(_Task, "pd_gains", lambda self: (torch.zeros(2), torch.zeros(2)))
+    controller = init_pd_controller(_Task(), torch.ones(3, 1).double(), noise_std=0.1)  # pyright: ignore[reportArgumentType]
+    assert controller.gain.shape == (3, 4, 2, 1)
+    assert not controller.gain.any()
+    assert not controller.offset.any()
+
+
+def test_what_the_first_controllers_need_is_checked_at_the_start(monkeypatch):
+    task = make_task("insertion2d")
+    env = VecEnv(task, 2, torch.Generator().manual_seed(0), image_size=16)
+    robot, whole, actions = task.robot.robot, task.state(env.engine), task.action_size
+    check_pd_controller(env)
+    without, zeros = replace(robot, hold_gains=None), replace(robot, hold_gains=((0.0,) * actions,) * 2)
+    for state, gains, told in (
+        (whole.flip(1), robot, f"state must begin with {actions} joint positions and their velocities"),
+        (whole[:, : 2 * actions - 1], robot, "state must begin with"),
+        (whole, without, r"no gains to hold its first pose; .*from_mjcf\(\.\.\., hold_gains"),
+        (whole.flip(1), zeros, None),
+    ):
+        monkeypatch.setattr(task, "state", lambda engine, state=state: state)
+        monkeypatch.setattr(task.robot, "robot", gains)
+        if told is None:
+            check_pd_controller(env)
+        else:
+            with pytest.raises(VisuomotorError, match=told):
+                check_pd_controller(env)

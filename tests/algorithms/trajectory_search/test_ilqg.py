@@ -44,7 +44,7 @@ class PointMass(Task):
 
     def __init__(self, model: str = POINT):
         spec = mujoco.MjSpec.from_string(model)
-        super().__init__(spec, Robot.from_mjcf(spec, end_effector="tip"), "top")
+        super().__init__(spec, Robot.from_mjcf(spec, end_effector="tip", hold_gains=([0, 0], [0, 0])), "top")
 
     def sample_reset(self, count, generator, split="random", randomize=True):
         return ResetParams({"at": 0.02 * torch.randn(count, 2, generator=generator, dtype=torch.float64)})
@@ -233,6 +233,6 @@ def test_targets_of_position_actuators_are_coordinates():
 
 
 def test_actuators_with_a_state_of_their_own_are_refused():
-    filtered = POINT.replace('<motor name="x"', '<general dyntype="filter" dynprm="0.1" name="x"')
+    filtered = POINT.replace("</actuator>", '<general dyntype="filter" dynprm="0.1" joint="x"/></actuator>')
     with pytest.raises(VisuomotorError, match="actuators with a state of their own"):
         KnownModel(PointMass(filtered))

@@ -5,7 +5,8 @@ from torch import Tensor
 
 from visuomotor.algorithms.gps.linear_gaussian import Controller
 from visuomotor.algorithms.gps.rollout import PolicyFn
-from visuomotor.tasks import Observations, Task
+from visuomotor.errors import VisuomotorError
+from visuomotor.tasks import Observations, Task, VecEnv
 
 
 def smooth_noise(shape: tuple[int, ...], generator: torch.Generator, smoothing_steps: float = 2.0) -> Tensor:
@@ -34,6 +35,34 @@ def noisy_controller(controller: Controller, noise: Tensor) -> PolicyFn:
     return act
 
 
+def check_pd_controller(env: VecEnv) -> None:
+    """Check that `init_pd_controller` can hold a pose in an environment's task, and that the cost fits its state.
+
+    Raises:
+        VisuomotorError: the robot's actions are torques and nobody has told its gains; there are gains, and the state
+            does not begin with joint positions and velocities; or it is too short for the default cost.
+    """
+    task, robot = env.task, env.task.robot
+    holds = _hold(*task.pd_gains())
+    if robot.robot.control == "torque" and robot.robot.hold_gains is None and not holds:
+        raise VisuomotorError(
+            f"the robot of task {task.name!r} moves by torques and has no gains to hold its first pose; give it some, "
+            "zeros where it needs none: Robot.from_mjcf(..., hold_gains=(proportional, derivative))"
+        )
+    parts = [robot.joint_positions(env.engine), robot.joint_velocities(env.engine)]
+    expected = torch.cat([part[:, : task.action_size] for part in parts], 1)
+    if holds and not task.state(env.engine)[:, : expected.shape[1]].equal(expected):
+        raise VisuomotorError(
+            f"task {task.name!r}: state must begin with {task.action_size} joint positions and their velocities: the "
+            "first controllers hold these by pd_gains; begin it as Task.state does"
+        )
+    _ = task.cost  # says what is wrong with it
+
+
+def _hold(proportional: Tensor, derivative: Tensor) -> bool:
+    return bool(proportional.any() or derivative.any())
+
+
 def init_pd_controller(task: Task, start_states: Tensor, noise_std: float) -> Controller:
     """The first controllers: hold each condition's start pose by proportional and derivative gains.
 
@@ -45,9 +74,11 @@ def init_pd_controller(task: Task, start_states: Tensor, noise_std: float) -> Co
     conditions, states = start_states.shape
     actions = task.action_size
     gain = torch.zeros(actions, states, dtype=torch.float64)
-    gain[:, :actions] = -torch.diag(proportional)
-    gain[:, actions : 2 * actions] = -torch.diag(derivative)
-    offset = proportional * start_states[:, :actions]
+    offset = torch.zeros(conditions, actions, dtype=torch.float64)
+    if _hold(proportional, derivative):  # else the state may begin with anything
+        gain[:, :actions] = -torch.diag(proportional)
+        gain[:, actions : 2 * actions] = -torch.diag(derivative)
+        offset = proportional * start_states[:, :actions]
     covariance = noise_std**2 * torch.eye(actions, dtype=torch.float64)
     steps = task.max_episode_steps
     return Controller(

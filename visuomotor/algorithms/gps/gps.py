@@ -12,7 +12,12 @@ from visuomotor.algorithms.algorithm import Algorithm
 from visuomotor.algorithms.gps.badmm import BadmmState, assess_last_update, initial_state, iterate
 from visuomotor.algorithms.gps.checkpointing import PHASES, badmm_pattern, check_phase, from_plain, to_plain
 from visuomotor.algorithms.gps.config import PRESETS, GpsConfig
-from visuomotor.algorithms.gps.exploration import init_pd_controller, noisy_controller, smooth_noise
+from visuomotor.algorithms.gps.exploration import (
+    check_pd_controller,
+    init_pd_controller,
+    noisy_controller,
+    smooth_noise,
+)
 from visuomotor.algorithms.gps.policy_opt import StatePolicyOptimizer, VisuomotorPolicyOptimizer, policy_fn
 from visuomotor.algorithms.gps.pose_regression import PoseTraining, collect_pose_dataset
 from visuomotor.algorithms.gps.rollout import Samples, add_images, engine_positions, rollout
@@ -68,6 +73,7 @@ class Gps(Algorithm):
             nominal = task.sample_reset(count, torch.Generator().manual_seed(seed), split, randomize=False)
             self.conditions = replace(self.conditions, dynamics=nominal.dynamics, appearance=nominal.appearance)
         self.env = self._make_env(count)
+        check_pd_controller(self.env)
         self.badmm: BadmmState | None = None
         self.pose_training: PoseTraining | None = None
         self.phase, self.iteration = PHASES[0], 0

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.algorithms.algorithm import Algorithm
-from visuomotor.algorithms.gps.exploration import init_pd_controller
+from visuomotor.algorithms.gps.exploration import check_pd_controller, init_pd_controller
 from visuomotor.algorithms.gps.linear_gaussian import Controller
 from visuomotor.algorithms.gps.rollout import PolicyFn, Samples, rollout
 from visuomotor.algorithms.trajectory_search.config import SearchConfig
@@ -49,6 +49,7 @@ class TrajectorySearch(Algorithm):
         self.starts = self.draw_starts()
         self.iteration = self.episodes = 0
         self._solution_env = self.make_env(1)
+        check_pd_controller(self._solution_env)
         self._solution_env.reset(params=self.starts)
         self.start_states: Tensor = self._solution_env.observe()["state"]
         """`(N, X)`, of every condition."""

@@ -1,0 +1,118 @@
+"""Check the class attributes of a task that a user wrote: their types and values."""
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from visuomotor import registry
+from visuomotor.errors import VisuomotorError, one_line
+from visuomotor.robots.mjcf import named
+from visuomotor.tasks.task import Task
+
+_PLAIN: Final = re.compile(r"\w[\w.-]{0,63}")
+"""Names of tasks and splits: they become names of files."""
+
+_DOCUMENTED: Final = "what Task says of it"
+_EXPECTED: Final = {
+    "sample_reset": "sample_reset(self, count, generator, split, randomize) -> ResetParams of count rows",
+    "reset": "reset(self, engine, env_ids, params)",
+    "keypoints": "keypoints(self, engine) -> (n, K, 3) float32, m",
+    "stage": "stage(self, engine) -> (n,) int64",
+}
+
+
+def missing_members(kind: type[Task]) -> list[str]:
+    """What a task class must have and this one has not, each with what is expected."""
+    facts = [member for member in ("name", "max_episode_steps", "stages", "stage_rewards") if not hasattr(kind, member)]
+    missing = facts + sorted(getattr(kind, "__abstractmethods__", ()))
+    return [f"{member} ({_expected(member)})" for member in missing]
+
+
+def check_attributes(task: Task) -> None:
+    """Check all class attributes of a task, and those that `Task.__init__` sets.
+
+    Raises:
+        VisuomotorError: one has another type or value than it should; the message names it.
+    """
+    for member, (fits, _) in _ATTRIBUTES.items():
+        value = getattr(type(task) if member == "expert" else task, member)  # of a task a function is its method
+        if not fits(value):
+            raise wrong(task, member, f"is {one_line(repr(value))}")
+    kind = f"{type(task).__module__}:{type(task).__qualname__}"
+    if registry.BUILT_IN["task"].get(task.name, kind) != kind:
+        raise wrong(task, "name", "is that of another task")
+    if len(task.stage_rewards) != len(task.stages):
+        raise VisuomotorError(
+            f"task {task.name!r} has stages {task.stages} and stage_rewards {task.stage_rewards}; "
+            "give at least two stages, and one reward for each"
+        )
+    if not hasattr(task, "model"):
+        raise VisuomotorError(f"task {task.name!r}: __init__ must call super().__init__(spec, robot, camera)")
+    if task.camera not in named(task.model, "camera"):
+        raise wrong(task, "camera", f"is {task.camera!r}", f"one of: {', '.join(named(task.model, 'camera'))}")
+    timestep = float(task.model.opt.timestep)
+    frame_skip = task.control_dt / timestep
+    if abs(frame_skip - round(frame_skip)) > 1e-6 or frame_skip < 1:
+        raise VisuomotorError(
+            f"task {task.name!r}: control_dt {task.control_dt} s is no multiple of the model's time step {timestep} s; "
+            "change one of them"
+        )
+
+
+def wrong(task: Task, member: str, found: str, expected: str = _DOCUMENTED) -> VisuomotorError:
+    """The error for a member of a task that is or does `found`."""
+    return VisuomotorError(f"task {task.name!r}: {member} {found}; expected {_expected(member, expected)}")
+
+
+def _expected(member: str, otherwise: str = _DOCUMENTED) -> str:
+    return _ATTRIBUTES[member][1] if member in _ATTRIBUTES else _EXPECTED.get(member, otherwise)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str) and _PLAIN.fullmatch(value) is not None
+
+
+def _is_count(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _are_names(value: Any, least: int = 0) -> bool:
+    """Whether they are printable, none is given twice, and there are at least so many."""
+    if not isinstance(value, tuple | list) or not all(isinstance(name, str) and name.isprintable() for name in value):
+        return False
+    return all(value) and len(set(value)) == len(value) >= least
+
+
+_ATTRIBUTES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
+    "name": (_is_plain, 'a short word that no other task has (letters, digits, ".", "_", "-"), such as name = "lift"'),
+    "description": (lambda value: isinstance(value, str), "a line of text"),
+    "max_episode_steps": (
+        lambda value: _is_count(value, 2),
+        "control steps of an episode, an int from 2, such as max_episode_steps = 100",
+    ),
+    "control_dt": (lambda value: _is_number(value) and value > 0, "s, a positive number, such as control_dt = 0.05"),
+    "num_conditions": (lambda value: _is_count(value, 2), "an int from 2, such as num_conditions = 18"),
+    "stages": (
+        lambda value: _are_names(value, least=2),
+        'names that differ, such as stages = ("start", "reached", "lifted"); give at least two',
+    ),
+    "stage_rewards": (
+        lambda value: isinstance(value, tuple | list) and all(map(_is_number, value)),
+        "one number for each stage, such as stage_rewards = (0.0, 0.125, 1.0)",
+    ),
+    "splits": (
+        lambda value: _are_names(value) and all(map(_is_plain, value)) and "random" in value,
+        'words that differ, with "random" among them, such as splits = ("random",)',
+    ),
+    "objects": (_are_names, 'bodies for the expert, such as objects = ("block",)'),
+    "expert": (
+        lambda value: value is None or callable(value) or isinstance(value, str),
+        'a generator function, or its "module:function"',
+    ),
+}
+"""What each class attribute must be: a test of its value, and what the message says of it."""
