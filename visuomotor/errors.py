@@ -22,5 +22,5 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> VisuomotorError:
 
 def check_whole(name: str, value: Any, low: int, high: int) -> None:
     """Raise the error for what is no whole number from `low` to `high`."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or not low <= int(value) <= high:
+    if type(value) is bool or not isinstance(value, Integral) or not low <= int(value) <= high:
         raise VisuomotorError(f"{name} must be a whole number from {low} to {high}, not {one_line(repr(value)):.80}")

@@ -52,6 +52,12 @@ class Algorithm(ABC):
         """Steps between two checkpoints."""
         return 1
 
+    @property
+    def trained(self) -> dict[str, int]:
+        """How far training is, by those of the `adjustable` settings that say how far it goes, such as "total_steps":
+        a resumed run must not make these smaller."""
+        return {}
+
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
         """Everything that the rest of training depends on, in plain containers; to be called in every process."""
