@@ -162,9 +162,12 @@ def test_merge_and_render(recorded, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     small = ["lifting", "--episodes", "1", "--seed", "5", "--out"]
     assert main(["demos", "generate", *small, "plain.hdf5"]) == 0
+    assert "no episode is in the mask valid" in capsys.readouterr().out
     assert main(["demos", "generate", *small, "observed.hdf5", "--observations"]) == 0
     assert main(["demos", "merge", "plain.hdf5", str(recorded), "--out", "merged.hdf5"]) == 0
-    assert "merged.hdf5: 4 episodes of lifting" in capsys.readouterr().out
+    printed = capsys.readouterr().out.partition("merged.hdf5: 4 episodes of lifting")[2]
+    assert "mask valid: 1 of 4" in printed
+    assert "no episode is in" not in printed
     merged = read_demonstrations(tmp_path / "merged.hdf5")
     assert merged.masks["train"] == ["demo_0", "demo_1", "demo_2"]
     assert merged.masks["valid"] == ["demo_3"]

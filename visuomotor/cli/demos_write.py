@@ -36,7 +36,8 @@ class Generate:
 
 @dataclass(frozen=True)
 class Merge:
-    """Merge files of one task. Episodes are numbered anew, in the order of the files, and stay in their masks."""
+    """Merge files of one task. Episodes are numbered anew, in the order of the files, and stay in their masks; those of
+    a file without masks get the usual ones."""
 
     files: Positional[tuple[Path, ...]]
     """Two or more."""
