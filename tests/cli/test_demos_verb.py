@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import h5py
 import pytest
@@ -29,6 +30,11 @@ class Careful(Lifting):
     name = "careful"
     expert = carefully
 """
+
+
+class Spec(NamedTuple):
+    path: Path
+    algorithm: str = "gps"
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +65,12 @@ def test_a_policy_may_demonstrate(tmp_path, capsys, monkeypatch):
     """Its task must be this one; the file tells who demonstrated."""
     episodes = demonstrate(make_task("lifting"), 2, torch.Generator().manual_seed(1))
     used, checked = [], []
-    monkeypatch.setattr("visuomotor.policies.load_policy", lambda path: SimpleNamespace(spec=path))
+    monkeypatch.setattr("visuomotor.policies.load_policy", lambda path: SimpleNamespace(spec=Spec(path)))
     monkeypatch.setattr("visuomotor.algorithms.algorithm.check_policy_fits", lambda *words: checked.append(words[0]))
     monkeypatch.setattr("visuomotor.demos.generate.demonstrate_by_policy", lambda *w: used.append(w[1]) or episodes)
     path = tmp_path / "it.hdf5"
     assert main(["demos", "generate", "lifting", "--episodes", "2", "--policy", "a/run", "--out", str(path)]) == 0
-    assert [policy.spec for policy in used] == checked == [Path("a/run")]
+    assert [policy.spec for policy in used] == checked == [Spec(Path("a/run"))]
     assert read_demonstrations(path, make_task("lifting")).metadata["demonstrator"] == "policy"
 
 
@@ -178,9 +184,12 @@ def test_merge_and_render(recorded, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     small = ["lifting", "--episodes", "1", "--seed", "5", "--out"]
     assert main(["demos", "generate", *small, "plain.hdf5"]) == 0
+    assert "no episode is in the mask valid" in capsys.readouterr().out
     assert main(["demos", "generate", *small, "observed.hdf5", "--observations"]) == 0
     assert main(["demos", "merge", "plain.hdf5", str(recorded), "--out", "merged.hdf5"]) == 0
-    assert "merged.hdf5: 4 episodes of lifting" in capsys.readouterr().out
+    printed = capsys.readouterr().out.partition("merged.hdf5: 4 episodes of lifting")[2]
+    assert "mask valid: 1 of 4" in printed
+    assert "no episode is in" not in printed
     merged = read_demonstrations(tmp_path / "merged.hdf5")
     assert merged.masks["train"] == ["demo_0", "demo_1", "demo_2"]
     assert merged.masks["valid"] == ["demo_3"]

@@ -83,6 +83,10 @@ class Toy(Algorithm):
     def done(self):
         return self.count >= self.config.iterations
 
+    @property
+    def trained(self):
+        return {"iterations": self.count}
+
     def steps(self):
         while not self.done:
             self.count += 1
@@ -344,10 +348,15 @@ def test_a_finished_run_is_prolonged_from_any_folder(made, tmp_path, monkeypatch
     assert run.config(Config) == Config(5)
     assert run.metadata["changes"] == [{"row": 3, "before": {"iterations": 3}}]
     assert [row["iteration"] for row in run.metrics()] == [1, 2, 3, 4, 5]
-    # and now that is its length
+    # and now that is its length, which cannot be less than what has been trained
     assert main(["train", "toy", "--resume", "mine"]) == 0
     assert made[-1].started_at == 5
+    capsys.readouterr()
+    assert main(["train", "toy", "--resume", "mine", "--iterations", "4"]) == 2
+    told = "mine has 5 iterations already, more than iterations 4; give 5 or more, or train a new run"
+    assert told in capsys.readouterr().err
     assert Run.open("mine").metadata == run.metadata
+    assert len(run.metrics()) == 5
 
 
 @pytest.mark.parametrize("by_hand", [False, True])

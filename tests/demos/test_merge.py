@@ -35,6 +35,17 @@ def test_episodes_are_numbered_anew_and_stay_in_their_masks(path, other, lifting
     }
 
 
+def test_episodes_of_a_file_without_masks_get_the_usual_ones(path, other):
+    read = read_demonstrations(other)
+    for masks, mine in (({}, []), ({"mine": ["nice"]}, ["demo_3"])):
+        write_file(other, dataclasses.replace(read, masks=masks))
+        merged = merge([path, other])
+        assert (merged.masks["train"], merged.masks["valid"]) == (["demo_0", "demo_2"], ["demo_1", "demo_3"])
+        assert merged.masks.get("mine", []) == mine
+    write_file(other, dataclasses.replace(read, masks={"train": ["demo_0", "nice"]}))  # somebody wants no validation
+    assert merge([path, other]).masks["valid"] == ["demo_1"]
+
+
 def test_metadata_say_where_everything_is_from(path, other):
     merged = merge([path, other])
     assert "seed" not in merged.metadata

@@ -128,10 +128,13 @@ def test_another_camera_than_the_policys_is_refused(made, monkeypatch):
         ({"proprioception_size": 5}, "proprioception size was 5 in training, is 24 now"),
         ({"action_limits": (1.0, 2.0)}, "number of actions was 2 in training, is 9 now"),
         ({"action_unit": "N m"}, "unit of actions was N m in training, is rad/s now"),
+        ({"action_limits": (5.0,) * 9}, r"action_limits was \[5.0, .* in training, is \[0.628"),
         ({"control_dt": 0.1}, "control_dt"),
+        ({"task_name": "stacking"}, "task was stacking in training, is lifting now; put back the run's own policy"),
+        ({"algorithm": "ppo-gail"}, "algorithm was ppo-gail in training, is gps now"),
     ],
 )
-def test_a_policy_for_another_robot_is_refused(made, spec, changes, message):
+def test_a_policy_for_another_task_robot_or_algorithm_is_refused(made, spec, changes, message):
     told = spec(made.task, **changes)
     network = VisuomotorPolicy(told.proprioception_size, len(told.action_limits))
     TrainedPolicy(network, told).save(made.run.path / FILE_NAME)
@@ -141,9 +144,8 @@ def test_a_policy_for_another_robot_is_refused(made, spec, changes, message):
 
 def test_recurrent_policies_are_evaluated_too_and_have_no_feature_points(made, spec):
     network = RecurrentPolicy(made.task.size("proprioception"), made.task.action_size, 1, 24)
-    TrainedPolicy(network, spec(made.task, algorithm="ppo-gail")).save(made.run.path / FILE_NAME)
-    result = evaluate(made.run, "random", trials=2)
-    assert (result.algorithm, result.trials) == ("ppo-gail", 2)
+    TrainedPolicy(network, spec(made.task)).save(made.run.path / FILE_NAME)
+    assert evaluate(made.run, "random", trials=2).trials == 2
     assert draw_feature_point_figures(made.run) == []
 
 

@@ -1,7 +1,7 @@
 """Policies as files, and how those who run them call them."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,14 @@ SPEC = PolicySpec(
     algorithm="ppo-gail",
     task="/home/a/tasks.py:Lift",
     task_name="lift",
-    camera={"position": [0.1, 0.2, 0.3], "size": SIDE, "supersampling": 2},
+    camera={
+        "renderer": "cpu",
+        "size": SIDE,
+        "supersampling": 2,
+        "position": [0.1, 0.2, 0.3],
+        "quaternion": [0.6, 0.8, 0.0, 0.0],
+        "field_of_view": 45.0,
+    },
     proprioception_size=READINGS,
     action_limits=LIMITS,
     action_unit="rad/s",
@@ -84,8 +91,17 @@ def test_what_a_policy_cannot_act_on_is_refused(kind: str):
     policy = make(kind)
     images, readings = observations(0, 2)
     policy.reset(2)
-    with pytest.raises(VisuomotorError, match=r"sees images \(n, 24, 24, 3\), not \(2, 20, 24, 3\)"):
-        policy.act(images[:, :20], readings)
+    taken = r"takes images \(n, 24, 24, 3\) and readings \(n, 5\), not "
+    for wrong, told in (
+        ((images[:, :20], readings), r"\(2, 20, 24, 3\) and \(2, 5\)"),
+        ((images[0], readings[0]), r"\(24, 24, 3\) and \(5,\)"),  # one world without its axis, not 24 worlds
+        ((images, readings[0]), r"\(2, 24, 24, 3\) and \(5,\)"),
+    ):
+        with pytest.raises(VisuomotorError, match=taken + told):
+            policy.act(*wrong)
+    for nonsense in (None, "a", [[1], [1, 2]], {}):
+        with pytest.raises(VisuomotorError, match="takes images and readings as tensors or arrays"):
+            policy.act(nonsense, readings)  # pyright: ignore[reportArgumentType]
     readings[1, 2] = torch.nan
     with pytest.raises(VisuomotorError, match="NaN"):
         policy.act(images, readings)
@@ -153,6 +169,18 @@ def test_acting_without_a_reset_for_as_many_worlds_is_refused():
     policy.act(images, readings)  # what was refused did no harm
 
 
+@pytest.mark.parametrize("worlds", [0, -1, 1.5, "2", None, True, 10**12])
+def test_a_reset_is_for_a_number_of_worlds(worlds):
+    with pytest.raises(VisuomotorError, match=r"policy\.reset must be a whole number from 1 to 1000000, not"):
+        make("recurrent").reset(worlds)
+
+
+@pytest.mark.parametrize("path", [None, 5, [], b"run"])
+def test_what_is_no_path_is_refused(path):
+    with pytest.raises(VisuomotorError, match="takes the path of a run folder or policy file, not "):
+        load_policy(path)
+
+
 def test_a_missing_file_is_named(tmp_path: Path):
     for path in (tmp_path, tmp_path / "other.safetensors"):
         with pytest.raises(VisuomotorError, match=r"there is no policy file .*safetensors"):
@@ -198,6 +226,41 @@ def test_files_that_are_not_ours_are_refused(tmp_path: Path):
     torch.save({"state_dict": {}}, path)
     with pytest.raises(VisuomotorError, match="no policy file of visuomotor"):
         load_policy(path)
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "told"),
+    [
+        ("camera", {"size": 28}, "header.settings.image_size is 24, and 28 by header.spec"),
+        ("camera", {"position": None}, "camera lacks 'position'"),
+        ("camera", {"focal": 1.0}, "camera has an unknown entry 'focal'"),
+        ("camera", {"renderer": 5}, "camera.renderer is 5, expected str"),
+        ("camera", {"field_of_view": 500.0}, "camera.field_of_view must be between 0.0001 and 179.9999, not 500.0"),
+        ("camera", {"field_of_view": -5.0}, "camera.field_of_view must be between"),
+        ("camera", {"quaternion": [0.0] * 4}, "length of camera.quaternion must be between 0.99 and 1.01, not 0.0"),
+        ("camera", {"supersampling": 64}, "camera.supersampling must be between 1 and 8, not 64"),
+        ("camera", {"supersampling": 0}, "camera.supersampling must be between 1 and 8, not 0"),
+        ("camera", {"size": 0}, "camera.size must be between 1 and 4096, not 0"),
+        ("training", {"control_steps": None}, "training has neither control_steps nor iterations"),
+        ("training", {"control_steps": -3}, "training.control_steps is -3, which it can never be"),
+        ("training", {"notes": [1]}, "training.notes.0. is 1, expected str"),
+        (None, {"action_unit": "bananas"}, "header.spec.action_unit is 'bananas'; choose one of: N m, rad/s"),
+        (None, {"control_dt": -1.0}, "control_dt must be between"),
+        (None, {"action_limits": [2.0, -0.5]}, "action_limits must be between"),
+        (None, {"action_limits": [2.0] * 3}, "header.settings.action_size is 2, and 3 by header.spec"),
+        (None, {"proprioception_size": 6}, "header.settings.proprioception_size is 5, and 6 by header.spec"),
+    ],
+)
+def test_what_a_policy_cannot_have_been_trained_for(tmp_path: Path, part, changes, told):
+    """`changes` of the header's spec or of one of its parts; None takes an entry out."""
+    spec = asdict(SPEC)
+    changed = spec if part is None else spec[part]
+    changed.update(changes)
+    for name in [name for name, value in changes.items() if value is None]:
+        del changed[name]
+    rewrite(tmp_path / FILE_NAME, spec=spec)
+    with pytest.raises(VisuomotorError, match=told):
+        load_policy(tmp_path)
 
 
 def test_a_new_file_takes_the_place_of_the_old_one(tmp_path: Path):

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from visuomotor.camera import camera_spec, check_camera_spec
 from visuomotor.errors import VisuomotorError
-from visuomotor.policies.policy import Network, PolicySpec, TrainedPolicy
+from visuomotor.policies.policy import ActionUnit, Network, PolicySpec, TrainedPolicy
 from visuomotor.robots.robot import Robot
 from visuomotor.runs.distributed import Distributed
 from visuomotor.tasks import Task
@@ -51,6 +51,12 @@ class Algorithm(ABC):
     def save_interval(self) -> int:
         """Steps between two checkpoints."""
         return 1
+
+    @property
+    def trained(self) -> dict[str, int]:
+        """How far training is, by those of the `adjustable` settings that say how far it goes, such as "total_steps":
+        a resumed run must not make these smaller."""
+        return {}
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
@@ -128,28 +134,33 @@ class Algorithm(ABC):
         return TrainedPolicy(network, spec)
 
 
-def check_policy_fits(spec: PolicySpec, task: Task, whose: str) -> None:
-    """Raise a VisuomotorError where a task is not what a policy was trained for: camera, readings, actions, rate.
+def check_policy_fits(spec: PolicySpec, task: Task, algorithm: str, whose: str) -> None:
+    """Raise a VisuomotorError where a policy is of another task or algorithm, or the task is not what it was in
+    training: camera, readings, actions, rate.
 
     Args:
+        algorithm: short name of the one that must have trained it.
         whose: policy, in words, such as a run's path.
     """
     robot = task.robot.robot
     for what, trained, now in (
+        ("task", spec.task_name, task.name),
+        ("algorithm", spec.algorithm, algorithm),
         ("proprioception size", spec.proprioception_size, task.size("proprioception")),
         ("number of actions", len(spec.action_limits), task.action_size),
         ("unit of actions", spec.action_unit, action_unit(robot)),
+        ("action_limits", list(spec.action_limits), list(robot.action_limits)),
         ("control_dt (s)", spec.control_dt, task.control_dt),
     ):
         if trained != now:
             raise VisuomotorError(
                 f"the policy of {whose} does not fit task {task.name!r}: {what} was {trained} in training, is {now} "
-                "now; use the task as it was, or train again"
+                "now; put back the run's own policy, use the task as it was, or train again"
             )
     now = camera_spec(task.model, task.camera, spec.image_size, spec.supersampling)
     check_camera_spec(spec.camera, now, whose)
 
 
-def action_unit(robot: Robot) -> str:
+def action_unit(robot: Robot) -> ActionUnit:
     """Of a robot's actions times their limits."""
     return "N m" if robot.control == "torque" else "rad/s"

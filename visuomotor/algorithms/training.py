@@ -115,6 +115,12 @@ def _resume(algorithm: Algorithm, run: Run) -> int:
             algorithm.load_state_dict(content["state"])
         except VisuomotorError as error:
             raise VisuomotorError(f"{path} cannot be resumed: {error}") from error
+        for name, done in algorithm.trained.items():
+            if done > (wanted := changes.get(name, (done, done))[1]):
+                raise VisuomotorError(
+                    f"{run.path} has {done} {name.rpartition('.')[2].removeprefix('total_')} already, more than "
+                    f"{name} {wanted}; give {done} or more, or train a new run"
+                )
     if algorithm.distributed.is_main:
         run.update_config(config, logged)
         run.truncate_metrics(logged)

@@ -64,6 +64,8 @@ def print_summary(path: Path, demonstrations: "Demonstrations") -> None:
     print(f"  actions: {stored}")
     for name, members in demonstrations.masks.items():
         print(f"  mask {name}: {len(members)} of {len(episodes)}")
+    if not demonstrations.masks.get("valid"):
+        print("  no episode is in the mask valid: there is none to validate learners with")
     print(
         f"  mean return: {demonstrations.mean_return:.1f} over {steps} steps (longer episodes cut there, shorter ones "
         "continued with their last reward)"

@@ -39,7 +39,8 @@ class Generate:
 
 @dataclass(frozen=True)
 class Merge:
-    """Merge files of one task. Episodes are numbered anew, in the order of the files, and stay in their masks."""
+    """Merge files of one task. Episodes are numbered anew, in the order of the files, and stay in their masks; those of
+    a file without masks get the usual ones."""
 
     files: Positional[tuple[Path, ...]]
     """Two or more."""
@@ -90,7 +91,7 @@ def generate(arguments: list[str]) -> int:
     policy = None
     if options.policy is not None:
         policy = load_policy(options.policy)
-        check_policy_fits(policy.spec, task, str(options.policy))
+        check_policy_fits(policy.spec, task, policy.spec.algorithm, str(options.policy))
     episodes, rate = record(task, options.episodes, generator, options.keep_failures, policy)
     if options.observations:
         episodes = with_observations(task, episodes)

@@ -56,7 +56,7 @@ def write_demonstrations(
         VisuomotorError: no episodes, an episode that contradicts itself, or a full disk.
     """
     named = [replace(episode, name=f"demo_{index}") for index, episode in enumerate(episodes)]
-    demonstrations = Demonstrations(task.name, named, {**dict(metadata or {}), **describe(task)}, _masks(named))
+    demonstrations = Demonstrations(task.name, named, {**dict(metadata or {}), **describe(task)}, default_masks(named))
     write_file(path, demonstrations)
     return demonstrations
 
@@ -87,7 +87,8 @@ def write_file(path: Path, demonstrations: Demonstrations) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def _masks(episodes: Sequence[Episode]) -> dict[str, list[str]]:
+def default_masks(episodes: Sequence[Episode]) -> dict[str, list[str]]:
+    """The masks of new episodes, by their names: every tenth is for validation, or the last of fewer than ten."""
     names = [episode.name for episode in episodes]
     valid = names[_VALID_EVERY - 1 :: _VALID_EVERY] or names[1:][-1:]  # a single episode is for training
     return {

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from visuomotor.demos.dataset import default_masks
 from visuomotor.demos.episode import Demonstrations
 from visuomotor.demos.metadata import SAME_SCENE
 from visuomotor.demos.reading import read_demonstrations
@@ -13,6 +14,7 @@ from visuomotor.errors import VisuomotorError
 
 def merge(paths: Sequence[Path]) -> Demonstrations:
     """The episodes of all files, named demo_0, demo_1, ... in the order of the files, in the masks that they were in.
+    Those of a file with neither `train` nor `valid` get the masks that they would have as new ones.
 
     The metadata are what all files say, and the first one's versions. What they say otherwise of themselves (seed,
     command, versions) stands in `sources`, an entry for each file.
@@ -30,7 +32,8 @@ def merge(paths: Sequence[Path]) -> Demonstrations:
     for part in parts:
         names = {it.name: f"demo_{index}" for index, it in enumerate(part.episodes, len(merged.episodes))}
         merged.episodes.extend(replace(episode, name=names[episode.name]) for episode in part.episodes)
-        for key, members in part.masks.items():
+        masks = part.masks if {"train", "valid"} & part.masks.keys() else default_masks(part.episodes) | part.masks
+        for key, members in masks.items():
             merged.masks.setdefault(key, []).extend(names[member] for member in members)
     return merged
 

@@ -1,6 +1,7 @@
 """The success rate of a run's policy on a split, for any algorithm."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,17 @@ def evaluate(run: Run | Path | str, split: str, trials: int = 100, seed: int = 0
         video: write `videos/<split>.mp4`, successes and failures side by side.
 
     Raises:
-        VisuomotorError: the run has no policy yet, or it does not fit the task as it is now; there is no such split.
+        VisuomotorError: the run has no policy yet, or that of another task or algorithm, or one that does not fit the
+            task as it is now; there is no such split.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     check_range("trials", trials, 1, 1_000_000)
     check_range("seed", seed, 0, 2**31 - 1)
-    settings = _settings(run)
+    kind: type[Algorithm] = registry.load("algorithm", run.algorithm, Algorithm)
+    settings = _settings(run, kind.presets)
     policy = load_policy(run.path)
     task = make_task(run.task)
-    check_policy_fits(policy.spec, task, str(run.path))
+    check_policy_fits(policy.spec, task, kind.name, str(run.path))
     started = time.monotonic()
     done = run_trials(task, policy, split, trials, torch.Generator().manual_seed(_SEED_OFFSET + seed), video)
     elapsed = time.monotonic() - started
@@ -68,9 +71,8 @@ def evaluate(run: Run | Path | str, split: str, trials: int = 100, seed: int = 0
     )
 
 
-def _settings(run: Run) -> list[str]:
-    """What the run's config changes in its preset."""
-    presets: dict[str, Any] = registry.load("algorithm", run.algorithm, Algorithm).presets
+def _settings(run: Run, presets: Mapping[str, Any]) -> list[str]:
+    """What the run's config changes in its preset, one of `presets`."""
     if run.preset not in presets:
         raise unknown("preset", run.preset, presets)
     usual = learning_settings(config_to_dict(presets[run.preset]))

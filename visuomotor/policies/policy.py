@@ -1,6 +1,7 @@
 """What every policy is to those who run it: images and joint readings in, actions out."""
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
@@ -8,12 +9,24 @@ from typing import Annotated, Any, Literal, Protocol
 import torch
 from torch import Tensor
 
-from visuomotor.errors import VisuomotorError, one_line
+from visuomotor.errors import VisuomotorError, check_whole, one_line
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.policies.visuomotor_policy import VisuomotorPolicy
 from visuomotor.runs.atomic import write_atomically
 from visuomotor.runs.config import Range, check_range, check_ranges, config_from_dict
 from visuomotor.runs.restore import ListOf, check_like, restore_module
+
+ActionUnit = Literal["N m", "rad/s"]
+_CAMERA = {
+    "renderer": "",
+    **dict.fromkeys(("size", "supersampling"), 0),
+    "position": [0.0] * 3,
+    "quaternion": [0.0] * 4,
+    "field_of_view": 0.0,
+}
+"""What `camera_spec` gives."""
+_CAMERA_RANGES = {"size": (1, 4096), "supersampling": (1, 8), "field_of_view": (1e-4, 180 - 1e-4)}
+_TRAINING = {"control_steps": 0, "iterations": 0, "notes": ListOf("")}
 
 
 @dataclass(frozen=True)
@@ -31,12 +44,23 @@ class PolicySpec:
     """Readings of `Task.proprioception`, in its order and units."""
     action_limits: Annotated[tuple[float, ...], Range(1e-9, 1e9)]
     """The largest magnitude of each action, in `action_unit`."""
-    action_unit: str
-    """"N m" or "rad/s"."""
+    action_unit: ActionUnit
     control_dt: Annotated[float, Range(1e-6, 1e3)]
     """s between two actions."""
     training: dict[str, Any]
     """How far training had come: `control_steps` or `iterations`, and what its config does not tell (`notes`)."""
+
+    def __post_init__(self) -> None:
+        """Raise a VisuomotorError where a value cannot be."""
+        check_ranges(self)
+        check_like(self.camera, _CAMERA, "camera", finite=True)
+        for name, (low, high) in _CAMERA_RANGES.items():
+            check_range(f"camera.{name}", self.camera[name], low, high)
+        check_range("length of camera.quaternion", math.hypot(*self.camera["quaternion"]), 0.99, 1.01)
+        if not {"control_steps", "iterations"} & self.training.keys():
+            raise VisuomotorError("training has neither control_steps nor iterations")
+        for name in _TRAINING.keys() & self.training.keys():
+            check_like(self.training[name], _TRAINING[name], f"training.{name}")
 
     @property
     def image_size(self) -> int:
@@ -68,7 +92,7 @@ FILE_NAME = "policy.safetensors"
 """Of the policy in a run folder."""
 _FORMAT = 1
 
-_LARGEST_IMAGE, _LARGEST_SIZE = 4096, 10_000  # nobody's network is larger; a damaged file must not fill the memory
+_LARGEST_SIZE = 10_000  # nobody's network is larger; a damaged file must not fill the memory
 
 Network = VisuomotorPolicy | RecurrentPolicy
 _NETWORKS: dict[str, type[Network]] = {kind.__name__: kind for kind in (VisuomotorPolicy, RecurrentPolicy)}
@@ -98,7 +122,12 @@ class TrainedPolicy:
         return self._spec
 
     def reset(self, n: int) -> None:
-        """Begin episodes in n worlds."""
+        """Begin episodes in n worlds.
+
+        Raises:
+            VisuomotorError: n is no whole number from 1 to 1,000,000.
+        """
+        check_whole("the number of worlds of policy.reset", n, 1, 1_000_000)
         self._hidden = self.network.initial_hidden_state(n)
 
     @torch.inference_mode()
@@ -106,17 +135,25 @@ class TrainedPolicy:
         """See `Policy`.
 
         Raises:
-            VisuomotorError: `reset` was not called for that many worlds, inputs have other sizes, or readings are not
-                finite.
+            VisuomotorError: inputs are no arrays of numbers, or of other sizes; `reset` was not called for that many
+                worlds; or readings are not finite.
         """
-        images, proprioception = torch.as_tensor(images), torch.as_tensor(proprioception)
+        try:
+            images, proprioception = torch.as_tensor(images), torch.as_tensor(proprioception)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise VisuomotorError(
+                f"policy.act takes images and readings as tensors or arrays of numbers ({one_line(error)})"
+            ) from error
+        size = self._spec.image_size
+        if images.shape[1:] != (size, size, 3) or proprioception.ndim != 2:
+            raise VisuomotorError(
+                f"this policy takes images (n, {size}, {size}, 3) and readings (n, {self._spec.proprioception_size}), "
+                f"not {tuple(images.shape)} and {tuple(proprioception.shape)}"
+            )
         if self._hidden is None or len(self._hidden) != len(images) or len(images) != len(proprioception):
             raise VisuomotorError(
                 f"call policy.reset({len(images)}) before policy.act with images and readings of {len(images)} worlds"
             )
-        size = self._spec.image_size
-        if images.shape[1:] != (size, size, 3):
-            raise VisuomotorError(f"this policy sees images (n, {size}, {size}, 3), not {tuple(images.shape)}")
         if not bool(proprioception.isfinite().all()):
             raise VisuomotorError("the joint readings hold NaN or infinity; a policy cannot act on them")
         actions, self._hidden = self.network.act(images.to(self._device), proprioception.to(self._device), self._hidden)
@@ -138,7 +175,10 @@ def load_policy(path: Path | str) -> TrainedPolicy:
     Raises:
         VisuomotorError: there is none, or the file is damaged or of another version.
     """
-    path = Path(path)
+    try:
+        path = Path(path)
+    except TypeError as error:
+        raise VisuomotorError(f"load_policy takes the path of a run folder or policy file, not {path!r:.50}") from error
     file = path / FILE_NAME if path.is_dir() else path
     if not file.is_file():
         raise VisuomotorError(
@@ -161,22 +201,15 @@ def _read(file: Path) -> TrainedPolicy:
     if told["format"] != _FORMAT:
         raise VisuomotorError(f"policy format {told['format']}, expected {_FORMAT}")
     header = config_from_dict(_Header, told, where="header")
-    check_ranges(header, "header.")
     spec = header.spec
-    check_like((spec.image_size, spec.supersampling), (0, 0), "size and supersampling in header.spec.camera")
-    check_range("header.spec.camera.size", spec.image_size, 1, _LARGEST_IMAGE)
-    check_range("header.spec.camera.supersampling", spec.supersampling, 1, 64)
-    camera = {"position": [0.0] * 3, "quaternion": [0.0] * 4, "field_of_view": 0.0}
-    training = {"control_steps": 0, "iterations": 0, "notes": ListOf("")}
-    for where, found, pattern in (("camera", spec.camera, camera), ("training", spec.training, training)):
-        for name in pattern.keys() & found.keys():
-            check_like(found[name], pattern[name], f"header.spec.{where}.{name}", finite=True)
     for name, size in header.settings.items():
         check_like(size, int, f"header.settings.{name}")
-        check_range(f"header.settings.{name}", size, 0, _LARGEST_IMAGE if name == "image_size" else _LARGEST_SIZE)
-    sizes = header.settings.get("proprioception_size"), header.settings.get("action_size")
-    if sizes != (spec.proprioception_size, len(spec.action_limits)):
-        raise VisuomotorError("the network has other numbers of readings or actions than the spec")
+        check_range(f"header.settings.{name}", size, 0, _LARGEST_SIZE)
+    sizes = {"proprioception_size": spec.proprioception_size, "action_size": len(spec.action_limits)}
+    sizes |= {"image_size": spec.image_size} if "image_size" in header.settings else {}  # some take images of any size
+    for name, size in sizes.items():
+        if header.settings.get(name) != size:
+            raise VisuomotorError(f"header.settings.{name} is {header.settings.get(name)}, and {size} by header.spec")
     network = _NETWORKS[header.network](**header.settings)
     restore_module(network, load_file(str(file)), "weights")
     return TrainedPolicy(network, spec)

@@ -119,6 +119,9 @@ def test_a_prolonged_run_is_the_longer_one_bit_for_bit(tmp_path):
             assert same, name
     assert (whole.path / FILE_NAME).read_bytes() == (prolonged.path / FILE_NAME).read_bytes()
     assert Run.open(prolonged.path).config(type(long)) == long
+    with pytest.raises(VisuomotorError, match=r"has 2 iterations already, more than end_to_end\.iterations 1"):
+        train(_gps(short), Run.open(prolonged.path), resume=True)
+    assert Run.open(prolonged.path).config(type(long)) == long
 
 
 def test_another_seed_gives_another_policy(tmp_path):

@@ -193,6 +193,10 @@ def test_a_prolonged_run_goes_on_with_the_rates_of_its_new_length(demos: Path, t
     assert rates == pytest.approx([config.ppo.learning_rate * config.ppo.final_lr_fraction**f for f in fractions])
     before = {"row": 4, "before": {"total_steps": config.total_steps}}
     assert Run.open(run.path).metadata["changes"] == [before]
+    steps = longer.total_steps
+    with pytest.raises(VisuomotorError, match=f"has {steps} steps already, more than total_steps {steps - 1}; give"):
+        train(make(replace(config, total_steps=steps - 1)), Run.open(run.path), resume=True)
+    assert Run.open(run.path).metadata["changes"] == [before]
 
 
 def test_the_networks_of_another_run_and_nothing_else(demos: Path):

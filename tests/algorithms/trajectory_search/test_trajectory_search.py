@@ -82,6 +82,9 @@ def test_a_stopped_and_resumed_search_ends_in_the_same_bits(task, method, tmp_pa
     a, b = (load_checkpoint(each.latest_checkpoint)["state"] for each in (run, stopped))
     a["elapsed_seconds"] = b["elapsed_seconds"] = 0.0
     assert_same(a, b)
+    done = whole.config.iterations
+    with pytest.raises(VisuomotorError, match=f"has {done} iterations already, more than iterations {done - 1}"):
+        train(make(task, method, iterations=done - 1), run, resume=True)
 
 
 def assert_same(a, b):

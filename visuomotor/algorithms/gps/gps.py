@@ -94,6 +94,10 @@ class Gps(Algorithm):
     def done(self) -> bool:
         return self.phase == "done"
 
+    @property
+    def trained(self) -> dict[str, int]:
+        return {"end_to_end.iterations": self.iteration if self.phase in ("policy", "done") else 0}
+
     def steps(self) -> Iterator[dict[str, Any]]:
         self._leave_finished_phases()
         while not self.done:

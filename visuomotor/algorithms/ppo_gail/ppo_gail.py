@@ -121,6 +121,10 @@ class PpoGail(Algorithm):
         return learnt and self.control_steps >= config.total_steps
 
     @property
+    def trained(self) -> dict[str, int]:
+        return {"total_steps": self.control_steps}
+
+    @property
     def save_interval(self) -> int:
         return self.config.save_interval
 

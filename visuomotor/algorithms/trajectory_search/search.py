@@ -94,6 +94,10 @@ class TrajectorySearch(Algorithm):
     def done(self) -> bool:
         return self.iteration >= self.config.iterations
 
+    @property
+    def trained(self) -> dict[str, int]:
+        return {"iterations": self.iteration}
+
     def steps(self) -> Iterator[dict[str, Any]]:
         while not self.done:
             started = time.monotonic()
