@@ -151,6 +151,32 @@ def test_lights_that_are_off() -> None:
     assert images[0, 4, 4, 0] > 60
 
 
+SENSOR = """
+<mujoco><option jacobian="dense"/><worldbody>
+  <camera name="eye" sensorsize=".02 .015" resolution="64 48" focal=".02 .02" principal="{principal} 0"/>
+  <geom type="plane" size="1 .75 .1" pos="0 0 -4"/>
+</worldbody></mujoco>
+"""
+
+
+@pytest.mark.parametrize(("height", "width"), [(48, 64), (60, 60), (80, 40), (20, 96)])
+def test_the_whole_sensor_is_stretched_over_the_image(height: int, width: int) -> None:
+    engine = CpuEngine(mujoco.MjModel.from_xml_string(SENSOR.format(principal=0)), 2, 1)
+    engine.model_field("cam_sensorsize")[1] *= 2.0
+    seen = Camera(engine, "eye", height, width).render().segmentation.numpy() == 0
+    for world, share in ((0, 0.5), (1, 0.25)):  # of the sensor that the plane covers, in both directions
+        rows, columns = np.argwhere(seen[world]).T
+        for places, size in ((rows, height), (columns, width)):
+            middle, half = size / 2, share * size / 2
+            assert (places.min(), places.max() + 1) == pytest.approx((middle - half, middle + half), abs=0.6)
+
+
+def test_the_principal_point_moves_the_image() -> None:
+    engine = CpuEngine(mujoco.MjModel.from_xml_string(SENSOR.format(principal=0.0025)), 1, 1)
+    columns = np.argwhere(Camera(engine, "eye", 60, 80).render().segmentation[0].numpy() == 0)[:, 1]
+    assert (columns.min(), columns.max() + 1) == (10, 50)  # an eighth of the sensor
+
+
 QUADRANTS = """
 <mujoco><option jacobian="dense"/><statistic extent="1"/>
   <visual><headlight ambient="1 1 1" diffuse="0 0 0" specular="0 0 0"/></visual>
@@ -276,10 +302,13 @@ def test_every_call_makes_fresh_tensors(engine: CpuEngine) -> None:
     [
         ({"name": "nose"}, "back, flat, front"),
         ({"name": "flat"}, "perspective"),
-        ({"height": 0}, "height must be between 1"),
-        ({"width": 5000}, "width must be between 1"),
-        ({"supersampling": 0}, "supersampling must be between 1"),
-        ({"threads": -1}, "threads must be 0"),
+        ({"name": ""}, "back, flat, front"),
+        ({"height": 0}, "height must be a whole number between 1 and 4096, not 0"),
+        ({"width": 5000}, "width must be a whole number between 1"),
+        ({"width": 64.0}, "width must be a whole number between 1 and 4096, not 64.0"),
+        ({"supersampling": 0}, "supersampling must be a whole number between 1 and 8"),
+        ({"supersampling": 1.5}, "supersampling must be a whole number"),
+        ({"threads": -1}, "threads .* must be a whole number"),
     ],
 )
 def test_bad_arguments(engine: CpuEngine, arguments: dict[str, object], message: str) -> None:

@@ -21,6 +21,8 @@ DRAWN_TYPES = (
     mujoco.mjtGeom.mjGEOM_MESH,
     mujoco.mjtGeom.mjGEOM_SDF,
 )
+# What worlds could differ in, but not in images.
+SAME_IN_ALL_WORLDS = ("geom_type", "geom_group", "cam_projection")
 
 
 class Appearance(NamedTuple):
@@ -48,6 +50,7 @@ class Appearance(NamedTuple):
     light_specular: Floats
     cam_fovy: Float64Array
     cam_intrinsic: Floats
+    cam_sensorsize: Floats
 
 
 class Poses(NamedTuple):
@@ -67,7 +70,6 @@ class StaticScene(NamedTuple):
     geom_type: Integers
     drawn: Integers  # ids of the geoms to paint, ascending
     meshes: int  # how many meshes there are; height fields are counted from there on
-    camera_sensorsize: Floats  # (2,)
     headlight: Floats  # (3, 3): ambient, diffuse, specular
     headlight_active: bool
     znear: float  # metres along the view axis
@@ -89,17 +91,16 @@ def read_appearance(engine: Engine) -> Appearance:
 
 
 def per_world_fields(engine: Engine) -> tuple[bool, ...]:
-    return tuple(engine.is_per_world(name) for name in Appearance._fields)
+    return tuple(engine.is_per_world(name) for name in (*Appearance._fields, *SAME_IN_ALL_WORLDS))
 
 
-def read_static_scene(model: mujoco.MjModel, camera: int, groups: Collection[int]) -> StaticScene:
+def read_static_scene(model: mujoco.MjModel, groups: Collection[int]) -> StaticScene:
     headlight = model.vis.headlight
     drawn = np.isin(model.geom_group, list(groups)) & np.isin(model.geom_type, [int(kind) for kind in DRAWN_TYPES])
     return StaticScene(
         geom_type=model.geom_type,
         drawn=np.flatnonzero(drawn).astype(np.int32),
         meshes=int(model.nmesh),
-        camera_sensorsize=np.array(model.cam_sensorsize[camera], dtype=np.float32),
         headlight=np.array([headlight.ambient, headlight.diffuse, headlight.specular], dtype=np.float32),
         headlight_active=bool(headlight.active),
         znear=float(model.vis.map.znear * model.stat.extent),
