@@ -73,6 +73,10 @@ def _scenes() -> dict[str, str]:
     scenes["behind"] = SCENE.format(headlight=1, asset="", body=FLOOR.format("") + ball + behind)
     lens = '<geom type="box" size=".03 .03 .0005" pos="0 -2.99 1.985"/>'
     scenes["near"] = SCENE.format(headlight=1, asset="", body=FLOOR.format("") + ball + lens)
+    whole = SCENE.format(headlight=1, asset="", body=FLOOR.format("") + ball)
+    scenes["sensor"] = whole.replace(
+        'fovy="40"', 'sensorsize=".02 .015" resolution="64 48" focal=".03 .02" principal=".003 .002"'
+    )
     lights = {
         "dark": "",
         "switched_off": '<light pos="0 0 3" active="false"/>',

@@ -10,23 +10,16 @@ import torch
 from torch import Tensor
 
 from visuomotor.camera.kernel import render_worlds
+from visuomotor.camera.limits import Limit, check_limits, check_meshes, check_per_world, limits_of
 from visuomotor.camera.mesh_clusters import read_meshes
 from visuomotor.camera.not_drawn import not_drawn
-from visuomotor.camera.scene import (
-    REFERENCES,
-    check_per_world,
-    check_references,
-    per_world_fields,
-    read_appearance,
-    read_poses,
-    read_static_scene,
-)
+from visuomotor.camera.scene import Appearance, per_world_fields, read_appearance, read_poses, read_static_scene
 from visuomotor.camera.textures import read_textures
 from visuomotor.engine import Engine
 from visuomotor.engine.thread_pool import available_cores, parallel_for
 from visuomotor.errors import VisuomotorError, unknown
 
-_LARGEST_SIDE = 4096
+_LARGEST_SIDE, _MOST_SAMPLES, _MOST_THREADS = 4096, 8, 4096
 # More parts share a busy machine's cores better, but each part costs a call.
 _PARTS_PER_THREAD = 4
 
@@ -82,17 +75,16 @@ class Camera:
     ):
         model = engine.model
         names = [str(model.camera(i).name) for i in range(int(model.ncam))]
-        if name not in names:
-            raise unknown("camera", name, names)
-        for label, side in (("height", height), ("width", width)):
-            if not _is_int(side) or not 1 <= side <= _LARGEST_SIDE:
-                raise VisuomotorError(f"the image's {label} must be between 1 and {_LARGEST_SIDE} pixels, not {side}")
-        if not _is_int(supersampling) or not 1 <= supersampling <= 8:
-            raise VisuomotorError(f"supersampling must be between 1 and 8, not {supersampling}")
-        if not _is_int(threads) or threads < 0:
-            raise VisuomotorError(f"threads must be 0 (all cores) or more, not {threads}")
+        if not name or name not in names:
+            raise unknown("camera", name, filter(None, names))
+        _check_whole("the image's height", height, 1, _LARGEST_SIDE)
+        _check_whole("the image's width", width, 1, _LARGEST_SIDE)
+        _check_whole("supersampling", supersampling, 1, _MOST_SAMPLES)
+        _check_whole("threads (0 for all cores)", threads, 0, _MOST_THREADS)
         self._threads = threads or available_cores()
         self._index = names.index(name)
+        check_meshes(model)
+        self._appearance, self._limits, self._per_world = _read_worlds(engine)
         if missing := not_drawn(model, groups):
             warnings.warn(f"the camera does not draw {', '.join(missing)}", stacklevel=2)
         if model.cam_projection[self._index] != mujoco.mjtProjection.mjPROJ_PERSPECTIVE:
@@ -101,10 +93,9 @@ class Camera:
             raise VisuomotorError("this camera renders on the CPU; give it an engine whose tensors are there")
         self._engine = engine
         self._height, self._width, self._samples = height, width, supersampling
-        self._static = read_static_scene(model, self._index, groups)
+        self._static = read_static_scene(model, groups)
         self._meshes, self._textures = read_meshes(model), read_textures(model)
         self._poses = read_poses(engine)
-        self._read_appearance()
 
     @property
     def height(self) -> int:
@@ -122,18 +113,11 @@ class Camera:
         """Colour, depth and segmentation in fresh tensors; `worlds` is `(n,)` int, None for all."""
         return self._render(worlds, measure=True)
 
-    def _read_appearance(self) -> None:
-        check_per_world(self._engine)
-        self._appearance, self._per_world = read_appearance(self._engine), per_world_fields(self._engine)
-        self._references_vary = any(self._engine.is_per_world(name) for name in REFERENCES)
-        check_references(self._appearance, self._engine.model)
-
     def _render(self, worlds: Tensor | None, measure: bool) -> Frame:
         chosen = np.arange(self._engine.worlds) if worlds is None else _checked(worlds, self._engine.worlds)
         if self._per_world != per_world_fields(self._engine):
-            self._read_appearance()
-        elif self._references_vary:
-            check_references(self._appearance, self._engine.model)
+            self._appearance, self._limits, self._per_world = _read_worlds(self._engine)
+        check_limits(self._engine.model, self._limits)
         shape = (len(chosen), self._height, self._width)
         rgb = torch.empty((*shape, 3), dtype=torch.uint8)
         measured = shape if measure else (0, 0, 0)
@@ -160,8 +144,18 @@ class Camera:
         return Frame(rgb, depth, segmentation)
 
 
-def _is_int(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+def _check_whole(what: str, value: object, least: int, most: int) -> None:
+    if not isinstance(value, int | np.integer) or not least <= value <= most:
+        raise VisuomotorError(f"{what} must be a whole number between {least} and {most}, not {value!r}")
+
+
+def _read_worlds(engine: Engine) -> tuple[Appearance, list[Limit], tuple[bool, ...]]:
+    """Views of what worlds may differ in, what to check of those that do before each image, and which they are."""
+    check_per_world(engine)
+    appearance = read_appearance(engine)
+    limits = limits_of(engine.model, appearance)
+    check_limits(engine.model, limits)
+    return appearance, [limit for limit in limits if engine.is_per_world(limit.field)], per_world_fields(engine)
 
 
 def _checked(worlds: Tensor, count: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":

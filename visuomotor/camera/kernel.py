@@ -38,23 +38,19 @@ _NO_CONE = 180.0  # degrees, OpenGL's cutoff of a light that shines all round
 
 
 @njit_inline
-def _frustum(
-    appearance: Appearance, static: StaticScene, world: int, camera: int, aspect: float
-) -> tuple[float, float, float, float]:
-    """X of the left and right, Y of the top and bottom border of the image at depth 1. As in MuJoCo, an image shows the
-    whole sensor, stretched where it has other proportions."""
-    sensor_width, sensor_height = float(static.camera_sensorsize[0]), float(static.camera_sensorsize[1])
-    if sensor_height == 0.0:
+def _frustum(appearance: Appearance, world: int, camera: int, aspect: float) -> tuple[float, float, float, float]:
+    """X of the left and right, Y of the top and bottom border of the image at depth 1.
+
+    The image shows a whole sensor, as MuJoCo's: stretched where the sensor has another aspect.
+    """
+    sensor = appearance.cam_sensorsize[world % appearance.cam_sensorsize.shape[0], camera]
+    half_width, half_height = 0.5 * float(sensor[0]), 0.5 * float(sensor[1])
+    if half_height == 0.0:
         half = tan(appearance.cam_fovy[world % appearance.cam_fovy.shape[0], camera] * pi / 360.0)
         return (-half * aspect, half * aspect, half, -half)
     intrinsic = appearance.cam_intrinsic[world % appearance.cam_intrinsic.shape[0], camera]
     fx, fy, cx, cy = float(intrinsic[0]), float(intrinsic[1]), float(intrinsic[2]), float(intrinsic[3])
-    return (
-        -(0.5 * sensor_width - cx) / fx,
-        (0.5 * sensor_width + cx) / fx,
-        (0.5 * sensor_height - cy) / fy,
-        -(0.5 * sensor_height + cy) / fy,
-    )
+    return (-(half_width - cx) / fx, (half_width + cx) / fx, (half_height - cy) / fy, -(half_height + cy) / fy)
 
 
 @njit_inline
@@ -184,7 +180,7 @@ def _make_kernel(digest: int) -> Callable[..., int]:
             world = worlds[item]
             axes = matrix_columns(poses.cam_xmat[world], camera)
             eye = vector_at(poses.cam_xpos[world], camera)
-            left, right, top, bottom = _frustum(appearance, static, world, camera, width / height)
+            left, right, top, bottom = _frustum(appearance, world, camera, width / height)
             dx, dy = (right - left) / width, (bottom - top) / height
             left, top = left + 0.5 * dx, top + 0.5 * dy
             for column in range(width):

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from visuomotor.camera.njit import Float64Array, Floats, Integers
 from visuomotor.engine import Engine
-from visuomotor.errors import VisuomotorError
 
 DRAWN_TYPES = (
     mujoco.mjtGeom.mjGEOM_PLANE,
@@ -22,11 +21,8 @@ DRAWN_TYPES = (
     mujoco.mjtGeom.mjGEOM_MESH,
     mujoco.mjtGeom.mjGEOM_SDF,
 )
-
-
-REFERENCES = ("geom_matid", "geom_dataid", "mat_texid", "mat_texrepeat")
-"""What `check_references` looks at."""
-_SAME_EVERYWHERE = ("geom_type", "geom_group", "cam_sensorsize", "cam_projection")
+# What worlds could differ in, but not in images.
+SAME_IN_ALL_WORLDS = ("geom_type", "geom_group", "cam_projection")
 
 
 class Appearance(NamedTuple):
@@ -54,6 +50,7 @@ class Appearance(NamedTuple):
     light_specular: Floats
     cam_fovy: Float64Array
     cam_intrinsic: Floats
+    cam_sensorsize: Floats
 
 
 class Poses(NamedTuple):
@@ -73,7 +70,6 @@ class StaticScene(NamedTuple):
     geom_type: Integers
     drawn: Integers  # ids of the geoms to paint, ascending
     meshes: int  # how many meshes there are; height fields are counted from there on
-    camera_sensorsize: Floats  # (2,)
     headlight: Floats  # (3, 3): ambient, diffuse, specular
     headlight_active: bool
     znear: float  # metres along the view axis
@@ -95,44 +91,16 @@ def read_appearance(engine: Engine) -> Appearance:
 
 
 def per_world_fields(engine: Engine) -> tuple[bool, ...]:
-    return tuple(engine.is_per_world(name) for name in (*Appearance._fields, *_SAME_EVERYWHERE))
+    return tuple(engine.is_per_world(name) for name in (*Appearance._fields, *SAME_IN_ALL_WORLDS))
 
 
-def check_per_world(engine: Engine) -> None:
-    """Raise a VisuomotorError where worlds differ in what the camera reads of the model alone."""
-    for name in _SAME_EVERYWHERE:
-        if engine.is_per_world(name):
-            raise VisuomotorError(
-                f"the camera shows {name} as it is in the model, the same in all worlds; set it there before the "
-                "camera is made"
-            )
-
-
-def check_references(appearance: Appearance, model: mujoco.MjModel) -> None:
-    """Raise a VisuomotorError where ids point to nothing, or a texture's repeat is no number: the kernel does not
-    look."""
-    of_mesh = np.isin(model.geom_type, [mujoco.mjtGeom.mjGEOM_MESH, mujoco.mjtGeom.mjGEOM_SDF])
-    of_hfield = model.geom_type == mujoco.mjtGeom.mjGEOM_HFIELD
-    for name, ids, count in (
-        ("geom_matid", appearance.geom_matid, model.nmat),
-        ("mat_texid", appearance.mat_texid, model.ntex),
-        ("geom_dataid", appearance.geom_dataid[:, of_mesh], model.nmesh),
-        ("geom_dataid", appearance.geom_dataid[:, of_hfield], model.nhfield),
-    ):
-        if ids.size and not -1 <= ids.min() <= ids.max() < count:
-            raise VisuomotorError(f"{name} must lie between -1 (none) and {count - 1}, not {ids.min()} to {ids.max()}")
-    if not np.isfinite(appearance.mat_texrepeat).all():
-        raise VisuomotorError("mat_texrepeat holds a value that is not finite; give materials a finite texrepeat")
-
-
-def read_static_scene(model: mujoco.MjModel, camera: int, groups: Collection[int]) -> StaticScene:
+def read_static_scene(model: mujoco.MjModel, groups: Collection[int]) -> StaticScene:
     headlight = model.vis.headlight
     drawn = np.isin(model.geom_group, list(groups)) & np.isin(model.geom_type, [int(kind) for kind in DRAWN_TYPES])
     return StaticScene(
         geom_type=model.geom_type,
         drawn=np.flatnonzero(drawn).astype(np.int32),
         meshes=int(model.nmesh),
-        camera_sensorsize=np.array(model.cam_sensorsize[camera], dtype=np.float32),
         headlight=np.array([headlight.ambient, headlight.diffuse, headlight.specular], dtype=np.float32),
         headlight_active=bool(headlight.active),
         znear=float(model.vis.map.znear * model.stat.extent),

@@ -171,12 +171,13 @@ def sample(
     # The level whose texels are as large as a pixel, by the longer of its two steps.
     across = (s_right * width) ** 2 + (t_right * height) ** 2
     along = (s_down * width) ** 2 + (t_down * height) ** 2
-    level = min(max(0.5 * log2(max(across, along, 1e-30)), 0.0), end - first - 1.0)
-    near = int(level)
+    last = end - first - 1
+    level = min(max(0.5 * log2(max(across, along, 1e-30)), 0.0), float(last))
+    near = min(max(int(level), 0), last)  # poses and sizes that are not finite must not lead out of the arrays
     a = _bilinear(textures, first + near, face, is_cube, s, t)
     weight = level - near
     if weight > 0.0:
-        b = _bilinear(textures, first + near + 1, face, is_cube, s, t)
+        b = _bilinear(textures, first + min(near + 1, last), face, is_cube, s, t)
         a = (
             a[0] + weight * (b[0] - a[0]),
             a[1] + weight * (b[1] - a[1]),
