@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.camera import Camera
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, check_whole
 from visuomotor.tasks.reset_params import ResetParams
 from visuomotor.tasks.task import OBSERVATIONS, EpisodeOutcome, Task
 
@@ -78,6 +78,9 @@ class VecEnv:
         initial_states: other states to start in; None for the task's starts only.
         init_at_random_ep_len: begin the first episodes at random lengths, so that they do not all end at once.
         threads: of engine and camera; 0 for all cores.
+
+    Raises:
+        VisuomotorError: a number is no whole one, or out of range; no such split.
     """
 
     def __init__(
@@ -95,6 +98,13 @@ class VecEnv:
         init_at_random_ep_len: bool = False,
         threads: int = 0,
     ):
+        for name, number, low, high in (
+            ("num_envs", num_envs, 1, 1_000_000),
+            ("image_size", image_size, 1, 4096),
+            ("supersampling", supersampling, 1, 8),
+            ("threads", threads, 0, 10_000),
+        ):
+            check_whole(name, number, low, high)
         self.task, self.num_envs, self.generator = task, num_envs, generator
         self.engine = task.make_engine(num_envs, threads)
         self._groups = tuple(dict.fromkeys((*observations, "stage")))

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from visuomotor import registry
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, check_whole
 from visuomotor.tasks.check import check_task, describe_error, missing_members
 from visuomotor.tasks.env import VecEnv
 from visuomotor.tasks.task import Task
@@ -42,7 +42,13 @@ def make_env(task: Task | str, num_envs: int = 1, seed: int = 0, **options: Any)
         num_envs: how many worlds.
         seed: of all randomness.
         options: those of `VecEnv`, such as `image_size`, `split` and `randomize`.
+
+    Raises:
+        VisuomotorError: no such task, or an argument cannot be.
     """
+    check_whole("seed", seed, 0, 2**64 - 1)
     if isinstance(task, str):
         task = make_task(task)
+    elif not isinstance(task, Task):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise VisuomotorError(f"task must be the name of a task, or one that make_task has made, not {task!r:.80}")
     return VecEnv(task, num_envs, torch.Generator().manual_seed(seed), **options)
