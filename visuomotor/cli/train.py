@@ -199,7 +199,7 @@ def _train(
     new = options.resume is None
     if distributed.is_main:
         print(f"run folder: {folder.path}", flush=True)
-        if not new and not folder.latest_checkpoint.is_file():
+        if not new and not folder.latest_checkpoint.exists():
             print("it has no checkpoint yet: training starts from the beginning", flush=True)
     go_on = f"visuomotor train {folder.algorithm} --resume {folder.path}"
     try:
