@@ -1,3 +1,5 @@
+import copy
+import pickle
 import sys
 
 import gymnasium
@@ -17,7 +19,7 @@ WORLDS = 3
 
 
 def make(**arguments) -> VisuomotorVectorEnv:
-    return VisuomotorVectorEnv("lifting", WORLDS, **({"image_size": 36} | arguments))
+    return VisuomotorVectorEnv("lifting", **({"num_envs": WORLDS, "image_size": 36} | arguments))
 
 
 @pytest.fixture
@@ -284,9 +286,16 @@ def test_mistakes_are_told(env):
         make(observations=["images"])
     with pytest.raises(VisuomotorError, match="no task 'hangar'"):
         VisuomotorVectorEnv("hangar", 2)
-    with pytest.raises(VisuomotorError, match=r"shape \(3, 9\), not \(9,\)"):
-        env.step(np.zeros(9, dtype=np.float32))
+    for task in (None, 5, Lifting):
+        with pytest.raises(VisuomotorError, match="task must be the name of a task, or one that make_task has made"):
+            VisuomotorVectorEnv(task, 2)  # pyright: ignore[reportArgumentType]
     for bad, told in (
+        *(({"num_envs": bad}, "num_envs must be a whole number from 1") for bad in (0, 1.5, "3", None, True)),
+        *(({"image_size": bad}, "image_size must be a whole number from 1 to 4096") for bad in (0, 1.5, "64", 5000)),
+        *(({"supersampling": bad}, "supersampling must be a whole number from 1 to 8") for bad in (0, 1.5, 9)),
+        *(({"threads": bad}, "threads must be a whole number from 0") for bad in (-1, "2", None)),
+        *(({"observations": bad}, "observations are a list of image, proprioception, ") for bad in (5, None)),
+        *(({"seed": bad}, f"seed must be an int of at least 0, not {bad}") for bad in (1.5, float("nan"))),
         ({"observations": ()}, "nothing is observed"),
         ({"autoreset_mode": "SameWeek"}, "no autoreset mode 'SameWeek'; choose one of: Disabled, NextStep, SameStep"),
         ({"render_mode": "human"}, "no render mode 'human'"),
@@ -294,6 +303,50 @@ def test_mistakes_are_told(env):
     ):
         with pytest.raises(VisuomotorError, match=told):
             make(**bad)
+
+
+@pytest.mark.parametrize(
+    ("actions", "told"),
+    [
+        (np.zeros(9), r"shape \(3, 9\), not \(9,\)"),
+        (np.full((3, 9), "a"), r"numbers of shape \(3, 9\), not \(3, 9\) <U1"),
+        (np.zeros((3, 9), complex), "complex128"),
+        ([[1], [1, 2], [3]], r"array of shape \(3, 9\) \(setting an array element"),
+        (None, r"not \(\) object"),
+    ],
+)
+def test_what_are_no_actions_moves_nothing(env, actions, told):
+    before = env.vec_env.engine.state()
+    with pytest.raises(VisuomotorError, match=told):
+        env.step(actions)
+    assert torch.equal(env.vec_env.engine.state(), before)
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_a_closed_environment_says_so_and_none_can_be_copied(single):
+    env = VisuomotorEnv(image_size=8) if single else make(image_size=8)
+    for copied in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(VisuomotorError, match="can be neither pickled nor copied"):
+            copied(env)
+    env.close()
+    env.close()
+    for call in (env.reset, lambda: env.step(np.zeros(env.action_space.shape))):
+        with pytest.raises(VisuomotorError, match="is closed"):
+            call()
+
+
+@pytest.mark.parametrize("option", ["num_envs", "autoreset_mode"])
+def test_a_single_environment_has_one_world(option):
+    with pytest.raises(VisuomotorError, match=f"no option {option}; gymnasium.make_vec makes many worlds"):
+        gymnasium.make("visuomotor/lifting-v0", **{option: 3})
+
+
+def test_a_single_world_takes_actions_without_an_axis_for_worlds(short):
+    env = VisuomotorEnv(short, image_size=8)
+    env.reset(seed=np.int64(0))
+    for wrong in (np.zeros((1, 9)), None, [[1], [1, 2]]):
+        with pytest.raises(VisuomotorError, match=r"shape \(9,\)"):
+            env.step(wrong)
 
 
 @pytest.mark.parametrize(
@@ -306,6 +359,8 @@ def test_mistakes_are_told(env):
         ({"options": {"reset_mask": np.array([True, False])}}, r"\(3,\) bool .* not \(2,\) bool"),
         ({"options": {"reset_mask": np.array([1, 0, 0])}}, r"not \(3,\) int64"),
         ({"options": {"reset_mask": np.zeros(3, dtype=np.bool_)}}, "without any"),
+        ({"options": "x"}, "options of reset are a dict, not 'x'"),
+        ({"seed": 1.5}, "seed must be an int of at least 0, not 1.5"),
     ],
 )
 def test_a_reset_that_cannot_be_leaves_all_as_it_was(env, arguments, told):

@@ -392,6 +392,11 @@ def test_a_run_whose_checkpoint_is_lost_is_not_begun_anew_in_silence(made, capsy
     run.latest_checkpoint.unlink()
     assert main(["train", "toy", "--resume", "runs/mine"]) == 2
     assert "has 3 rows of metrics and no checkpoint" in capsys.readouterr().err
+    run.latest_checkpoint.mkdir()  # there is something, only no checkpoint
+    assert main(["train", "toy", "--resume", "runs/mine"]) == 2
+    printed = capsys.readouterr()
+    assert "latest.pt is a folder, a pipe or a device, no checkpoint" in printed.err
+    assert "starts from the beginning" not in printed.out
     assert len(run.metrics()) == 3
 
 

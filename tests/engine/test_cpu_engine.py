@@ -151,6 +151,29 @@ def test_model_fields_are_per_world(engine):
     assert MODEL.body("pendulum").mass[0] == pytest.approx(float(masses[0, MODEL.body("pendulum").id]))
 
 
+def test_worlds_that_blow_up_write_nothing_and_other_warnings_are_told_once(engine, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    engine.field("qvel")[:, 0] = 1e12
+    engine.step(10)
+    assert engine.num_diverged == WORLDS
+    assert list(tmp_path.iterdir()) == []  # such as MUJOCO_LOG.TXT
+    assert capfd.readouterr() == ("", "")
+    warn = mujoco.get_mju_user_warning()
+    for contacts in (7, 8):
+        warn(f"Too many contacts here. (ncon = {contacts})")
+    assert capfd.readouterr().err == "visuomotor: MuJoCo warns: Too many contacts here. (ncon = 7)\n"
+
+
+def test_a_handler_of_the_users_own_stays():
+    ours = mujoco.get_mju_user_warning()
+    try:
+        mujoco.set_mju_user_warning(print)
+        CpuEngine(MODEL, 1)
+        assert mujoco.get_mju_user_warning() is print
+    finally:
+        mujoco.set_mju_user_warning(ours)
+
+
 def test_a_diverged_world_is_reset_and_counted(engine):
     calm = CpuEngine(MODEL, WORLDS)
     engine.field("qvel")[3, 0] = 1e12

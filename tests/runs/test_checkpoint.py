@@ -142,6 +142,13 @@ def test_missing_checkpoint(tmp_path):
         load_checkpoint(tmp_path / "latest.pt")
 
 
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_file_is_not_read(tmp_path, make):
+    make(tmp_path / "latest.pt")
+    with pytest.raises(VisuomotorError, match=r"latest\.pt is a folder, a pipe or a device, no checkpoint; put back"):
+        load_checkpoint(tmp_path / "latest.pt")
+
+
 def test_every_truncation_is_noticed(tmp_path):
     path = tmp_path / "latest.pt"
     save_checkpoint(path, CONTENT)

@@ -79,6 +79,18 @@ def test_folder_that_is_no_run_is_named_with_the_runs_beside(tmp_path):
         Run.open(tmp_path / "absent")
 
 
+@pytest.mark.parametrize("name", ["policy.safetensors", "checkpoints/latest.pt"])
+def test_a_file_of_a_run_is_told_with_its_folder(tmp_path, name):
+    run = new_run(tmp_path)
+    (run.path / name).parent.mkdir(exist_ok=True)
+    (run.path / name).touch()
+    with pytest.raises(VisuomotorError, match=rf"{name} is no folder; give the folder of its run, {run.path}$"):
+        Run.open(run.path / name)
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(VisuomotorError, match=r"notes.txt is no folder; a run is named by its folder$"):
+        Run.open(tmp_path / "notes.txt")
+
+
 def test_a_run_of_an_older_version_is_refused_in_one_line(tmp_path):
     (tmp_path / "config.json").write_text('{"method": "gps", "task": "hanger", "config": {}}')
     with pytest.raises(VisuomotorError, match="was trained by an older version of visuomotor; use that one") as told:

@@ -204,7 +204,7 @@ def _train(algorithm: "Algorithm", options: Train[Any], folder: "Run", began: fl
     new, distributed = options.resume is None, algorithm.distributed
     if distributed.is_main:
         print(f"run folder: {folder.path}", flush=True)
-        if not new and not folder.latest_checkpoint.is_file():
+        if not new and not folder.latest_checkpoint.exists():
             print("it has no checkpoint yet: training starts from the beginning", flush=True)
     go_on = f"visuomotor train {folder.algorithm} --resume {folder.path}"
     try:

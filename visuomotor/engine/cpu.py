@@ -1,5 +1,8 @@
 """Many worlds on CPU threads, through `mujoco.batch`."""
 
+import contextlib
+import re
+import sys
 import warnings
 
 import mujoco
@@ -34,6 +37,8 @@ class CpuEngine:
             raise VisuomotorError(f"an engine needs at least one world, not {worlds}")
         if model.opt.jacobian != mujoco.mjtJacobian.mjJAC_DENSE:
             raise VisuomotorError('this scene leaves the Jacobian\'s storage open; set spec.option.jacobian to "dense"')
+        if mujoco.get_mju_user_warning() is None:
+            mujoco.set_mju_user_warning(_tell_once)
         self._batch = Batch(model, worlds, threads)
         self._fields: dict[str, Tensor] = {}
         self._model_fields: dict[str, Tensor] = {}
@@ -126,6 +131,21 @@ class CpuEngine:
             raise VisuomotorError("the state holds NaN or infinity; record it again")
         self._batch.state[rows] = state.numpy()
         self.forward(worlds)
+
+
+_told: set[str] = set()
+"""MuJoCo's warnings that were told, without their numbers."""
+
+
+def _tell_once(warning: str) -> None:
+    """Takes MuJoCo's warnings: its own way is a line in the terminal, and one in a file in the current folder, for each
+    world and step. Those of worlds that blow up are not told at all, since `diverged` has them."""
+    kind = re.sub(r"\d", "", warning)
+    if "simulation is unstable" in warning or kind in _told:
+        return
+    _told.add(kind)
+    with contextlib.suppress(Exception):  # none must pass through MuJoCo
+        print(f"visuomotor: MuJoCo warns: {one_line(warning)}", file=sys.stderr)
 
 
 def _as_tensor(array: np.ndarray) -> Tensor:

@@ -52,6 +52,8 @@ def load_checkpoint(
             another algorithm, task or version. The message says what was found and what was expected.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():  # to open a pipe would wait for its writer
+        raise VisuomotorError(f"{path} is a folder, a pipe or a device, no checkpoint; put back a copy, or train again")
     if not path.is_file():
         raise VisuomotorError(
             f"there is no checkpoint {path}; a run writes one every few iterations, and when it is stopped"

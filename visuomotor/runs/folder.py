@@ -156,6 +156,10 @@ class Run:
             VisuomotorError: `path` is no run folder, or that of an older version.
         """
         path = Path(path)
+        if path.exists() and not path.is_dir():
+            folder = next((it for it in path.parents[:2] if (it / "config.json").is_file()), None)
+            told = "a run is named by its folder" if folder is None else f"give the folder of its run, {folder}"
+            raise VisuomotorError(f"{path} is no folder; {told}")
         if not path.is_dir():
             raise VisuomotorError(f"there is no run folder {path}{_runs_near(path)}")
         config = path / "config.json"

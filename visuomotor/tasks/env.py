@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.camera import Camera
-from visuomotor.errors import VisuomotorError, unknown
+from visuomotor.errors import VisuomotorError, check_whole, unknown
 from visuomotor.tasks.reset_params import ResetParams
 from visuomotor.tasks.task import OBSERVATIONS, EpisodeOutcome, Task
 
@@ -80,7 +80,7 @@ class VecEnv:
         threads: of engine and camera; 0 for all cores.
 
     Raises:
-        VisuomotorError: there is no such group of observations.
+        VisuomotorError: a number is no whole one, or out of range; no such split or group of observations.
     """
 
     def __init__(
@@ -103,6 +103,13 @@ class VecEnv:
         for group in observations:
             if group not in OBSERVATIONS:
                 raise unknown("group of observations", group, OBSERVATIONS)
+        for name, number, low, high in (
+            ("num_envs", num_envs, 1, 1_000_000),
+            ("image_size", image_size, 1, 4096),
+            ("supersampling", supersampling, 1, 8),
+            ("threads", threads, 0, 10_000),
+        ):
+            check_whole(name, number, low, high)
         self.task, self.num_envs, self.generator = task, num_envs, generator
         self.engine = task.make_engine(num_envs, threads)
         self._groups = tuple(dict.fromkeys((*observations, "stage")))

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from visuomotor import registry
-from visuomotor.errors import VisuomotorError, unknown
+from visuomotor.errors import VisuomotorError, check_whole, unknown
 from visuomotor.tasks.check import check_task, describe_error
 from visuomotor.tasks.check_attributes import missing_members
 from visuomotor.tasks.env import VecEnv
@@ -50,14 +50,13 @@ def make_env(task: Task | str, num_envs: int = 1, seed: int = 0, **options: Any)
     Raises:
         VisuomotorError: there is no such task or option, or a value is none that it may have.
     """
+    check_whole("seed", seed, 0, 2**64 - 1)
     known = [name for name, option in signature(VecEnv).parameters.items() if option.kind is option.KEYWORD_ONLY]
     for name in options:
         if name not in known:
             raise unknown("option of make_env", name, known)
-    try:
-        generator = torch.Generator().manual_seed(seed)
-    except (TypeError, RuntimeError, ValueError):  # no int, or one of more than 64 bits
-        raise VisuomotorError(f"seed must be an int of at most 64 bits, not {seed!r}") from None
     if isinstance(task, str):
         task = make_task(task)
-    return VecEnv(task, num_envs, generator, **options)
+    elif not isinstance(task, Task):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise VisuomotorError(f"task must be the name of a task, or one that make_task has made, not {task!r:.80}")
+    return VecEnv(task, num_envs, torch.Generator().manual_seed(seed), **options)

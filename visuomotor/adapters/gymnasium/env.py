@@ -1,6 +1,7 @@
 """A single world of a task as an environment of gymnasium."""
 
 import dataclasses
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from visuomotor.adapters.gymnasium.vector_env import Infos, Observation, VisuomotorVectorEnv, take
+from visuomotor.adapters.gymnasium.vector_env import Infos, Observation, VisuomotorVectorEnv, read_actions, take
+from visuomotor.errors import VisuomotorError
 from visuomotor.tasks import Task
 
 
@@ -19,11 +21,16 @@ class VisuomotorEnv(Env[Observation, NDArray[np.float32]]):
     Args:
         task: a task, or the name of one, see `make_task`.
         options: those of `VisuomotorVectorEnv`, but for `num_envs` and `autoreset_mode`.
+
+    Raises:
+        VisuomotorError: see there; or one of those two options is given.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012 - as gymnasium has it
 
     def __init__(self, task: Task | str = "lifting", **options: Any):
+        for name in options.keys() & {"num_envs", "autoreset_mode"}:
+            raise VisuomotorError(f"a single environment has no option {name}; gymnasium.make_vec makes many worlds")
         self._env = VisuomotorVectorEnv(task, 1, autoreset_mode=AutoresetMode.DISABLED, **options)
         self.metadata = {name: self._env.metadata[name] for name in ("render_modes", "render_fps")}
         self.render_mode = self._env.render_mode
@@ -42,8 +49,8 @@ class VisuomotorEnv(Env[Observation, NDArray[np.float32]]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Infos]:
         """Begin an episode; a seed makes everything that follows repeatable. There are no options."""
-        super().reset(seed=seed)
         observation, infos = self._env.reset(seed=seed, options=options)
+        super().reset(seed=int(seed) if isinstance(seed, Integral) else None)
         return take(observation, 0), self._info(infos)
 
     def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, Infos]:
@@ -56,15 +63,22 @@ class VisuomotorEnv(Env[Observation, NDArray[np.float32]]):
             observation, reward, terminated, truncated, infos.
 
         Raises:
-            VisuomotorError: the action has another shape, or is not finite; the episode is over.
+            VisuomotorError: the action has another shape, or is not finite; the episode is over; the environment is
+                closed.
         """
-        observation, rewards, terminations, truncations, infos = self._env.step(np.asarray(action)[None])
+        observation, rewards, terminations, truncations, infos = self._env.step(
+            read_actions(action, self.action_space)[None]
+        )
         ended = bool(terminations[0]), bool(truncations[0])
         return take(observation, 0), float(rewards[0]), *ended, self._info(infos)
 
     def render(self) -> NDArray[np.uint8] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The image `(size, size, rgb)` uint8; None without a render mode."""
         return self._env.call("render")[0]
+
+    def close(self) -> None:
+        """Nothing can be done with it any more."""
+        self._env.close()
 
     @staticmethod
     def _info(infos: Infos) -> Infos:

@@ -1,6 +1,6 @@
 """A task as a vector environment of gymnasium."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from visuomotor.adapters.gymnasium.world_starts import Seeds, WorldStarts
-from visuomotor.errors import VisuomotorError, unknown
+from visuomotor.errors import VisuomotorError, one_line, unknown
 from visuomotor.tasks import Observations, Task, make_env
 
 Observation = NDArray[Any] | dict[str, NDArray[Any]]
@@ -52,7 +52,7 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         threads: 0 for all cores.
 
     Raises:
-        VisuomotorError: no such task, observation or mode, or no such seed.
+        VisuomotorError: no such task, observation or mode, no such seed, or a number that cannot be.
     """
 
     def __init__(
@@ -69,6 +69,8 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         render_mode: str | None = "rgb_array",
         threads: int = 0,
     ):
+        if not isinstance(observations, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise VisuomotorError(f"observations are a list of {', '.join(OBSERVATIONS)}, not {observations!r:.80}")
         self._alone = isinstance(observations, str)
         self._names = (observations,) if isinstance(observations, str) else tuple(observations)
         if not self._names:
@@ -119,9 +121,10 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
 
         Raises:
             VisuomotorError: a seed is negative or no int, or there is not one for each world; the mask has another
-                shape or type, or names no world; there is no such option.
+                shape or type, or names no world; there is no such option; the environment is closed.
         """
-        chosen = self._read_mask(options or {})
+        self._check_open()
+        chosen = self._read_mask({} if options is None else options)
         if seed is not None:
             self._starts.seed(seed, chosen)
             super().reset(seed=int(seed) if isinstance(seed, int | Integral) else None)
@@ -142,15 +145,15 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
 
         Raises:
             VisuomotorError: the actions have another shape, or are not finite; an episode is over and nothing resets
-                it.
+                it; the environment is closed.
         """
-        if np.shape(actions) != self.action_space.shape:
-            raise VisuomotorError(f"actions must be of shape {self.action_space.shape}, not {np.shape(actions)}")
+        self._check_open()
+        actions = read_actions(actions, self.action_space)
         ended, mode = self._ended, self.autoreset_mode
         if mode == AutoresetMode.DISABLED and ended.any():
             worlds = ended.nonzero()[:, 0].tolist()
             raise VisuomotorError(f"the episodes of worlds {worlds[:8]} are over; reset these worlds first")
-        wanted = torch.tensor(np.asarray(actions, dtype=np.float32))
+        wanted = torch.from_numpy(actions)
         wanted[ended] = 0.0
         transition = self.vec_env.step(wanted)
         done, diverged = transition.done & ~ended, transition.diverged & ~ended
@@ -193,8 +196,18 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         """Worlds have nothing of their own to set: raises a VisuomotorError."""
         raise VisuomotorError(f"worlds have no attribute {name!r} of their own to set; set that of the environment")
 
-    def _read_mask(self, options: dict[str, Any]) -> Tensor:
+    def __getstate__(self) -> object:
+        """For pickle and copy: the simulator's memory cannot be copied."""
+        raise VisuomotorError("an environment can be neither pickled nor copied; make another one in its place")
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise VisuomotorError("this environment is closed; make another one")
+
+    def _read_mask(self, options: Mapping[str, Any]) -> Tensor:
         """`(num_envs,)` bool: the worlds that options of `reset` are about."""
+        if not isinstance(options, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise VisuomotorError(f"options of reset are a dict, not {options!r:.80}")
         for name in options.keys() - {"reset_mask"}:
             raise unknown("option of reset", name, ["reset_mask"])
         mask = np.asarray(options.get("reset_mask", np.ones(self.num_envs, dtype=np.bool_)))
@@ -250,6 +263,17 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
             "final_info": self._infos(observations, done),
             "_final_info": done.numpy().copy(),
         }
+
+
+def read_actions(actions: Any, space: Space[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Actions as an array of the space's shape; raises a VisuomotorError where they are none."""
+    try:
+        found = np.asarray(actions)
+    except (ValueError, TypeError, RuntimeError) as error:  # lists of unequal lengths; tensors with gradients
+        raise VisuomotorError(f"actions must be an array of shape {space.shape} ({one_line(error)})") from error
+    if found.shape != space.shape or found.dtype.kind not in "fiub":
+        raise VisuomotorError(f"actions must be numbers of shape {space.shape}, not {found.shape} {found.dtype}")
+    return found.astype(np.float32)
 
 
 def take(observation: Observation, world: int) -> Observation:

@@ -31,7 +31,10 @@ class WorldStarts:
             VisuomotorError: a seed is negative or no int, or there is not one for each world.
         """
         worlds = len(self._generators)
-        seeds = [seed + world for world in range(worlds)] if isinstance(seed, Integral | int) else list(seed)
+        try:
+            seeds = [seed + world for world in range(worlds)] if isinstance(seed, Integral | int) else list(seed)
+        except TypeError as error:
+            raise VisuomotorError(f"a seed must be an int of at least 0, not {seed!r:.80}") from error
         if len(seeds) != worlds:
             raise VisuomotorError(f"{len(seeds)} seeds for {worlds} worlds; give one for each, or a single int")
         for each in seeds:
