@@ -181,25 +181,46 @@ QUADRANTS = """
 <mujoco><option jacobian="dense"/><statistic extent="1"/>
   <visual><headlight ambient="1 1 1" diffuse="0 0 0" specular="0 0 0"/></visual>
   <asset><texture name="four" type="2d" builtin="flat" width="64" height="64"/>
-  <material name="four" texture="four" rgba="1 1 1 {alpha}"/></asset>
-  <worldbody><camera name="eye" pos="0 0 2" fovy="90"/><geom type="{kind}" size="1 1 .001" material="four"/></worldbody>
+  <material name="four" texture="four" texrepeat="{repeat}" rgba="1 1 1 {alpha}"/></asset>
+  <worldbody><camera name="eye" pos="0 0 2" fovy="90"/>
+  <geom type="{kind}" size="{size} .001" material="four"/></worldbody>
 </mujoco>
 """
+
+
+def _quadrants(kind: str = "plane", alpha: float = 1.0, size: str = "1 1", repeat: str = "1 1") -> torch.Tensor:
+    """An image of a texture that is red and green above, blue and white below."""
+    scene = QUADRANTS.format(kind=kind, alpha=alpha, size=size, repeat=repeat)
+    model = mujoco.MjModel.from_xml_string(scene)
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[:32, :32, 0], image[:32, 32:, 1], image[32:, :32, 2], image[32:, 32:] = 255, 255, 255, 255
+    model.tex_data[:] = image.ravel()
+    return Camera(CpuEngine(model, 1, 1), "eye", 64, 64).rgb()[0]
 
 
 @pytest.mark.parametrize("kind", ["plane", "box"])
 @pytest.mark.parametrize(("alpha", "white"), [(1.0, 255), (0.5, 192)])
 def test_texture_the_right_way_round(kind: str, alpha: float, white: int) -> None:
-    model = mujoco.MjModel.from_xml_string(QUADRANTS.format(kind=kind, alpha=alpha))
-    image = np.zeros((64, 64, 3), np.uint8)
-    image[:32, :32, 0], image[:32, 32:, 1], image[32:, :32, 2], image[32:, 32:] = 255, 255, 255, 255
-    model.tex_data[:] = image.ravel()
-    pixels = Camera(CpuEngine(model, 1, 1), "eye", 64, 64).rgb()[0]
+    pixels = _quadrants(kind, alpha)
     # The texture's first row is at the top of a plane that is seen from above; a half transparent one is laid on twice.
     assert pixels[24, 24].tolist() == [white, 0, 0]
     assert pixels[24, 40].tolist() == [0, white, 0]
     assert pixels[40, 24].tolist() == [0, 0, white]
     assert pixels[40, 40].tolist() == [white, white, white]
+
+
+@pytest.mark.parametrize(
+    ("size", "repeat", "left", "right"),
+    [
+        ("1 1", "0 -2", [255, 0, 0], [0, 255, 0]),  # no repeat above 0: once
+        ("1 0", "1 1", [0, 255, 0], [255, 0, 0]),  # half a texture further along the side that ends
+        ("0 1", "1 1", [0, 0, 255], [255, 255, 255]),
+        ("0 0", "0 1", [255, 0, 0], [0, 255, 0]),
+    ],
+)
+def test_texture_of_planes_as_in_mujoco(size: str, repeat: str, left: list[int], right: list[int]) -> None:
+    pixels = _quadrants(size=size, repeat=repeat)
+    assert (pixels[24, 24].tolist(), pixels[24, 40].tolist()) == (left, right)
 
 
 def test_warns_of_what_it_does_not_draw(engine: CpuEngine) -> None:

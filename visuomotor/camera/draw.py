@@ -120,7 +120,7 @@ def draw_geoms(
             elif kind in (_CAPSULE, _CYLINDER):
                 shape = TUBE
             map_texture(
-                surfaces.look, texture, shape, in_metres, turned, centre, half,
+                surfaces.look, texture, shape, in_metres, endless, turned, centre, half,
                 float(repeats[material, 0]), float(repeats[material, 1]), uniform[material],
             )  # fmt: skip
             if kind == _PLANE and not endless:
