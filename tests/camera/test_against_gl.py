@@ -88,6 +88,8 @@ def _scenes() -> dict[str, str]:
         "dark": "",
         "switched_off": '<light pos="0 0 3" active="false"/>',
         "ambient_spot": '<light pos="0 0 3" ambient=".5 .4 .3" diffuse="0 0 0" specular="0 0 0" attenuation="1 .1 0"/>',
+        "nine_suns": 9 * '<light type="directional" dir="0 .3 -1" diffuse=".1 .09 .08" specular="0 0 0"/>',
+        "wide_spot": '<light pos="0 -1 3" dir="0 .3 -1" cutoff="180" exponent="40" specular="0 0 0"/>',
         "sun": '<light type="directional" dir="0 .3 -1" ambient=".3 .1 .2" specular="0 0 0"/>',
     }
     for name, light in lights.items():

@@ -151,6 +151,35 @@ def test_lights_that_are_off() -> None:
     assert images[0, 4, 4, 0] > 60
 
 
+SUN = '<light type="directional" dir="0 0 -1" diffuse=".1 .1 .1" specular="0 0 0"/>'
+SPOT = '<light pos="5 0 -10" dir="0 0 -1" diffuse=".8 .8 .8" specular="0 0 0" {}/>'
+IMAGE = '<light type="image" texture="sky" diffuse=".8 .8 .8"/>'
+
+
+@pytest.mark.parametrize(
+    ("headlight", "lights", "light"),
+    [
+        (False, 9 * SUN, 0.8),  # MuJoCo shows 8
+        (True, 9 * SUN, 1.7),  # the headlight, whose ambient light is 1, is the first of them
+        (False, SUN.replace("/>", ' active="false"/>') + 8 * SUN, 0.8),
+        (False, SUN.replace("directional", "point") + 9 * SUN, 0.9),  # MuJoCo leaves point lights out
+        (False, IMAGE + 9 * SUN, 0.8),
+        (False, IMAGE, 0.3),  # no light at all
+        (False, SPOT.format('cutoff="90" exponent="2"'), 0.8 * 0.5**1.5),  # seen by the wall at 45 degrees
+        (False, SPOT.format('cutoff="44" exponent="0"'), 0.0),
+        (False, SPOT.format('cutoff="180" exponent="2"'), 0.8 * 0.5**0.5),  # no cone
+        (False, SPOT.format('cutoff="90" exponent="129"'), 0.8 * 0.5**0.5),  # no number that OpenGL takes
+    ],
+)
+def test_which_lights_shine_and_how_far(headlight: bool, lights: str, light: float) -> None:
+    scene = NEAR.format(geom=lights).replace("<headlight ", f'<headlight active="{headlight}" '.lower())
+    scene = scene.replace("<asset>", '<asset><texture name="sky" type="cube" builtin="flat" width="8" height="8"/>')
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        camera = Camera(CpuEngine(mujoco.MjModel.from_xml_string(scene), 1, 1), "eye", 9, 9)
+    assert int(camera.rgb()[0, 4, 4, 0]) == pytest.approx(127.5 * light, abs=1)
+
+
 SENSOR = """
 <mujoco><option jacobian="dense"/><worldbody>
   <camera name="eye" sensorsize=".02 .015" resolution="64 48" focal=".02 .02" principal="{principal} 0"/>

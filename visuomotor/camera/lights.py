@@ -38,7 +38,8 @@ VECTOR, DIFFUSE, HIGHLIGHT, AXIS, ATTENUATION, CUTOFF_COSINE, SPOT_EXPONENT, KIN
     18,
     21,
 )
-_SPOT, DIRECTIONAL = 0, 1
+SPOT, DIRECTIONAL, POINT = 0, 1, 2  # MuJoCo's numbers; a fourth kind, images, does not shine here
+_WIDEST_CUTOFF, _LARGEST_EXPONENT = 90.0, 128.0  # OpenGL ignores numbers beyond, and below 0
 
 
 @njit_inline
@@ -55,7 +56,10 @@ def put_light(
     cutoff_degrees: float,
     exponent: float,
 ) -> None:
-    """Enter a light, place and direction in the camera's frame."""
+    """Enter a light, place and direction in the camera's frame.
+
+    As in OpenGL, a spot with a cutoff out of range has no cone: it is a point light.
+    """
     row = lights[index]
     for i in range(3):
         row[VECTOR + i] = -direction[i] if kind == DIRECTIONAL else place[i]
@@ -65,8 +69,8 @@ def put_light(
         row[HIGHLIGHT + i] = specular[i]
         row[ATTENUATION + i] = attenuation[i]
     row[CUTOFF_COSINE] = cos(cutoff_degrees * pi / 180.0)
-    row[SPOT_EXPONENT] = exponent
-    row[KIND] = kind
+    row[SPOT_EXPONENT] = exponent if 0.0 <= exponent <= _LARGEST_EXPONENT else 0.0
+    row[KIND] = POINT if kind == SPOT and not 0.0 <= cutoff_degrees <= _WIDEST_CUTOFF else kind
 
 
 @njit_inline
@@ -135,7 +139,7 @@ def add_positional(scratch: Floats, pixels: int, light: Float64Array) -> None:
         np.float32(light[HIGHLIGHT + 1]),
         np.float32(light[HIGHLIGHT + 2]),
     )
-    spot = light[KIND] == _SPOT
+    spot = light[KIND] == SPOT
     cutoff = np.float32(light[CUTOFF_COSINE]) if spot else np.float32(-2.0)
     exponent = np.float32(light[SPOT_EXPONENT] if spot else 0.0)
     for x in range(np.uint64(pixels)):
@@ -172,7 +176,7 @@ def add_ambient(scratch: Floats, pixels: int, light: Float64Array) -> None:
     a0, a1 = np.float32(light[ATTENUATION]), np.float32(light[ATTENUATION + 1])
     a2 = np.float32(light[ATTENUATION + 2])
     red, green, blue = np.float32(light[AMBIENT]), np.float32(light[AMBIENT + 1]), np.float32(light[AMBIENT + 2])
-    spot = light[KIND] == _SPOT
+    spot = light[KIND] == SPOT
     cutoff = np.float32(light[CUTOFF_COSINE]) if spot else np.float32(-2.0)
     exponent = np.float32(light[SPOT_EXPONENT] if spot else 0.0)
     for x in range(np.uint64(pixels)):
