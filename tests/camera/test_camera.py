@@ -151,6 +151,35 @@ def test_lights_that_are_off() -> None:
     assert images[0, 4, 4, 0] > 60
 
 
+SUN = '<light type="directional" dir="0 0 -1" diffuse=".1 .1 .1" specular="0 0 0"/>'
+SPOT = '<light pos="5 0 -10" dir="0 0 -1" diffuse=".8 .8 .8" specular="0 0 0" {}/>'
+IMAGE = '<light type="image" texture="sky" diffuse=".8 .8 .8"/>'
+
+
+@pytest.mark.parametrize(
+    ("headlight", "lights", "light"),
+    [
+        (False, 9 * SUN, 0.8),  # MuJoCo shows 8
+        (True, 9 * SUN, 1.7),  # the headlight, whose ambient light is 1, is the first of them
+        (False, SUN.replace("/>", ' active="false"/>') + 8 * SUN, 0.8),
+        (False, SUN.replace("directional", "point") + 9 * SUN, 0.9),  # MuJoCo leaves point lights out
+        (False, IMAGE + 9 * SUN, 0.8),
+        (False, IMAGE, 0.3),  # no light at all
+        (False, SPOT.format('cutoff="90" exponent="2"'), 0.8 * 0.5**1.5),  # seen by the wall at 45 degrees
+        (False, SPOT.format('cutoff="44" exponent="0"'), 0.0),
+        (False, SPOT.format('cutoff="180" exponent="2"'), 0.8 * 0.5**0.5),  # no cone
+        (False, SPOT.format('cutoff="90" exponent="129"'), 0.8 * 0.5**0.5),  # no number that OpenGL takes
+    ],
+)
+def test_which_lights_shine_and_how_far(headlight: bool, lights: str, light: float) -> None:
+    scene = NEAR.format(geom=lights).replace("<headlight ", f'<headlight active="{headlight}" '.lower())
+    scene = scene.replace("<asset>", '<asset><texture name="sky" type="cube" builtin="flat" width="8" height="8"/>')
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        camera = Camera(CpuEngine(mujoco.MjModel.from_xml_string(scene), 1, 1), "eye", 9, 9)
+    assert int(camera.rgb()[0, 4, 4, 0]) == pytest.approx(127.5 * light, abs=1)
+
+
 SENSOR = """
 <mujoco><option jacobian="dense"/><worldbody>
   <camera name="eye" sensorsize=".02 .015" resolution="64 48" focal=".02 .02" principal="{principal} 0"/>
@@ -181,25 +210,46 @@ QUADRANTS = """
 <mujoco><option jacobian="dense"/><statistic extent="1"/>
   <visual><headlight ambient="1 1 1" diffuse="0 0 0" specular="0 0 0"/></visual>
   <asset><texture name="four" type="2d" builtin="flat" width="64" height="64"/>
-  <material name="four" texture="four" rgba="1 1 1 {alpha}"/></asset>
-  <worldbody><camera name="eye" pos="0 0 2" fovy="90"/><geom type="{kind}" size="1 1 .001" material="four"/></worldbody>
+  <material name="four" texture="four" texrepeat="{repeat}" rgba="1 1 1 {alpha}"/></asset>
+  <worldbody><camera name="eye" pos="0 0 2" fovy="90"/>
+  <geom type="{kind}" size="{size} .001" material="four"/></worldbody>
 </mujoco>
 """
+
+
+def _quadrants(kind: str = "plane", alpha: float = 1.0, size: str = "1 1", repeat: str = "1 1") -> torch.Tensor:
+    """An image of a texture that is red and green above, blue and white below."""
+    scene = QUADRANTS.format(kind=kind, alpha=alpha, size=size, repeat=repeat)
+    model = mujoco.MjModel.from_xml_string(scene)
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[:32, :32, 0], image[:32, 32:, 1], image[32:, :32, 2], image[32:, 32:] = 255, 255, 255, 255
+    model.tex_data[:] = image.ravel()
+    return Camera(CpuEngine(model, 1, 1), "eye", 64, 64).rgb()[0]
 
 
 @pytest.mark.parametrize("kind", ["plane", "box"])
 @pytest.mark.parametrize(("alpha", "white"), [(1.0, 255), (0.5, 192)])
 def test_texture_the_right_way_round(kind: str, alpha: float, white: int) -> None:
-    model = mujoco.MjModel.from_xml_string(QUADRANTS.format(kind=kind, alpha=alpha))
-    image = np.zeros((64, 64, 3), np.uint8)
-    image[:32, :32, 0], image[:32, 32:, 1], image[32:, :32, 2], image[32:, 32:] = 255, 255, 255, 255
-    model.tex_data[:] = image.ravel()
-    pixels = Camera(CpuEngine(model, 1, 1), "eye", 64, 64).rgb()[0]
+    pixels = _quadrants(kind, alpha)
     # The texture's first row is at the top of a plane that is seen from above; a half transparent one is laid on twice.
     assert pixels[24, 24].tolist() == [white, 0, 0]
     assert pixels[24, 40].tolist() == [0, white, 0]
     assert pixels[40, 24].tolist() == [0, 0, white]
     assert pixels[40, 40].tolist() == [white, white, white]
+
+
+@pytest.mark.parametrize(
+    ("size", "repeat", "left", "right"),
+    [
+        ("1 1", "0 -2", [255, 0, 0], [0, 255, 0]),  # no repeat above 0: once
+        ("1 0", "1 1", [0, 255, 0], [255, 0, 0]),  # half a texture further along the side that ends
+        ("0 1", "1 1", [0, 0, 255], [255, 255, 255]),
+        ("0 0", "0 1", [255, 0, 0], [0, 255, 0]),
+    ],
+)
+def test_texture_of_planes_as_in_mujoco(size: str, repeat: str, left: list[int], right: list[int]) -> None:
+    pixels = _quadrants(size=size, repeat=repeat)
+    assert (pixels[24, 24].tolist(), pixels[24, 40].tolist()) == (left, right)
 
 
 def test_warns_of_what_it_does_not_draw(engine: CpuEngine) -> None:

@@ -21,7 +21,7 @@ from visuomotor.camera.primitives import (
 )
 from visuomotor.camera.scene import Appearance, Poses, StaticScene
 from visuomotor.camera.surfaces import ALPHA, COLOUR, INVISIBLE, OPAQUE, Surfaces, set_look
-from visuomotor.camera.texture_mapping import CUBE, FLAT, GLOBE, TUBE, map_flat, map_half_endless, map_texture
+from visuomotor.camera.texture_mapping import CUBE, FLAT, GLOBE, TUBE, map_flat, map_texture
 from visuomotor.camera.textures import Textures
 
 # MuJoCo's numbers, as plain constants for compiled code.
@@ -37,12 +37,6 @@ class Layers(NamedTuple):
     geom: Integers  # (geom,)
     distance: Float64Array  # (geom,), metres from the camera to a geom's bounding sphere
     used: Integers  # (1,)
-
-
-@njit_inline
-def _repeat(value: float) -> float:
-    """MuJoCo takes a number that is not positive for 1."""
-    return float(value) if value > 0.0 else 1.0
 
 
 @njit_inline
@@ -126,12 +120,10 @@ def draw_geoms(
             elif kind in (_CAPSULE, _CYLINDER):
                 shape = TUBE
             map_texture(
-                surfaces.look, texture, shape, in_metres, turned, centre, half,
-                _repeat(repeats[material, 0]), _repeat(repeats[material, 1]), uniform[material],
+                surfaces.look, texture, shape, in_metres, endless, turned, centre, half,
+                float(repeats[material, 0]), float(repeats[material, 1]), uniform[material],
             )  # fmt: skip
-            if endless:
-                map_half_endless(surfaces.look, size)
-            elif kind == _PLANE:
+            if kind == _PLANE and not endless:
                 map_flat(surfaces.look, centre, turned[0], size[0], turned[1], size[1], -1.0)
         if kind == _PLANE:
             if from_behind:

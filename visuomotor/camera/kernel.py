@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from visuomotor.camera.draw import Layers, draw_geoms
 from visuomotor.camera.frame_buffer import LANES, FrameBuffer
 from visuomotor.camera.geometry import into_frame, matrix_columns, vector_at
-from visuomotor.camera.lights import DIRECTIONAL, IMAGE, LIGHT_WIDTH, POINT, SPOT, light_into_camera, put_light
+from visuomotor.camera.lights import DIRECTIONAL, LIGHT_WIDTH, POINT, SPOT, light_into_camera, put_light
 from visuomotor.camera.mesh_clusters import MOST_FACES, Meshes
 from visuomotor.camera.mesh_views import MeshViews, clear_views, geom_of
 from visuomotor.camera.meshes import ClusterScratch
@@ -33,8 +33,7 @@ from visuomotor.camera.textures import Textures
 from visuomotor.camera.tile import SCRATCH_ROWS, Scratch, tile_rows
 
 _AMBIENT_WITHOUT_LIGHT = 0.3
-_MOST_LIGHTS = 8  # that MuJoCo's renderer shows, the headlight included
-_NO_CONE = 180.0  # degrees, OpenGL's cutoff of a light that shines all round
+_MOST_LIGHTS = 8  # that MuJoCo's OpenGL renderer shows, which skips point lights
 
 
 @njit_inline
@@ -66,7 +65,7 @@ def _collect_lights(
     cutoff = appearance.light_cutoff[world % appearance.light_cutoff.shape[0]]
     exponent = appearance.light_exponent[world % appearance.light_exponent.shape[0]]
     ambients = appearance.light_ambient[world % appearance.light_ambient.shape[0]]
-    count = 0
+    count, left = 0, _MOST_LIGHTS
     ambient = (0.0, 0.0, 0.0)
     if static.headlight_active:
         own = static.headlight[0]
@@ -75,17 +74,18 @@ def _collect_lights(
             lights, 0, DIRECTIONAL, (0.0, 0.0, 0.0), (0.0, 0.0, -1.0), static.headlight[0], static.headlight[1],
             static.headlight[2], static.headlight[0], 0.0, 0.0,
         )  # fmt: skip
-        count = 1
+        count, left = 1, left - 1
     for light in range(active.shape[0]):
-        if active[light] and kinds[light] != IMAGE and count < _MOST_LIGHTS:
+        limited = kinds[light] == DIRECTIONAL or kinds[light] == SPOT
+        if active[light] and (kinds[light] == POINT or (limited and left > 0)):
+            left -= limited
             if kinds[light] == DIRECTIONAL:  # those of other lights weaken with distance
                 own = ambients[light]
                 ambient = (ambient[0] + own[0], ambient[1] + own[1], ambient[2] + own[2])
-            kind = POINT if kinds[light] == SPOT and cutoff[light] >= _NO_CONE else kinds[light]
             place = light_into_camera(axes, eye, vector_at(poses.light_xpos[world], light))
             direction = into_frame(axes, vector_at(poses.light_xdir[world], light))
             put_light(
-                lights, count, kind, place, direction, ambients[light], diffuse[light], specular[light],
+                lights, count, kinds[light], place, direction, ambients[light], diffuse[light], specular[light],
                 attenuation[light], float(cutoff[light]), float(exponent[light]),
             )  # fmt: skip
             count += 1

@@ -38,8 +38,8 @@ VECTOR, DIFFUSE, HIGHLIGHT, AXIS, ATTENUATION, CUTOFF_COSINE, SPOT_EXPONENT, KIN
     18,
     21,
 )
-SPOT, DIRECTIONAL, POINT, IMAGE = 0, 1, 2, 3
-"""MuJoCo's numbers, as plain constants for compiled code."""
+SPOT, DIRECTIONAL, POINT = 0, 1, 2  # MuJoCo's numbers; a fourth kind, images, does not shine here
+_WIDEST_CUTOFF, _LARGEST_EXPONENT = 90.0, 128.0  # OpenGL ignores numbers beyond, and below 0
 
 
 @njit_inline
@@ -56,7 +56,10 @@ def put_light(
     cutoff_degrees: float,
     exponent: float,
 ) -> None:
-    """Enter a light, place and direction in the camera's frame."""
+    """Enter a light, place and direction in the camera's frame.
+
+    As in OpenGL, a spot with a cutoff out of range has no cone: it is a point light.
+    """
     row = lights[index]
     for i in range(3):
         row[VECTOR + i] = -direction[i] if kind == DIRECTIONAL else place[i]
@@ -66,8 +69,8 @@ def put_light(
         row[HIGHLIGHT + i] = specular[i]
         row[ATTENUATION + i] = attenuation[i]
     row[CUTOFF_COSINE] = cos(cutoff_degrees * pi / 180.0)
-    row[SPOT_EXPONENT] = exponent
-    row[KIND] = kind
+    row[SPOT_EXPONENT] = exponent if 0.0 <= exponent <= _LARGEST_EXPONENT else 0.0
+    row[KIND] = POINT if kind == SPOT and not 0.0 <= cutoff_degrees <= _WIDEST_CUTOFF else kind
 
 
 @njit_inline

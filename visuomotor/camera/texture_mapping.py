@@ -11,12 +11,11 @@ cube texture is looked up by the direction o; `texuniform` multiplies that by th
 | a cylinder's end | (o_x + 1) / 2 | (o_y + 1) / 2 |
 | a capsule's upper, lower end | azimuth / 2 pi | 1 - 2 elevation / pi, -2 elevation / pi |
 
-times `texrepeat`, and with `texuniform` times the geom's first two half sizes; azimuths count from 0 to 2 pi. So are
-the texture coordinates that a mesh may have (`meshes.read_face`). On other meshes, height fields and endless planes
-`s = o_x repeat / 2 - 1/2` and `t = -o_y repeat / 2 - 1/2`, where repeat is divided by the half sizes unless
-`texuniform`; along the side of a plane that is not endless there are `repeat / 2` more (times the half
-size with `texuniform`). A repeat that is not positive
-counts as 1.
+times `texrepeat` (1 in place of 0 and less), and with `texuniform` times the geom's first two half sizes; azimuths
+count from 0 to 2 pi. So are the texture coordinates that a mesh may have (`meshes.read_face`). On other meshes, height
+fields and endless planes `s = o_x repeat / 2 - 1/2` and `t = -o_y repeat / 2 - 1/2`, where repeat is divided by the
+half sizes unless `texuniform`; 1 takes the place of 0 and less on planes only. Where only one side of a plane is
+endless, the coordinate along the other side is that of the table less 1/2.
 """
 
 from math import atan2, pi, sqrt
@@ -45,6 +44,7 @@ def map_texture(
     texture: int,
     shape: int,
     in_metres: bool,
+    endless: bool,
     axes: Mat3,
     centre: Vector,
     size: Vector,
@@ -55,35 +55,35 @@ def map_texture(
     """Set the texture of the geom that is being painted.
 
     Args:
-        shape: CUBE, GLOBE, TUBE, or FLAT for meshes, height fields and planes; `map_flat` then sets planes and boxes.
+        shape: CUBE, GLOBE, TUBE, or FLAT for meshes, height fields and planes; `map_flat` then sets finite planes and
+            boxes.
         in_metres: whether o is in metres.
+        endless: whether it is a plane with an endless side.
         size: half sizes along the geom's axes; 0 where a plane is endless.
     """
     look[TEXTURE - COLOUR], look[_SHAPE] = texture, shape
     unit = (max(size[0], _LEAST_SIZE), max(size[1], _LEAST_SIZE), max(size[2], _LEAST_SIZE))
-    look[_SCALE], look[_SCALE + 1] = repeat_x, repeat_y
+    above_x, above_y = repeat_x if repeat_x > 0.0 else 1.0, repeat_y if repeat_y > 0.0 else 1.0
+    look[_SCALE], look[_SCALE + 1] = above_x, above_y
     if uniform:
-        look[_SCALE], look[_SCALE + 1] = repeat_x * size[0], repeat_y * size[1]
+        look[_SCALE], look[_SCALE + 1] = above_x * size[0], above_y * size[1]
     if shape == FLAT:
+        start_x, start_y = -0.5, -0.5
+        if endless:
+            repeat_x, repeat_y = above_x, above_y
+            start_x += 0.5 * look[_SCALE] if size[0] > 0.0 else 0.0
+            start_y += 0.5 * look[_SCALE + 1] if size[1] > 0.0 else 0.0
         of_x, of_y = 0.5 * repeat_x, -0.5 * repeat_y
         if not uniform:
             of_x /= unit[0] if size[0] > 0.0 else 1.0
             of_y /= unit[1] if size[1] > 0.0 else 1.0
-        _enter(look, 0, axes[0], centre, of_x, -0.5)
-        _enter(look, 1, axes[1], centre, of_y, -0.5)
+        _enter(look, 0, axes[0], centre, of_x, start_x)
+        _enter(look, 1, axes[1], centre, of_y, start_y)
         return
     stretch = uniform and shape == CUBE
     _enter(look, 0, axes[0], centre, (1.0 if in_metres else 1.0 / unit[0]) * (size[0] if stretch else 1.0), 0.0)
     _enter(look, 1, axes[1], centre, (1.0 if in_metres else 1.0 / unit[1]) * (size[1] if stretch else 1.0), 0.0)
     _enter(look, 2, axes[2], centre, (1.0 if in_metres else 1.0 / unit[2]) * (size[2] if stretch else 1.0), 0.0)
-
-
-@njit_inline
-def map_half_endless(look: Floats, size: Vector) -> None:
-    """Move a 2-D texture along the side of a plane that is not endless."""
-    if look[_SHAPE] == FLAT:
-        look[_OFFSET] += 0.5 * look[_SCALE] if size[0] > 0.0 else 0.0
-        look[_OFFSET + 1] += 0.5 * look[_SCALE + 1] if size[1] > 0.0 else 0.0
 
 
 @njit_inline
