@@ -260,7 +260,22 @@ def test_groups_in_the_place_of_numbers(path, entry):
         read_demonstrations(path)
 
 
-@pytest.mark.parametrize("entry", ["data/demo_1/dynamics", "data/demo_0", "mask"])
+@pytest.mark.parametrize(
+    "make", [lambda data: data.create_group("notes/more"), lambda data: data.create_dataset("notes", data=[1])]
+)
+def test_what_a_user_keeps_beside_the_episodes_is_told(path, make):
+    with h5py.File(path, "r+") as file:
+        make(file)  # the top of a file is the user's
+        make(file["data"])
+    told = r"data/notes is no episode, .* one; keep what is no episode outside of data, or delete it$"
+    with pytest.raises(VisuomotorError, match=told):
+        read_demonstrations(path)
+    with h5py.File(path, "r+") as file:
+        del file["data/notes"]
+    read_demonstrations(path)
+
+
+@pytest.mark.parametrize("entry", ["data/demo_1/dynamics", "mask"])
 def test_numbers_in_the_place_of_groups(path, entry):
     replaced(path, entry, lambda group, name: group.__setitem__(name, 1.0))
     with pytest.raises(VisuomotorError, match=f"{entry} is a Dataset, expected a Group"):

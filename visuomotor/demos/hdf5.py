@@ -33,6 +33,10 @@ class CheckedFile:
         parent, _, name = where.rpartition("/")
         return _link(self._find(parent, h5py.Group) if parent else self._file, name) is not None
 
+    def is_group(self, where: str) -> bool:
+        """Whether an entry is a group, and not a dataset."""
+        return isinstance(self._find(where, object), h5py.Group)
+
     def names(self, where: str) -> list[str]:
         """What is in a group, sorted; nothing where there is no such group."""
         if where not in self:

@@ -34,14 +34,19 @@ def read_demonstrations(path: Path, task: Task | None = None, observations: bool
     """
     with opened(path) as file:
         name, metadata = _read_metadata(path, file)
+        fix = "copy the file again or generate it again"
         try:
             check_metadata(metadata, "data.env_args.env_kwargs")
             names = sorted(file.names("data"), key=_by_number)
+            for key in names:
+                if not _is_episode(file, f"data/{key}"):
+                    fix = "keep what is no episode outside of data, or delete it"
+                    raise VisuomotorError(f"data/{key} is no episode, though all that is in data must be one")
             episodes = [_read_episode(file, key, metadata, observations) for key in names]
             kept = set(names)  # masks may still have an episode that somebody has deleted
             masks = {key: [it for it in file.texts(f"mask/{key}") if it in kept] for key in file.names("mask")}
         except VisuomotorError as error:
-            raise VisuomotorError(f"{path}: {error}; copy the file again or generate it again") from error
+            raise VisuomotorError(f"{path}: {error}; {fix}") from error
     if not episodes:
         raise VisuomotorError(f"{path} holds no episode; generate it again: {generate_command(name, path)}")
     if "task" in metadata:  # it is relative to the file
@@ -50,6 +55,11 @@ def read_demonstrations(path: Path, task: Task | None = None, observations: bool
         check_task(path, name, metadata, task)
         metadata["max_episode_steps"] = task.max_episode_steps  # returns are compared with those of today
     return Demonstrations(name, episodes, metadata, masks)
+
+
+def _is_episode(file: CheckedFile, where: str) -> bool:
+    """Whether this is an episode, perhaps a damaged one, and not something that a user keeps in the file."""
+    return file.is_group(where) and bool({"states", "final_state", "stages", "rewards"} & set(file.names(where)))
 
 
 def _by_number(name: str) -> list[tuple[int, str]]:
