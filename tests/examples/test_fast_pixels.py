@@ -19,7 +19,7 @@ def test_writes_a_picture_and_tells_what_is_missing(tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "examples/fast_pixels.py"), "arm.xml", "--size", "32", "--worlds", "5"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "frames/s, 32x32" in run.stdout
-    assert "does not draw 1 sites" in run.stdout
+    assert "does not draw 1 site" in run.stdout
     image = imread(tmp_path / "pixels.png")
     assert image.shape[0] == 32
     assert image.shape[1] in (4 * 32, 5 * 32)  # with MuJoCo's where there is OpenGL
