@@ -252,18 +252,6 @@ def test_texture_of_planes_as_in_mujoco(size: str, repeat: str, left: list[int],
     assert (pixels[24, 24].tolist(), pixels[24, 40].tolist()) == (left, right)
 
 
-def test_warns_of_what_it_does_not_draw(engine: CpuEngine) -> None:
-    scene = NEAR.format(geom='<site pos="0 0 -2"/>').replace(
-        "<asset>", '<asset><texture type="skybox" builtin="flat" width="8" height="8"/>'
-    )
-    odd = CpuEngine(mujoco.MjModel.from_xml_string(scene), 1, 1)
-    with pytest.warns(UserWarning, match=r"does not draw 1 site, the skybox"):
-        Camera(odd, "eye", 8, 8)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        Camera(engine, "front", 8, 8)
-
-
 def _with_ball(subdivision: int, place: list[float]) -> CpuEngine:
     spec = mujoco.MjSpec.from_string(NEAR.format(geom=""))
     mesh = spec.add_mesh(name="ball")
