@@ -102,5 +102,5 @@ def test_it_is_written_and_becomes_a_row(monkeypatch, tmp_path, capsys):
     assert measured["noises"]["0"]["by_seed"]["0"]["episodes_to_solve"] is None
     assert measured["noises"]["0"]["success"] == [0.0, 0.0]
     row = bench_table(tmp_path)
-    assert "controllers of hammer, 1 seeds: success with targets 0, 3 cm away | trained with 0 cm: 0%, 0% |" in row
+    assert "controllers of hammer, 1 seed: success with targets 0, 3 cm away | trained with 0 cm: 0%, 0% |" in row
     assert "hammer, trained with 0 cm of noise: 0 cm 0%, 3 cm 0%" in capsys.readouterr().out

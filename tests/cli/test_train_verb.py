@@ -211,7 +211,7 @@ def test_the_default_name_is_short(made, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["toi", "lifting"], "there is no algorithm 'toi'; choose one of: cem, gps, gps-trajectories"),
+        (["toi", "lifting"], "there is no algorithm 'toi'; choose one of: cem, gps, gps-network"),
         (["toy", "lifing"], "there is no task 'lifing'; choose one of: bottle, brick, cube"),
         (["toy", "absent.py:Mine"], "there is no file"),
         (["toy", "broken.py:Mine"], "cannot be imported: SyntaxError: invalid syntax (broken.py, line 1)"),
