@@ -5,6 +5,7 @@ python examples/fast_pixels.py my_robot.xml [--camera NAME] [--size 128] [--worl
 
 import argparse
 import os
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -17,20 +18,24 @@ from matplotlib.image import imsave
 
 from visuomotor.camera import Camera
 from visuomotor.engine import CpuEngine
+from visuomotor.errors import VisuomotorError
+from visuomotor.robots.mjcf import compile_scene, load_mjcf
 
 
-def load(path: Path) -> mujoco.MjModel:
-    """The model, with a camera that sees all of it if it has none."""
-    spec = mujoco.MjSpec.from_file(str(path))
-    spec.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE
-    if not spec.cameras:
+def load(path: Path) -> tuple[mujoco.MjModel, str]:
+    """The model, and a camera for it: the first with perspective, or one that sees all of the model."""
+    spec = load_mjcf(path)
+    for camera in spec.cameras:
+        camera.name = camera.name or f"camera{camera.id}"
+    perspective = [camera.name for camera in spec.cameras if camera.proj == mujoco.mjtProjection.mjPROJ_PERSPECTIVE]
+    if not perspective:
         statistic = spec.compile().stat
         place = statistic.center + statistic.extent * np.array([1.2, -1.2, 0.8])
         z = (place - statistic.center) / np.linalg.norm(place - statistic.center)
         x = np.cross([0, 0, 1], z)
         camera = spec.worldbody.add_camera(name="overview", pos=place)
         camera.alt.type, camera.alt.xyaxes = mujoco.mjtOrientation.mjORIENTATION_XYAXES, [*x, *np.cross(z, x)]
-    return spec.compile()
+    return compile_scene(spec, str(path)), (*perspective, "overview")[0]
 
 
 def mujoco_picture(model: mujoco.MjModel, camera: str, size: int, qpos: np.ndarray) -> np.ndarray | None:
@@ -41,7 +46,7 @@ def mujoco_picture(model: mujoco.MjModel, camera: str, size: int, qpos: np.ndarr
     mujoco.mj_forward(model, data)
     try:
         with mujoco.Renderer(model, size, size) as renderer:
-            renderer.update_scene(data, camera)
+            renderer.update_scene(data, model.camera(camera).id)
             renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
             return renderer.render()
     except Exception as error:  # whatever the driver says
@@ -56,10 +61,19 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--worlds", type=int, default=1000)
     parser.add_argument("--output", type=Path, default=Path("pixels.png"))
-    options = parser.parse_args()
+    try:
+        render(parser.parse_args())
+    except VisuomotorError as error:
+        sys.exit(f"fast_pixels: {error}")
 
-    model = load(options.model)
-    name = options.camera or model.camera(0).name
+
+def render(options: argparse.Namespace) -> None:
+    if not options.output.parent.is_dir():
+        raise VisuomotorError(f"there is no folder {options.output.parent} for --output; make it")
+    if options.output.suffix not in (".png", ".jpg"):
+        raise VisuomotorError(f"--output must end in .png or .jpg, not {options.output}")
+    model, first = load(options.model)
+    name = first if options.camera is None else options.camera
     engine = CpuEngine(model, options.worlds)
     hinges = np.isin(model.jnt_type, [mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE])
     joints = torch.as_tensor(model.jnt_qposadr[hinges].astype(np.int64))
@@ -80,7 +94,10 @@ def main() -> None:
     theirs = mujoco_picture(model, name, options.size, engine.field("qpos")[0].numpy())
     if theirs is not None:
         pictures.insert(0, theirs)
-    imsave(options.output, np.hstack(pictures))
+    try:
+        imsave(options.output, np.hstack(pictures))
+    except OSError as error:
+        raise VisuomotorError(f"cannot write {options.output}: {error}; choose another --output") from error
     print(f"{options.output}: {'MuJoCo, then ' if theirs is not None else ''}worlds 0 to {len(images[:4]) - 1}")
 
 
