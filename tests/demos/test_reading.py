@@ -98,6 +98,8 @@ def test_another_task_or_scene_or_format(path, lifting, monkeypatch):
         ({"dynamics": {"block_half": -1}}, "dynamics.block_half is -1, expected a list"),
         ({"mujoco": "4\ud800"}, r"mujoco is '4\\ud800', expected text that can be printed"),
         ({"task": 3}, "task is 3, expected str"),
+        ({"success_rate": float("nan")}, "success_rate is nan, expected 0 to 1"),
+        ({"success_rate": "all"}, r"success_rate is 'all', expected int \| float"),
     ],
 )
 def test_metadata_that_are_none(path, changes, message):
@@ -272,6 +274,22 @@ def test_what_a_user_keeps_beside_the_episodes_is_told(path, make):
         read_demonstrations(path)
     with h5py.File(path, "r+") as file:
         del file["data/notes"]
+    read_demonstrations(path)
+
+
+def test_a_users_own_metadata_are_json(path):
+    edit_metadata(path, note={"loss": [1.0, float("inf")]})
+    with pytest.raises(VisuomotorError, match=r"env_kwargs has NaN or infinity under 'note', which is no JSON; copy"):
+        read_demonstrations(path)
+
+
+def test_success_that_the_stages_contradict(path):
+    with h5py.File(path, "r+") as file:
+        file["data/demo_1"].attrs["success"] = 1
+    with pytest.raises(VisuomotorError, match=r"data/demo_1\.success is 1, and its last state in stage 'start'; copy"):
+        read_demonstrations(path)
+    with h5py.File(path, "r+") as file:
+        file["data/demo_1/stages"][-1] = 2
     read_demonstrations(path)
 
 

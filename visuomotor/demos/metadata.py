@@ -1,5 +1,6 @@
 """What a file of demonstrations says about itself: checked, and compared with the task of today."""
 
+import json
 from collections.abc import Mapping
 from importlib import metadata as packages
 from pathlib import Path
@@ -32,6 +33,7 @@ _BOUNDS: Final = {
     "control_dt": (1e-4, 10),
     "max_episode_steps": (1, 1e6),
     "stage_rewards": (-1e6, 1e6),
+    "success_rate": (0, 1),
 }
 
 
@@ -82,14 +84,22 @@ def check_metadata(metadata: Mapping[str, Any], where: str) -> None:
     check_like({name: metadata[name] for name in metadata if name in _PATTERN}, _PATTERN, where)
     check_like(metadata["dynamics"], dict.fromkeys(metadata["dynamics"], ListOf(0, 8)), f"{where}.dynamics")
     check_like(metadata.get("task"), OrNone(""), f"{where}.task")
+    check_like(metadata.get("success_rate", 0), int | float, f"{where}.success_rate")
     for name in ("visuomotor", "mujoco", "model_hash", "stages", "task"):  # messages show them
         if not "".join(metadata.get(name) or "").isprintable():
             raise VisuomotorError(f"{where}.{name} is {metadata[name]!a:.100}, expected text that can be printed")
     for name, (low, high) in _BOUNDS.items():
+        if name not in metadata:
+            continue
         values = metadata[name] if isinstance(metadata[name], list) else [metadata[name]]
         for value in values:
             if not low <= value <= high:
                 raise VisuomotorError(f"{where}.{name} is {value}, expected {low:g} to {high:g}")
+    for name, value in metadata.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except ValueError as error:
+            raise VisuomotorError(f"{where} has NaN or infinity under {name!a:.50}, which is no JSON") from error
 
 
 def generate_command(task: str, path: Path) -> str:

@@ -107,6 +107,11 @@ def _read_episode(file: CheckedFile, name: str, metadata: Mapping[str, Any], obs
         entry: torch.from_numpy(file.array(f"{where}/{place}", schema.get(entry, APPEARANCE)))
         for entry, place in places.items()
     }
+    success, stage = file.whole_number(where, "success", 0, 1), int(found["stages"][-1])
+    if success != (stage == len(metadata["stages"]) - 1):
+        raise VisuomotorError(
+            f"{where}.success is {success}, and its last state in stage {metadata['stages'][stage]!r}"
+        )
     return Episode(
         states=torch.cat([found["states"], found["final_state"][None]]),
         actions=found.get("actions"),
@@ -114,7 +119,7 @@ def _read_episode(file: CheckedFile, name: str, metadata: Mapping[str, Any], obs
         rewards=found["rewards"],
         dynamics=_group(found, "dynamics"),
         appearance=_group(found, "appearance"),
-        success=bool(file.whole_number(where, "success", 0, 1)),
+        success=bool(success),
         name=name,
         observations=_read_observations(file, where, len(found["rewards"])) if observations else {},
     )
