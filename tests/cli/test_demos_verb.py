@@ -13,6 +13,7 @@ import torch
 from visuomotor.cli import main
 from visuomotor.demos import read_demonstrations, write_demonstrations
 from visuomotor.demos.generate import demonstrate
+from visuomotor.demos.replay import StateReplay
 from visuomotor.figures.video import read_video
 from visuomotor.tasks import make_task
 
@@ -251,6 +252,14 @@ def test_info_prints_whatever_a_file_says(recorded, tmp_path, capsys):
     assert "note: two\\nlines" in printed
     assert "name\\ud800" in printed
     assert "mask valid: 1 of 3" in printed
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.xyz", "a"])
+def test_a_video_of_another_format_is_refused_before_anything_is_drawn(recorded, tmp_path, capsys, monkeypatch, name):
+    monkeypatch.setattr(StateReplay, "images", None)
+    assert main(["demos", "playback", str(recorded), "--out", str(tmp_path / name)]) == 2
+    assert f"{name} has another ending; give a name that ends in .mp4" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_user_errors_exit_with_2(tmp_path, capsys):

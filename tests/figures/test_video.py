@@ -24,6 +24,13 @@ def test_odd_sides_and_scale(tmp_path):
     assert read_video(path).shape == (3, 64, 100, 3)
 
 
+def test_another_format_is_not_promised(tmp_path):
+    write_video(tmp_path / "clip.MP4", flat(2, (0, 0, 0)))
+    with pytest.raises(VisuomotorError, match=r"clip.mp4.gif has another ending"):
+        write_video(tmp_path / "clip.mp4.gif", flat(2, (0, 0, 0)))
+    assert [file.name for file in tmp_path.iterdir()] == ["clip.MP4"]
+
+
 @pytest.mark.parametrize(
     "frames", [np.zeros((0, 8, 8, 3), np.uint8), np.zeros((2, 8, 8, 3)), np.zeros((8, 8, 3), np.uint8)]
 )

@@ -29,7 +29,7 @@ class Playback:
     grid: bool = False
     """All episodes side by side instead; green borders mark success."""
     out: Path = Path("playback.mp4")
-    """The video."""
+    """The video, an mp4."""
     size: int | None = None
     """Side of one episode's picture in pixels; by default 320, or 128 in a grid."""
     task: str | None = None
@@ -63,8 +63,9 @@ def playback(arguments: list[str]) -> int:
     options = tyro.cli(Playback, prog="visuomotor demos playback", args=arguments)
 
     from visuomotor.demos.replay import StateReplay
-    from visuomotor.figures.video import grid, write_video
+    from visuomotor.figures.video import check_video_name, grid, write_video
 
+    check_video_name(options.out)
     task, demonstrations = read_with_task(options.file, options.task)
     episodes = demonstrations.episodes
     if not options.grid:

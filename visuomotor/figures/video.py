@@ -27,9 +27,10 @@ def write_video(path: Path | str, frames: Any, frames_per_second: float = 20.0, 
         scale: each pixel becomes a square of that many; small images are hard to see otherwise.
 
     Raises:
-        VisuomotorError: the frames have another shape or type, or there are none; or `path` is a folder or cannot be
-            written.
+        VisuomotorError: the frames have another shape or type, or there are none; or `path` does not end in .mp4, is a
+            folder, or cannot be written.
     """
+    check_video_name(path)
     clip = enlarge(_checked(frames), scale)
     height, width = clip.shape[1:3]
     # The codecs halve the colour's resolution, so both sides must be even.
@@ -40,6 +41,14 @@ def write_video(path: Path | str, frames: Any, frames_per_second: float = 20.0, 
         _encode(whole, clip, frames_per_second)
         write_atomically(path, whole.read_bytes())
     return path
+
+
+def check_video_name(path: Path | str) -> None:
+    """Raise a VisuomotorError where a video's name promises another format."""
+    if Path(path).suffix.lower() != ".mp4":
+        raise VisuomotorError(
+            f"videos are written as mp4, and {path} has another ending; give a name that ends in .mp4"
+        )
 
 
 def read_video(path: Path | str) -> Frames:
