@@ -95,15 +95,13 @@ def _scenes() -> dict[str, str]:
         "wide_spot": '<light pos="0 -1 3" dir="0 .3 -1" cutoff="180" exponent="40" specular="0 0 0"/>',
         "sun": '<light type="directional" dir="0 .3 -1" ambient=".3 .1 .2" specular="0 0 0"/>',
         "no_cone": '<light pos="0 -.5 1" dir="0 .3 -1" cutoff="180" exponent="10" diffuse=".6 .5 .4"/>',
-        "image": '<light type="image" pos="0 0 2" texture="cube" diffuse=".6 .5 .4"/>',
         "many": "".join(
             f'<light type="directional" dir="{0.2 * i} .3 -1" diffuse=".1 {0.02 * i} .05" specular="0 0 0"/>'
             for i in range(11)
         ),
     }
     for name, light in lights.items():
-        asset = TEXTURES if name == "image" else ""
-        scenes[name] = SCENE.format(headlight=0, asset=asset, body=light + FLOOR.format('rgba=".8 .7 .6 1"') + ball)
+        scenes[name] = SCENE.format(headlight=0, asset="", body=light + FLOOR.format('rgba=".8 .7 .6 1"') + ball)
     scenes["many_and_headlight"] = scenes["many"].replace('active="0"', 'active="1"')
     for repeat in ("0 3", "-2 1", "2.5 1.5"):
         asset = TEXTURES.replace('texrepeat="2 3"', f'texrepeat="{repeat}"')
