@@ -12,7 +12,7 @@ from visuomotor.errors import VisuomotorError
 SCENE = """
 <mujoco><option jacobian="dense"/>
   <asset>
-    <texture name="t" type="2d" builtin="checker" width="8" height="8"/><material name="m" texture="t"/>
+    <texture name="t" type="2d" builtin="checker" width="64" height="64"/><material name="m" texture="t"/>
     <mesh name="q" vertex="-.4 -.3 0  .5 -.3 0  0 .4 0  0 0 .6" face="0 2 1 0 1 3 1 2 3 2 0 3"
      texcoord="0 0  1 0  1 1  0 1"/>
     <hfield name="h" nrow="2" ncol="2" size="1 1 .1 .1"/>
@@ -20,7 +20,7 @@ SCENE = """
   <worldbody>
     <camera name="eye" pos="0 0 3"/>
     <geom type="box" size=".3 .3 .3" material="m"/><geom name="hull" type="mesh" mesh="q" material="m" pos="1 0 0"/>
-    <geom type="hfield" hfield="h" pos="0 0 -1"/>
+    <geom type="hfield" hfield="h" material="m" pos="0 0 -1"/>
   </worldbody>
 </mujoco>
 """

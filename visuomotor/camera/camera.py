@@ -62,6 +62,11 @@ class Camera:
             Depth and segmentation are the middle ray's (for an even side, the one right below the middle).
         threads: 0 for all cores. Images do not depend on it.
         groups: the geom groups to show.
+
+    Raises:
+        VisuomotorError: an argument does not fit; the model's texture coordinates or repeats are not finite; worlds
+            have types or groups of geoms of their own, or ids of materials, meshes or textures that do not exist. What
+            is wrong with worlds is also told when an image is made.
     """
 
     def __init__(
