@@ -161,7 +161,7 @@ def _import(module: str, name: str) -> ModuleType:
         return importlib.import_module(module)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # whatever the module of a user or of another package does on import
+    except BaseException as error:  # other people's code may raise anything
         raise _broken(f"module {module!r} of {name!r}" if module != name else f"module {module!r}", error) from error
 
 

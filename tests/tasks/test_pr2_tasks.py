@@ -11,7 +11,7 @@ from pr2_scenes import at_goal, offset, seeded, started
 from visuomotor.camera import Camera
 from visuomotor.engine import CpuEngine
 from visuomotor.tasks import VecEnv, make_task
-from visuomotor.tasks.looks import Lights
+from visuomotor.tasks.appearance import Lights
 from visuomotor.tasks.pr2.pr2_task import Pr2Task
 
 NAMES = ("cube", "hammer", "bottle", "ring", "brick", "wheel")
@@ -112,7 +112,7 @@ def test_distractors_are_seen_but_not_felt(task, split):
     assert torch.equal(plain.state(), cluttered.state())
 
 
-def test_looks_vary_from_world_to_world_and_come_back(task):
+def test_appearance_is_randomized_by_world_and_comes_back(task):
     """Colours and lights: what physics and the camera's place are made of stays."""
     count = 3
     engine, fresh = task.make_engine(count), task.make_engine(count)
@@ -121,7 +121,7 @@ def test_looks_vary_from_world_to_world_and_come_back(task):
         task.reset(one, torch.arange(count), params)
     images = [Camera(engine, task.camera, 64, 64).rgb()]
     for seed in (1, 2):
-        task.vary_looks(engine, seeded(seed))
+        task.randomize_appearance(engine, seeded(seed))
         engine.update_view()
         images.append(Camera(engine, task.camera, 64, 64).rgb())
     assert torch.equal(engine.state(), fresh.state())

@@ -1,6 +1,6 @@
 """Pixels for many worlds at once."""
 
 from visuomotor.camera.camera import Camera, Frame
-from visuomotor.camera.camera_spec import camera_spec, check_camera_spec
+from visuomotor.camera.camera_spec import LARGEST_SIDE, LARGEST_SUPERSAMPLING, camera_spec, check_camera_spec
 
-__all__ = ["Camera", "Frame", "camera_spec", "check_camera_spec"]
+__all__ = ["LARGEST_SIDE", "LARGEST_SUPERSAMPLING", "Camera", "Frame", "camera_spec", "check_camera_spec"]

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from visuomotor.camera.camera_spec import LARGEST_SIDE, LARGEST_SUPERSAMPLING
 from visuomotor.camera.kernel import render_worlds
 from visuomotor.camera.limits import Limit, check_limits, check_meshes, check_per_world, limits_of
 from visuomotor.camera.mesh_clusters import read_meshes
@@ -17,9 +18,8 @@ from visuomotor.camera.scene import Appearance, per_world_fields, read_appearanc
 from visuomotor.camera.textures import read_textures
 from visuomotor.engine import Engine
 from visuomotor.engine.thread_pool import available_cores, parallel_for
-from visuomotor.errors import VisuomotorError, unknown
+from visuomotor.errors import VisuomotorError, check_whole, unknown
 
-_LARGEST_SIDE, _MOST_SAMPLES, _MOST_THREADS = 4096, 8, 4096
 # More parts share a busy machine's cores better, but each part costs a call.
 _PARTS_PER_THREAD = 4
 
@@ -83,10 +83,10 @@ class Camera:
         names = [str(model.camera(i).name) for i in range(int(model.ncam))]
         if not name or name not in names:
             raise unknown("camera", name, filter(None, names))
-        _check_whole("the image's height", height, 1, _LARGEST_SIDE)
-        _check_whole("the image's width", width, 1, _LARGEST_SIDE)
-        _check_whole("supersampling", supersampling, 1, _MOST_SAMPLES)
-        _check_whole("threads (0 for all cores)", threads, 0, _MOST_THREADS)
+        check_whole("the image's height", height, 1, LARGEST_SIDE)
+        check_whole("the image's width", width, 1, LARGEST_SIDE)
+        check_whole("supersampling", supersampling, 1, LARGEST_SUPERSAMPLING)
+        check_whole("threads (0 for all cores)", threads, 0, 10_000)
         self._threads = threads or available_cores()
         self._index = names.index(name)
         check_meshes(model)
@@ -148,11 +148,6 @@ class Camera:
 
         parallel_for(render_part, parts, self._threads)
         return Frame(rgb, depth, segmentation)
-
-
-def _check_whole(what: str, value: object, least: int, most: int) -> None:
-    if not isinstance(value, int | np.integer) or not least <= value <= most:
-        raise VisuomotorError(f"{what} must be a whole number between {least} and {most}, not {value!r}")
 
 
 def _read_worlds(engine: Engine) -> tuple[Appearance, list[Limit], tuple[bool, ...]]:

@@ -8,6 +8,9 @@ import numpy as np
 
 from visuomotor.errors import VisuomotorError
 
+LARGEST_SIDE, LARGEST_SUPERSAMPLING = 4096, 8
+"""Of an image in pixels; rays along each side of a pixel."""
+
 
 def camera_spec(model: mujoco.MjModel, camera: str, size: int, supersampling: int) -> dict[str, Any]:
     """A camera of a model and how its images are made, in plain containers."""

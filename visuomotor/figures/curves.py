@@ -108,8 +108,8 @@ def draw_comparison(path: Path | str, runs: Mapping[str, Sequence[Rows]], key: s
 def draw_lines(axes: Axes, group: MetricGroup, lines: Mapping[str, Series]) -> None:
     """Lines by legend, into one plot. The colour of each does not depend on which others there are."""
     drawn = {legend: line for legend, line in lines.items() if not line.empty}
-    looks = cycle(product(("-", "--"), _COLOURS))
-    for (legend, line), (style, colour) in zip(lines.items(), looks, strict=False):
+    styles = cycle(product(("-", "--"), _COLOURS))
+    for (legend, line), (style, colour) in zip(lines.items(), styles, strict=False):
         if legend not in drawn:
             continue
         at, values = line.at, line.values

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Protocol
 import torch
 from torch import Tensor
 
+from visuomotor.camera import LARGEST_SIDE, LARGEST_SUPERSAMPLING
 from visuomotor.errors import VisuomotorError, check_whole, one_line
 from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.policies.visuomotor_policy import VisuomotorPolicy
@@ -25,7 +26,11 @@ _CAMERA = {
     "field_of_view": 0.0,
 }
 """What `camera_spec` gives."""
-_CAMERA_RANGES = {"size": (1, 4096), "supersampling": (1, 8), "field_of_view": (1e-4, 180 - 1e-4)}
+_CAMERA_RANGES = {
+    "size": (1, LARGEST_SIDE),
+    "supersampling": (1, LARGEST_SUPERSAMPLING),
+    "field_of_view": (1e-4, 180 - 1e-4),
+}
 _TRAINING = {"control_steps": 0, "iterations": 0, "notes": ListOf("")}
 
 

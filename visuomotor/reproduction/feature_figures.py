@@ -44,7 +44,7 @@ class FeatureFigure:
 
     def missing(self, where: Where) -> Iterator[Command]:
         for task in self.tasks:
-            if _views(where, task) is None:
+            if not _path(where, task).is_file() and Training(task).finished(where, 0) is None:
                 yield Training(task).train(where, 0)
 
     def write(self, where: Where, page: Path) -> str:
@@ -56,9 +56,9 @@ class FeatureFigure:
                 continue
             path = where.figures / f"feature_points_{task}.png"
             if self.responses:
-                shown = where.figures / f"responses_{task}.png"
-                _draw_responses(shown, views["images"][_MOMENT], torch.from_numpy(views["responses"]).float())
-                parts.append(picture(f"Response maps of the {task}", shown, page))
+                maps = where.figures / f"responses_{task}.png"
+                _draw_responses(maps, views["images"][_MOMENT], torch.from_numpy(views["responses"]).float())
+                parts.append(picture(f"Response maps of the {task}", maps, page))
             draw_policy_against_pose(path, views["images"], views["policy"], views["pose"])
             parts.append(picture(f"Feature points of the {task}", path, page))
         return "\n\n".join(parts)
@@ -66,7 +66,7 @@ class FeatureFigure:
 
 def _views(where: Where, task: str) -> Views | None:
     """Of the run, where it is finished, else those that are kept."""
-    path = where.results / f"levine2015-views-{task}.npz"
+    path = _path(where, task)
     run = Training(task).finished(where, 0)
     views = None if run is None else _look(task, run)
     if views is not None:
@@ -74,6 +74,10 @@ def _views(where: Where, task: str) -> Views | None:
         np.savez_compressed(buffer, allow_pickle=False, **views)
         write_atomically(path, buffer.getvalue())
     return views or _read(path)
+
+
+def _path(where: Where, task: str) -> Path:
+    return where.results / f"levine2015-views-{task}.npz"
 
 
 @torch.inference_mode()

@@ -44,7 +44,7 @@ class PolicySearchFigure:
         measured = [each for each in found.values() if each]
         if measured:
             draw_policy_search(path, measured)
-        shown = picture("Policy searches compared", path, page) if measured else "Missing."
+        figure = picture("Policy searches compared", path, page) if measured else "Missing."
         lines = [
             "| task | search | episodes to solve it: median | each seed | settings |",
             "| --- | --- | ---: | --- | --- |",
@@ -53,7 +53,7 @@ class PolicySearchFigure:
             f"| {task} | {method} | missing | missing | missing |" if each is None else _row(task, method, each)
             for (task, method), each in found.items()
         ]
-        return "\n".join([shown, "", *lines])
+        return "\n".join([figure, "", *lines])
 
 
 def _row(task: str, method: str, measured: Mapping[str, Any]) -> str:
@@ -81,7 +81,7 @@ def _measured(where: Where, task: str, method: str) -> dict[str, Any] | None:
     best = _best(where, task, method)
 
     def read(measured: dict[str, Any]) -> dict[str, Any] | None:
-        _row(task, method, measured)  # whether all that is shown is there
+        _row(task, method, measured)  # raises where something is missing
         found = measured["methods"][method]["settings"], measured["episodes"]
         return measured if found == (best, EPISODES[method]) else None
 

@@ -45,7 +45,7 @@ def paper_size() -> TrainingTable:
 
 
 def augmentation() -> TrainingTable:
-    """Every kind of augmentation alone, on all tasks; without any, scenes of random looks."""
+    """Every kind of augmentation alone, on all tasks; without any, scenes of random appearance."""
     bare = ("augmentation.num_shapes", 0)
     rows = [
         row

@@ -212,7 +212,7 @@ def _guarded(task: Task, member: str, call: Callable[[], Any]) -> Any:
         return call()
     except (VisuomotorError, KeyboardInterrupt):
         raise
-    except BaseException as error:  # whatever a user's member does
+    except BaseException as error:  # a user's code may raise anything
         raise wrong(task, member, f"raises {describe_error(error, type(task))}") from error
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from visuomotor.camera import Camera
+from visuomotor.camera import LARGEST_SIDE, LARGEST_SUPERSAMPLING, Camera
 from visuomotor.errors import VisuomotorError, check_whole, unknown
 from visuomotor.tasks.reset_params import ResetParams
 from visuomotor.tasks.task import OBSERVATIONS, EpisodeOutcome, Task
@@ -105,8 +105,8 @@ class VecEnv:
                 raise unknown("group of observations", group, OBSERVATIONS)
         for name, number, low, high in (
             ("num_envs", num_envs, 1, 1_000_000),
-            ("image_size", image_size, 1, 4096),
-            ("supersampling", supersampling, 1, 8),
+            ("image_size", image_size, 1, LARGEST_SIDE),
+            ("supersampling", supersampling, 1, LARGEST_SUPERSAMPLING),
             ("threads", threads, 0, 10_000),
         ):
             check_whole(name, number, low, high)
@@ -142,11 +142,11 @@ class VecEnv:
         return self._camera.rgb(env_ids)
 
     def render_rerandomized(self, generator: torch.Generator | None = None) -> Tensor:
-        """`(num_envs, height, width, 3)` uint8: the same states, with looks drawn for these images alone, by default
-        with the environment's generator."""
+        """`(num_envs, height, width, 3)` uint8: the same states, with an appearance drawn for these images alone, by
+        default with the environment's generator."""
         if not self._randomize:
             return self.render()
-        self.task.vary_looks(self.engine, generator or self.generator, self._split)
+        self.task.randomize_appearance(self.engine, generator or self.generator, self._split)
         self.engine.update_view()  # else cameras and lights stay where they are
         images = self.render()
         self.task.apply_appearance(self.engine, torch.arange(self.num_envs), self.params.appearance)

@@ -31,7 +31,7 @@ def make_task(name: str) -> Task:
         raise VisuomotorError(f"task {name!r}: {error}") from error
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # whatever a user's constructor does
+    except BaseException as error:  # a user's code may raise anything
         raise VisuomotorError(f"task {name!r} cannot be made: {describe_error(error, kind)}") from error
     if name not in registry.BUILT_IN["task"]:
         check_task(task)

@@ -15,7 +15,7 @@ from visuomotor.errors import VisuomotorError
 from visuomotor.props.blocks import Block, block_fields, block_rows
 from visuomotor.props.table import Table
 from visuomotor.robots.robot import BoundRobot
-from visuomotor.tasks.looks import Lights
+from visuomotor.tasks.appearance import Lights
 from visuomotor.tasks.quaternions import from_rotation_vector, multiply
 from visuomotor.tasks.reset_params import ResetParams, Rows
 

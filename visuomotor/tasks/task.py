@@ -118,11 +118,11 @@ class Task(ABC):
         if hasattr(self, "randomizer"):
             self.randomizer.apply_appearance(engine, env_ids, appearance)
 
-    def vary_looks(self, engine: Engine, generator: torch.Generator, split: str = "random") -> None:
-        """Give every world other looks, for images to train on: by default, the appearance of a reset. Nothing but
-        pixels may change; `apply_appearance` brings the old looks back."""
-        looks = self.sample_reset(engine.worlds, generator, split).appearance
-        self.apply_appearance(engine, torch.arange(engine.worlds), looks)
+    def randomize_appearance(self, engine: Engine, generator: torch.Generator, split: str = "random") -> None:
+        """Give every world another appearance, for images to train on: by default, that of a reset. Nothing but pixels
+        may change; `apply_appearance` brings the old one back."""
+        appearance = self.sample_reset(engine.worlds, generator, split).appearance
+        self.apply_appearance(engine, torch.arange(engine.worlds), appearance)
 
     def reset_for_pose_data(self, engine: Engine, generator: torch.Generator) -> None:
         """Put every world somewhere an episode may come to: images for pose regression are taken there."""

@@ -216,8 +216,8 @@ def test_images_are_those_that_a_policy_would_have_seen(pipeline):
     assert (images != torch.stack(seen, 1)).double().mean() < 1e-3
 
 
-def test_random_looks_of_training_images_are_the_same_at_any_time(pipeline):
-    """Each image has its own, and the next episode looks as ever."""
+def test_random_appearances_of_training_images_are_the_same_at_any_time(pipeline):
+    """Each image has its own, and the next episode the usual one."""
     gps, iterations = pipeline
     config = replace(gps.config, randomize=True)
     varied, samples = Gps(gps.task, config, 0), replace(iterations[2].samples.rows(torch.arange(2)), images=None)

@@ -71,12 +71,12 @@ def test_recorded_points_are_those_of_the_image():
     assert (unexplained < 0.5).all()
 
 
-def test_random_looks_change_images_and_nothing_else():
+def test_random_appearances_change_images_and_nothing_else():
     sets = [
         collect_pose_dataset(make_task("cube"), 4, ImageConfig(size=24), torch.Generator().manual_seed(0), 1, randomize)
         for randomize in (False, True)
     ]
-    assert torch.equal(sets[0].points, sets[1].points)  # with up to 50 images they are drawn before any looks
+    assert torch.equal(sets[0].points, sets[1].points)  # with up to 50 images they are drawn before any appearance
     assert all((a != b).any(-1).float().mean() > 0.5 for a, b in zip(sets[0].images, sets[1].images, strict=True))
 
 

@@ -126,8 +126,8 @@ class GpsConfig:
     """Starts that trajectories are optimised from, drawn once; None takes the task's `num_conditions`. Fewer are not
     easier: all their samples together teach the dynamics."""
     randomize: bool = False
-    """Whether every training image has looks of its own (`Task.vary_looks`), and conditions differ in dynamics where
-    the task varies them."""
+    """Whether every training image has an appearance of its own (`Task.randomize_appearance`), and conditions differ in
+    dynamics and appearance where the task's resets do."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the visuomotor policy learns; `auto` takes CUDA where there is one. Physics and pixels stay on the CPU."""
     image: ImageConfig = field(default_factory=ImageConfig)

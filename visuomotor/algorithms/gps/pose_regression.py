@@ -35,7 +35,7 @@ def collect_pose_dataset(
     """Images of the target at random places, the robot's own arm anywhere between its start and the target.
 
     Args:
-        randomize: whether every image has looks of its own.
+        randomize: whether every image has an appearance of its own.
         held_out: how many of them are for testing; by default a tenth.
     """
     engine = task.make_engine(min(_WORLDS, count))
@@ -46,7 +46,7 @@ def collect_pose_dataset(
     while len(images) * engine.worlds < count:
         task.reset_for_pose_data(engine, generator)
         if randomize:
-            task.vary_looks(engine, generator)
+            task.randomize_appearance(engine, generator)
             engine.update_view()
         images.append(camera.rgb())
         points.append(task.keypoints(engine).flatten(1))

@@ -109,7 +109,7 @@ def engine_positions(engine: Engine) -> Tensor:
 
 def add_images(env: VecEnv, params: ResetParams, samples: Samples) -> Samples:
     """`samples` with what the camera sees at their positions: the same bits at any time. Where the environment
-    randomizes, every image has looks of its own.
+    randomizes, every image has an appearance of its own.
 
     Args:
         env, params: of the rollout.
@@ -117,11 +117,11 @@ def add_images(env: VecEnv, params: ResetParams, samples: Samples) -> Samples:
     assert samples.positions is not None
     env.reset(params=params)
     fields = [env.engine.field(name) for name in _POSITIONS]
-    looks = torch.Generator().manual_seed(0)
+    drawing = torch.Generator().manual_seed(0)  # anew, so that a resumed run gets the same images
     images: list[Tensor] = []
     for positions in samples.positions.unbind(1):
         for field, part in zip(fields, positions.split([f[0].numel() for f in fields], dim=1), strict=True):
             field.copy_(part.view_as(field))
         env.engine.forward()
-        images.append(env.render_rerandomized(looks))
+        images.append(env.render_rerandomized(drawing))
     return replace(samples, images=torch.stack(images, 1))

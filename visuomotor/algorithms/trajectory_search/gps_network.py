@@ -14,6 +14,7 @@ from visuomotor.algorithms.gps.config import (
     DynamicsConfig,
     GpsConfig,
     TrajectoryConfig,
+    TrajectoryUpdateConfig,
     check_trajectory_settings,
 )
 from visuomotor.algorithms.gps.exploration import noisy_controller, smooth_noise
@@ -36,7 +37,7 @@ class GpsNetworkConfig(SearchConfig):
 
     samples: Annotated[int, Range(2, 100_000)] = 5
     """Episodes of each condition in an iteration, each with a controller of its own."""
-    trajectory: TrajectoryConfig = field(default_factory=lambda: TrajectoryConfig(initial_noise_std=0.2))
+    trajectory: TrajectoryUpdateConfig = field(default_factory=lambda: TrajectoryUpdateConfig(initial_noise_std=0.2))
     dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
     badmm: BadmmConfig = field(default_factory=BadmmConfig)
     network: FitConfig = field(default_factory=lambda: FitConfig(steps=500))
@@ -51,7 +52,6 @@ class GpsNetwork(TrajectorySearch):
     """BADMM as in `gps`, with a network of the full state in place of the visuomotor policy (Levine et al. 2015, IV).
 
     The network is the solution. Controllers serve to train it, and may use what they know of time and of their start.
-    `trajectory.iterations` is not used: `iterations` counts.
     """
 
     name: ClassVar[str] = "gps-network"
@@ -67,7 +67,8 @@ class GpsNetwork(TrajectorySearch):
         task_reference: str = "",
     ):
         super().__init__(task, config, seed, distributed, task_reference)
-        self._gps = GpsConfig(trajectory=config.trajectory, dynamics=config.dynamics, badmm=config.badmm)
+        trajectory = TrajectoryConfig(**vars(config.trajectory))
+        self._gps = GpsConfig(trajectory=trajectory, dynamics=config.dynamics, badmm=config.badmm)
         self._env = self.make_env(config.samples)
         with torch.random.fork_rng():
             torch.manual_seed(seed)

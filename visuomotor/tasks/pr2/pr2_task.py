@@ -13,9 +13,9 @@ from torch import Tensor
 from visuomotor.engine import Engine
 from visuomotor.props.room import add_room
 from visuomotor.robots.pr2 import END_EFFECTOR_POINTS, Pr2, add_pr2, solve_arm
+from visuomotor.tasks.appearance import AppearanceRandomizer
 from visuomotor.tasks.cost import Cost
 from visuomotor.tasks.keypoint_cost import keypoint_cost
-from visuomotor.tasks.looks import RandomLooks
 from visuomotor.tasks.quaternions import conjugate, multiply, rotate
 from visuomotor.tasks.reset_params import ResetParams, Rows
 from visuomotor.tasks.task import EpisodeOutcome, Task
@@ -128,7 +128,7 @@ class Pr2Task(Task):
         }
         for ids in self._clutter.values():
             model.geom_rgba[ids, 3] = 0.0  # the model itself shows none
-        self._looks = RandomLooks(model)
+        self._appearance = AppearanceRandomizer(model)
         self._start_angles = torch.from_numpy(solve_arm(model, "r", *self.start))
         self._left_angles: dict[tuple[float, ...], Tensor] = {}
 
@@ -211,15 +211,15 @@ class Pr2Task(Task):
         self.apply_appearance(engine, env_ids, params.appearance)
 
     def apply_appearance(self, engine: Engine, env_ids: Tensor, appearance: Rows) -> None:
-        self._looks.restore(engine, env_ids)
+        self._appearance.restore(engine, env_ids)
         color = engine.model_field("geom_rgba")
         for name, ids in self._clutter.items():
             alpha = appearance[name].float()[:, None] * self._clutter_alpha[name]
             color[env_ids[:, None], torch.tensor(ids), 3] = alpha
 
-    def vary_looks(self, engine: Engine, generator: torch.Generator, split: str = "random") -> None:
+    def randomize_appearance(self, engine: Engine, generator: torch.Generator, split: str = "random") -> None:
         """Colours and lights. The camera stays: millimetres count, and where it is cannot be read."""
-        self._looks.vary(engine, generator)
+        self._appearance.randomize(engine, generator)
 
     def reset_for_pose_data(self, engine: Engine, generator: torch.Generator) -> None:
         """The target anywhere in the range, the arm anywhere on the way from its start to the target."""

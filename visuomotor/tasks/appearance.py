@@ -38,14 +38,14 @@ class Lights:
         target[env_ids] = tilted.to(target.dtype)
 
 
-class RandomLooks:
+class AppearanceRandomizer:
     """Colours of all geoms and lights, drawn for images to train on."""
 
     def __init__(self, model: mujoco.MjModel):
         self._lights, self._color = Lights(model), torch.from_numpy(model.geom_rgba[:, :3].copy())
 
-    def vary(self, engine: Engine, generator: torch.Generator) -> None:
-        """Give every world looks of its own."""
+    def randomize(self, engine: Engine, generator: torch.Generator) -> None:
+        """Give every world an appearance of its own."""
         worlds = engine.worlds
 
         def around_zero(*shape: int) -> Tensor:
@@ -58,8 +58,8 @@ class RandomLooks:
         self._lights.set(engine, torch.arange(worlds), brightness, _TILT * around_zero(self._lights.count, 2))
 
     def restore(self, engine: Engine, env_ids: Tensor) -> None:
-        """The model's own looks in worlds `(n,)` int."""
+        """The model's own appearance in worlds `(n,)` int."""
         engine.model_field("geom_rgba")[env_ids, :, :3] = self._color
-        if engine.is_per_world("light_dir"):  # else nobody has varied them
+        if engine.is_per_world("light_dir"):  # else nobody has randomized them
             one = torch.ones(len(env_ids), self._lights.count, dtype=torch.float64)
             self._lights.set(engine, env_ids, one, torch.zeros(*one.shape, 2, dtype=torch.float64))
