@@ -1,0 +1,287 @@
+"""What is wrong with a task that a user wrote: its attributes and members."""
+
+import pytest
+import torch
+from own_task import TASK, changed, refused
+
+from visuomotor.tasks import make_task
+
+
+def test_what_a_task_lacks_is_listed_with_what_is_expected(write):
+    told = refused(write("from visuomotor.tasks import Task\n\n\nclass Reach(Task):\n    name = 'reach'\n"), "lacks")
+    for member in (
+        "max_episode_steps (control steps of an episode",
+        "stages (names that differ, such as",
+        "stage_rewards (one number for each stage",
+        "keypoints (keypoints(self, engine) -> (n, K, 3) float32, m)",
+        "reset (reset(self, engine, env_ids, params))",
+        "sample_reset (sample_reset(self, count, generator, split, randomize) -> ResetParams",
+        "stage (stage(self, engine) -> (n,) int64)",
+    ):
+        assert member in told
+    assert "name (" not in told.replace("names", "")
+    without = TASK[: TASK.index("    def stage(self")]
+    assert refused(write(without, "without.py"), "lacks stage ").count("(self") == 1
+
+
+MEMBER = "    def {0}(self, engine):\n        return {1}\n"
+FAULTS = {
+    "camera": ('"side")', '"top")', "no camera of task 'reach' 'top'; choose one of: side"),
+    "site": ('end_effector="gripper"', 'end_effector="tip"', "no site 'tip'; choose one of: gripper"),
+    "scene": ("load_mjcf(SCENE)", "load_mjcf('none.xml')", "no model file none.xml"),
+    "init": (
+        '        super().__init__(spec, robot, "side")\n',
+        "        spec.nobody()\n",
+        "cannot be made: AttributeError in line 20: .*'nobody'",
+    ),
+    "no super": (
+        '        super().__init__(spec, robot, "side")\n',
+        "",
+        r"__init__ must call super\(\).__init__\(spec, robot, camera\)",
+    ),
+    "period": (
+        "max_episode_steps = 20",
+        "max_episode_steps = 20\n    control_dt = 0.033",
+        "control_dt 0.033 s is no mul",
+    ),
+    "short period": (
+        "max_episode_steps = 20",
+        "max_episode_steps = 20\n    control_dt = 1e-4",
+        "control_dt 0.0001 s is",
+    ),
+    "length": (
+        "max_episode_steps = 20",
+        "max_episode_steps = 2.5",
+        "max_episode_steps is 2.5; expected .* an int from 2",
+    ),
+    "no length": ("max_episode_steps = 20", "max_episode_steps = 0", "max_episode_steps is 0; expected .* from 2"),
+    "rewards": ("(0.0, 1.0)", "(0.0, 0.5, 1.0)", "give at least two stages, and one reward for each"),
+    "one stage": ('("far", "near")', '("far",)', "stages is .*; give at least two$"),
+    "letters": ('("far", "near")', '"ab"', "stages is 'ab'; expected names"),
+    "splits": (
+        "max_episode_steps = 20",
+        "max_episode_steps = 20\n    splits = ('hard',)",
+        'splits .* with "random" among',
+    ),
+    "signature": (
+        "generator, split=",
+        "split=",
+        "sample_reset raises TypeError: .*expected sample_reset\\(self, count",
+    ),
+    "too many rows": ("torch.rand(count, 2", "torch.rand(count + 1, 2", r"gives \(2, 2\) .* placement\['block'\] of 1"),
+    "no rows": (
+        'ResetParams({"block": torch.rand(count, 2, generator=generator, dtype=torch.float64)})',
+        "ResetParams()",
+        "sample_reset gives a ResetParams without rows",
+    ),
+    "no params": (
+        'ResetParams({"block": torch.rand(count, 2, generator=generator, dtype=torch.float64)})',
+        "torch.rand(count, 2)",
+        r"sample_reset gives \(1, 2\) torch.float32; expected sample_reset\(self",
+    ),
+    "always two": ("torch.rand(count, 2", "torch.rand(2, 2", r"gives \(2, 2\) .* placement\['block'\] of 1 worlds"),
+    "0-d row": (
+        "torch.rand(count, 2, generator=generator, dtype=torch.float64)})",
+        "torch.tensor(1.0)})",
+        r"gives \(\) torch.float32 as placement\['block'\] of 1 worlds",
+    ),
+    "no dict": (
+        '{"block": torch.rand(count, 2, generator=generator, dtype=torch.float64)}',
+        "[1.0]",
+        "gives list as placement, not a dict",
+    ),
+    "nan row": ("torch.rand(count, 2,", "torch.nan * torch.rand(count, 2,", r"placement\['block'\] that is not finite"),
+    "global draws": (
+        "generator=generator, dtype",
+        "dtype",
+        r"two values of placement\['block'\] for one seed; draw with",
+    ),
+    "rows of some worlds": (
+        'ResetParams({"block": torch.rand(count, 2, generator=generator, dtype=torch.float64)})',
+        'ResetParams({n: torch.ones(count, 2).double() for n in ["block", "more"][: 1 + randomize]})',
+        r"sample_reset gives placement\['more'\] only for some splits or randomize",
+    ),
+    "rows of two shapes": (
+        "torch.rand(count, 2, generator=generator, dtype=torch.float64)})",
+        "torch.ones(count, 2 + randomize).double()})",
+        r"sample_reset gives placement\['block'\] only .* or in two shapes",
+    ),
+    "exit": (
+        '        super().__init__(spec, robot, "side")\n',
+        "        raise SystemExit('bye')\n",
+        "made: SystemExit in line 20: bye",
+    ),
+    "reset raises": (
+        'params.placement["block"]',
+        'params.placement["blok"]',
+        "reset raises KeyError in line 28: 'blok'",
+    ),
+    "all worlds": (
+        'engine.field("qpos")[env_ids[:, None], torch.tensor([[6, 7]])] = place',
+        'engine.field("qpos")[:, 6:8] = place',
+        "reset changes other worlds than env_ids",
+    ),
+    "old velocities": (
+        "        engine.reset(env_ids)\n",
+        "",
+        r"two states for the same params; .*engine.reset\(env_ids\)",
+    ),
+    "draws": (
+        "0.1 * params",
+        "0.1 * torch.rand(1) * params",
+        "two states for the same params; .*draw in sample_reset only",
+    ),
+    "old constants": (
+        "        engine.reset(env_ids)\n",
+        '        engine.model_field("body_mass")[env_ids, self.model.body("block").id] = 2.0\n'
+        "        engine.reset(env_ids)\n",
+        r"leaves an old body_subtreemass; call engine.set_const\(env_ids\)",
+    ),
+    "old positions": ("        engine.forward(env_ids)\n", "", r"old positions; end it with engine.forward\(env_ids\)"),
+    "keypoint type": (
+        'block").id]].float()',
+        'block").id]]',
+        r"keypoints\(engine\) gives torch.float64; expected torch.float32",
+    ),
+    "keypoint shape": (
+        '[self.model.body("block").id]]',
+        'self.model.body("block").id]',
+        r"keypoints\(engine\) gives \(2, 3\) torch.float32 .* expected \(n, size, 3\)",
+    ),
+    "flat keypoints": (
+        'block").id]].float()',
+        'block").id]].float()[..., :2]',
+        r"gives \(2, 1, 2\) .* expected \(n, size, 3\)",
+    ),
+    "stage type": ("0.05).long()", "0.05).int()", r"stage\(engine\) gives torch.int32; expected torch.int64"),
+    "stage range": ("0.05).long()", "0.05).long() + 2", r"stage\(engine\) gives \[\d, \d\]; stages are 0 to 1"),
+    "stage none": (
+        "return (self.errors",
+        "(self.errors",
+        r"stage\(engine\) gives NoneType for 2 worlds; expected \(n,\)",
+    ),
+    "no keypoint": (
+        '[self.model.body("block").id]]',
+        "[]]",
+        r"gives \(2, 0, 3\) .* expected \(n, size, 3\), size at least 1",
+    ),
+    "stage raises": (
+        "self.errors(engine)[:, 0]",
+        "self.errors(engine)[:, 4]",
+        "stage raises IndexError in line 36: .*; expected stage",
+    ),
+}
+ADDED = {
+    "proprioception": ("torch.zeros(2)", r"gives \(2,\) torch.float32 for 2 worlds; expected \(n, size\)"),
+    "privileged": ("torch.zeros(3, 4)", r"gives \(3, 4\) torch.float32 for 2 worlds; expected \(n, size\)"),
+    "object_features": ("torch.zeros(2, 4).double()", "gives torch.float64; expected torch.float32"),
+    "state": ("torch.zeros(2, 18)", "gives torch.float32; expected torch.float64"),
+    "errors": ("torch.zeros(2, 3)", r"gives \(2, 3\) torch.float32 for 2 worlds; expected \(n, size, 3\)"),
+    "reward": ("torch.zeros(2, 1)", r"gives \(2, 1\) .* expected \(n,\)"),
+    "privileged ": ("torch.full((2, 4), float('nan'))", "is not finite at the start of an episode"),
+    "proprioception ": ("1 / engine.field('time').reshape(2, 1).eq(0).float()", "is not finite after a step"),
+    "keypoints": ("exit(3)", "raises SystemExit in line 39: 3; expected keypoints"),
+    "make_engine": ("1 / 0", "raises ZeroDivisionError|make_engine"),
+    "success": ("engine", r"gives \(2,\) torch.int64 for 2 worlds; expected success\(self, stage\) -> \(n,\) bool"),
+    "finish_episode": ("None", "gives NoneType; expected EpisodeOutcome"),
+    "finish_episode ": ("EpisodeOutcome([True, False], [0.0, 1.0])", "gives EpisodeOutcome; expected .* of tensors"),
+    "finish_episode  ": (
+        "EpisodeOutcome(torch.ones(2).bool(), torch.full((2,), torch.nan))",
+        "gives EpisodeOutcome; expected .* finite",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_task_is_refused_in_one_line(write, fault, capfd):
+    old, new, told = FAULTS[fault]
+    assert refused(write(changed(old, new)), told).startswith("task ")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("fault", ADDED)
+def test_a_member_of_a_wrong_shape_or_type_is_named(write, fault):
+    member, (value, told) = fault.strip(), ADDED[fault]
+    refused(write(f"{TASK}\n{MEMBER.format(member, value)}"), rf"task 'reach': {member}.* {told}")
+
+
+COST = """
+    @property
+    def cost(self):
+        return {0}
+"""
+
+
+@pytest.mark.parametrize(
+    ("cost", "told"),
+    [
+        ("5", "cost is int; expected a visuomotor.tasks.Cost"),
+        ("lambda states, actions: states.sum(-1)", "cost is function; expected a visuomotor.tasks.Cost"),
+        ("1 / 0", "cost raises ZeroDivisionError in line 40"),
+        ("Cost(lambda x, u: x[:2] @ torch.ones(3), lambda s, p: s)", "cost raises RuntimeError in line 40"),
+        ("Cost(lambda x, u: x[:2].square(), lambda s, p: s)", r"cost raises RuntimeError: shape"),
+        ("Cost(lambda x, u: u.square(), lambda s, p: (s + p).log().sum() * torch.nan)", "cost gives .* a finite Cost"),
+        ("Cost(lambda x, u: u.abs(), lambda s, p: s.sqrt().sum())", "cost has derivatives that are not finite"),
+    ],
+)
+def test_a_faulty_cost_is_refused(write, cost, told):
+    text = TASK.replace("import EpisodeOutcome,", "import Cost, EpisodeOutcome,")
+    refused(write(text + COST.format(cost)), f"task 'reach': {told}")
+
+
+def test_a_state_too_short_for_the_default_cost_is_refused(write):
+    state = (
+        TASK + "\n    def state(self, engine):\n        return torch.zeros(engine.worlds, {}, dtype=torch.float64)\n"
+    )
+    refused(
+        write(state.replace("{}", "17")),
+        "task 'reach': state has 17 numbers, and the default cost reads .* first 18; begin it",
+    )
+    assert make_task(write(state.replace("{}", "18"), "longer.py"))
+
+
+@pytest.mark.parametrize("gains", ["5", "None", "(torch.ones(6),)", "torch.ones(2, 6)", "(torch.ones(6), [0.0] * 6)"])
+def test_faulty_gains_are_refused(write, gains):
+    told = r"task 'reach': pd_gains gives .*; expected two finite tensors \(6,\)"
+    refused(write(f"{TASK}\n    def pd_gains(self):\n        return {gains}\n"), told)
+    nan = "torch.ones(6), torch.tensor([0, 0, torch.nan, 0, 0, 0])"
+    refused(write(f"{TASK}\n    def pd_gains(self):\n        return {nan}\n", "nan.py"), told)
+
+
+ATTRIBUTES = {
+    "name": ("5", "None", "''", "'a\\nb'", "'../x'", "'a/b'", "'a' * 65", "'hanger'"),
+    "description": ("5",),
+    "max_episode_steps": ("1", "True", "'x'", "None", "-3"),
+    "control_dt": ("'0.05'", "float('nan')", "0.0", "-0.05", "True", "None"),
+    "num_conditions": ("1", "'x'", "None", "True", "18.0"),
+    "stages": ("('far', 'far')", "('far', '')", "('far', 5)", "('far', 'a\\nb')", "None"),
+    "stage_rewards": ("1.0", "None", "'ab'", "(0.0, float('nan'))", "(0.0, True)", "('a', 'b')"),
+    "splits": ("('random', 'random')", "('random', '../x')", "('random', 5)", "'random'", "('training',)", "None"),
+    "objects": ("5", "'block'", "(5,)"),
+    "expert": ("5",),
+    "camera": ("None", "'top'"),
+}
+
+
+@pytest.mark.parametrize(
+    ("member", "value"), [(member, value) for member in ATTRIBUTES for value in ATTRIBUTES[member]]
+)
+def test_class_attributes_of_a_wrong_type_or_value_are_refused(write, member, value):
+    text = f"{TASK}\n    {member} = {value}\n"
+    if member in ("objects", "camera"):  # Task.__init__ reads or sets these
+        text = changed('(spec, robot, "side")\n', f'(spec, robot, "side")\n        self.{member} = {value}\n')
+    told = refused(write(text), rf": {member} is .*; expected .")
+    assert told.startswith("task ")
+
+
+def test_attributes_may_be_lists_and_whole_numbers(write):
+    text = changed("(0.0, 1.0)", "[0, 1]").replace('("far", "near")', '["far", "near"]')
+    task = make_task(write(f"{text}\n    control_dt = 1\n"))
+    assert task.reward(task.make_engine(2, 1)).dtype == torch.float32
+
+
+def test_an_object_that_is_not_in_the_model_is_named(write):
+    refused(
+        write(f"{TASK}\n    objects = ('blok',)\n"),
+        "no body for objects of task 'reach' 'blok'; choose one of: base, bl",
+    )
