@@ -49,7 +49,7 @@ def read_all(path: Path, report: bool = False) -> None:
     try:
         found = Run.open(path)
         found.config(PpoGailConfig)
-        _settings(found)
+        _settings(found, PRESETS)
         found.metrics()
         read_results(found.results)
         if report:  # slow: it draws curves
