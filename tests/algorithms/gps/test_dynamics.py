@@ -139,6 +139,12 @@ def test_the_prior_sees_at_most_so_many_points():
     assert torch.equal(few.means, same.means)
 
 
+def test_two_transitions_have_a_prior():
+    tuples = transitions(*trajectories(seed=34, count=2))[:, :1]
+    prior = fit_prior(tuples, 20, 100, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(prior.means, tuples.mean(0))
+
+
 def test_the_window_takes_scatter_from_neighbouring_steps():
     """By hand: scatter of the neighbours about their own means, and the step's own mean."""
     samples = normal(torch.Generator().manual_seed(31), 4, 6, 3)

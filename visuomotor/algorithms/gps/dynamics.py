@@ -31,7 +31,7 @@ def fit_prior(tuples: Tensor, clusters: int, points: int, generator: torch.Gener
     if len(pool) > points:
         pool = pool[torch.randperm(len(pool), generator=generator)[:points]]
     # a cluster of fewer points than about half its dimensions is mostly floor
-    clusters = max(2, min(clusters, len(pool) // 40))
+    clusters = max(1, min(clusters, len(pool) // 40))
     return fit_mixture(pool, clusters, generator)
 
 

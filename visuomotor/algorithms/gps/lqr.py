@@ -61,13 +61,13 @@ class LqrSolver:
 
     Args:
         entropy_weight: nu_t >= 0, `(N, T)`.
-        previous: the controller that eta holds on to.
+        previous: the controller that eta keeps the new one near.
     """
 
     def __init__(self, cost: QuadraticCost, dynamics: Dynamics, entropy_weight: Tensor, previous: Controller) -> None:
         self._cost = list(zip(_rows(cost.hessian), _rows(cost.gradient), strict=True))
-        self._motion = list(zip(_rows(dynamics.transition), _rows(dynamics.offset), strict=True))
-        self._spread = list(
+        self._transitions = list(zip(_rows(dynamics.transition), _rows(dynamics.offset), strict=True))
+        self._noise = list(
             zip(
                 _rows(dynamics.noise),
                 _rows(dynamics.initial_mean),
@@ -79,7 +79,7 @@ class LqrSolver:
         self._covariance, self._weight = _rows(previous.covariance), _rows(entropy_weight)
 
     def previous(self, condition: int) -> ConditionController:
-        """The controller that eta holds on to."""
+        """The controller that eta keeps the new one near."""
         gain, offset, _ = self._previous[condition]
         return ConditionController(gain, offset, self._covariance[condition], True)
 
@@ -91,7 +91,7 @@ class LqrSolver:
         """
         gain, offset, precision = self._previous[condition]
         controller = np.zeros_like(gain), np.zeros_like(offset), np.zeros_like(precision)
-        problem = *self._cost[condition], *self._motion[condition], self._weight[condition] + eta
+        problem = *self._cost[condition], *self._transitions[condition], self._weight[condition] + eta
         is_pd = lqr_kernel.backward(*problem, gain, offset, precision, eta, *controller)
         return ConditionController(*controller, is_pd)
 
@@ -99,7 +99,7 @@ class LqrSolver:
         """sum_t E[KL(controller || previous)] under the states that the controller visits; infinite without one."""
         if not controller.is_pd:
             return np.inf
-        dynamics = *self._motion[condition], *self._spread[condition]
+        dynamics = *self._transitions[condition], *self._noise[condition]
         return lqr_kernel.divergence(
             controller.gain, controller.offset, controller.covariance, *self._previous[condition], *dynamics
         )

@@ -2,7 +2,7 @@
 
 Torch spends most of its time on calls when the matrices are as small as these, and on fresh memory when they are
 stacked. Here everything lives in a few buffers in the processor's cache. Quadratics and dynamics are written in
-homogeneous coordinates, so that one product serves matrix, slope and constant alike: z = [x, 1, u].
+homogeneous coordinates, so that one product serves Hessian, gradient and constant alike: z = [x, 1, u].
 """
 
 from collections.abc import Callable
@@ -72,21 +72,21 @@ def backward(
     transition: Float64Array,
     drift: Float64Array,
     entropy_weight: Float64Array,
-    anchor_gain: Float64Array,
-    anchor_offset: Float64Array,
-    anchor_precision: Float64Array,
+    prev_gain: Float64Array,
+    prev_offset: Float64Array,
+    prev_precision: Float64Array,
     eta: float,
     gain: Float64Array,
     offset: Float64Array,
     covariance: Float64Array,
 ) -> bool:
-    """Fill in the controller that minimises  sum_t E[c_t] - eta E[log anchor(u_t | x_t)] - w_t H(p(u_t | x_t)).
+    """Fill in the controller that minimises  sum_t E[c_t] - eta E[log prev(u_t | x_t)] - w_t H(p(u_t | x_t)).
 
     Args:
         hessian, gradient: c_t, `(T, Z, Z)` and `(T, Z)`.
         transition, drift: F_t and f_t, `(T-1, X, Z)` and `(T-1, X)`.
         entropy_weight: w_t, `(T,)`.
-        anchor_gain, anchor_offset, anchor_precision: another controller, `(T, U, X)`, `(T, U)` and `(T, U, U)`.
+        prev_gain, prev_offset, prev_precision: another controller, `(T, U, X)`, `(T, U)` and `(T, U, U)`.
         gain, offset, covariance: the result.
 
     Returns:
@@ -95,15 +95,15 @@ def backward(
     steps, actions, states = gain.shape
     one, first_action, size = states, states + 1, states + 1 + actions
     value, curvature = np.zeros((states + 1, states + 1)), np.zeros((size, size))
-    move, hess_z = np.zeros((states + 1, size)), np.zeros((states + 1, size))
-    move[one, one] = 1.0
+    transition_z, value_transition = np.zeros((states + 1, size)), np.zeros((states + 1, size))
+    transition_z[one, one] = 1.0
     residual, weighted_residual = np.zeros((actions, size)), np.zeros((actions, size))
     for a in range(actions):
         residual[a, first_action + a] = 1.0
     action_block, factor = np.zeros((actions, actions)), np.zeros((actions, actions))
     controller, inverse = np.zeros((actions, states + 1)), np.zeros((actions, actions))
     for t in range(steps - 1, -1, -1):
-        # Q_t = c_t + eta/2 r' C^-1 r + V_{t+1}(F z),  with r = u - K x - k of the anchor
+        # Q_t = c_t + eta/2 r' C^-1 r + V_{t+1}(F z),  with r = u - K x - k of the previous controller
         curvature[:states, :states] = hessian[t, :states, :states]
         curvature[:states, first_action:] = hessian[t, :states, states:]
         curvature[first_action:, :states] = hessian[t, states:, :states]
@@ -111,18 +111,18 @@ def backward(
         curvature[one, :states] = curvature[:states, one] = gradient[t, :states]
         curvature[one, first_action:] = curvature[first_action:, one] = gradient[t, states:]
         curvature[one, one] = 0.0
-        residual[:, :states] = -anchor_gain[t]
-        residual[:, one] = -anchor_offset[t]
+        residual[:, :states] = -prev_gain[t]
+        residual[:, one] = -prev_offset[t]
         weighted_residual[:] = 0.0
-        _add_product(eta * anchor_precision[t], residual, weighted_residual)
+        _add_product(eta * prev_precision[t], residual, weighted_residual)
         _add_product(residual, weighted_residual, curvature)
         if t < steps - 1:
-            move[:states, :states] = transition[t, :, :states]
-            move[:states, one] = drift[t]
-            move[:states, first_action:] = transition[t, :, states:]
-            hess_z[:] = 0.0
-            _add_product(value, move, hess_z)  # value is symmetric
-            _add_product(move, hess_z, curvature)
+            transition_z[:states, :states] = transition[t, :, :states]
+            transition_z[:states, one] = drift[t]
+            transition_z[:states, first_action:] = transition[t, :, states:]
+            value_transition[:] = 0.0
+            _add_product(value, transition_z, value_transition)  # value is symmetric
+            _add_product(transition_z, value_transition, curvature)
         # the controller [K, k] = -Q_uu^-1 [Q_ux, q_u] and C = w Q_uu^-1
         action_block[:] = curvature[first_action:, first_action:]
         if not _factorise(action_block, factor):
@@ -139,9 +139,9 @@ def backward(
         for i in range(states + 1):
             value[i] = curvature[i, : states + 1]
             for a in range(actions):
-                slope = curvature[i, first_action + a]
+                q_xu = curvature[i, first_action + a]
                 for j in range(states + 1):
-                    value[i, j] += slope * controller[a, j]
+                    value[i, j] += q_xu * controller[a, j]
         for i in range(states + 1):
             for j in range(i):
                 value[i, j] = value[j, i] = 0.5 * (value[i, j] + value[j, i])
@@ -153,47 +153,48 @@ def divergence(
     gain: Float64Array,
     offset: Float64Array,
     covariance: Float64Array,
-    anchor_gain: Float64Array,
-    anchor_offset: Float64Array,
-    anchor_precision: Float64Array,
+    prev_gain: Float64Array,
+    prev_offset: Float64Array,
+    prev_precision: Float64Array,
     transition: Float64Array,
     drift: Float64Array,
     noise: Float64Array,
     initial_mean: Float64Array,
     initial_covariance: Float64Array,
 ) -> float:
-    """sum_t E_x[KL(p(u_t | x_t) || anchor(u_t | x_t))], nats, under the states that p visits; infinite if p is broken.
+    """sum_t E_x[KL(p(u_t | x_t) || prev(u_t | x_t))], nats, under the states that p visits; infinite if p is broken.
 
     The equation is `linear_gaussian.kl_divergence`'s.
     """
     steps, actions, states = gain.shape
-    mean, spread = np.zeros((states, 1)), initial_covariance.copy()
+    mean, state_covariance = np.zeros((states, 1)), initial_covariance.copy()
     mean[:, 0] = initial_mean
     # transposed, as `_add_product` takes its left side
     closed, from_action, gap = np.zeros((states, states)), np.zeros((actions, states)), np.zeros((states, actions))
-    half, shaken, hess_z = np.zeros((states, states)), np.zeros((actions, states)), np.zeros((states, actions))
-    moment, factor = np.zeros((actions, actions)), np.zeros((actions, actions))
-    shift, moved = np.zeros((actions, 1)), np.zeros((1, states))
+    covariance_closed, covariance_from_action = np.zeros((states, states)), np.zeros((actions, states))
+    covariance_gap = np.zeros((states, actions))
+    action_moment, factor = np.zeros((actions, actions)), np.zeros((actions, actions))
+    shift, next_mean = np.zeros((actions, 1)), np.zeros((1, states))
     total = 0.0
     for t in range(steps):
-        # E[d d'] + C with d = (K - K_anchor) x + k - k_anchor
-        gap[:] = (gain[t] - anchor_gain[t]).T
-        shift[:, 0] = offset[t] - anchor_offset[t]
+        # E[d d'] + C with d = (K - K_prev) x + k - k_prev
+        gap[:] = (gain[t] - prev_gain[t]).T
+        shift[:, 0] = offset[t] - prev_offset[t]
         _add_product(gap, mean, shift)
-        hess_z[:] = 0.0
-        _add_product(spread, gap, hess_z)
-        moment[:] = covariance[t]
-        _add_product(gap, hess_z, moment)
+        covariance_gap[:] = 0.0
+        _add_product(state_covariance, gap, covariance_gap)
+        action_moment[:] = covariance[t]
+        _add_product(gap, covariance_gap, action_moment)
         trace = 0.0
         for a in range(actions):
             for b in range(actions):
-                trace += anchor_precision[t, a, b] * (moment[a, b] + shift[a, 0] * shift[b, 0])
+                trace += prev_precision[t, a, b] * (action_moment[a, b] + shift[a, 0] * shift[b, 0])
         total += 0.5 * (trace - actions)
         if not _factorise(covariance[t], factor):
             return np.inf
         for a in range(actions):
             total -= log(factor[a, a])
-        if not _factorise(anchor_precision[t], factor):
+        if not _factorise(prev_precision[t], factor):
             return np.inf
         for a in range(actions):
             total -= log(factor[a, a])
@@ -203,14 +204,14 @@ def divergence(
         closed[:] = transition[t, :, :states].T
         from_action[:] = transition[t, :, states:].T
         _add_product(gain[t], from_action, closed)
-        moved[0] = drift[t]
-        _add_product(mean, closed, moved)
-        _add_product(offset[t : t + 1].T, from_action, moved)
-        mean[:] = moved.T
-        half[:], shaken[:] = 0.0, 0.0
-        _add_product(spread, closed, half)
-        _add_product(covariance[t], from_action, shaken)
-        spread[:] = noise[t]
-        _add_product(closed, half, spread)
-        _add_product(from_action, shaken, spread)
+        next_mean[0] = drift[t]
+        _add_product(mean, closed, next_mean)
+        _add_product(offset[t : t + 1].T, from_action, next_mean)
+        mean[:] = next_mean.T
+        covariance_closed[:], covariance_from_action[:] = 0.0, 0.0
+        _add_product(state_covariance, closed, covariance_closed)
+        _add_product(covariance[t], from_action, covariance_from_action)
+        state_covariance[:] = noise[t]
+        _add_product(closed, covariance_closed, state_covariance)
+        _add_product(from_action, covariance_from_action, state_covariance)
     return total if np.isfinite(total) else np.inf
