@@ -50,7 +50,7 @@ def example() -> ModuleType:
         (["arm.xml", "--camera", "nose"], "there is no camera 'nose'; choose one of: overview"),
         (["arm.xml", "--camera", ""], "there is no camera ''"),
         (["arm.xml", "--worlds", "0"], "an engine needs at least one world, not 0"),
-        (["arm.xml", "--size", "0"], "height must be a whole number between 1 and 4096, not 0"),
+        (["arm.xml", "--size", "0"], "height must be a whole number from 1 to 4096, not 0"),
         (["arm.xml", "--output", "nowhere/x.png"], "there is no folder nowhere for --output"),
         (["arm.xml", "--output", "x.foo"], "--output must end in .png or .jpg, not x.foo"),
         (["arm.xml", "--worlds", "1", "--size", "8", "--output", "taken.png"], "cannot write taken.png"),
