@@ -117,6 +117,21 @@ def relative_name(kind: Kind, name: str, folder: Path) -> str:
     return f"{Path(os.path.relpath(_resolve(path), folder.resolve())).as_posix()}:{class_name}" if path else name
 
 
+def moved_name(kind: Kind, name: str, relative: str | None, folder: Path) -> str:
+    """`name`; or `relative`, made by `relative_name`, where the file of `name` is gone and that of `relative` is there:
+    file and folder have moved together, such as to another machine."""
+    if relative is None or not is_gone(kind, name):
+        return name
+    moved = absolute_name(kind, relative, folder)
+    return name if is_gone(kind, moved) else moved
+
+
+def is_gone(kind: Kind, name: str) -> bool:
+    """Whether `name` is of the form path/to/file.py:Class, and there is no such file."""
+    path, _ = _split(kind, name)
+    return path is not None and not os.path.isfile(path)
+
+
 def _split(kind: Kind, name: str) -> tuple[Path | None, str]:
     """File and class of a name of the form path/to/file.py:Class; no file for other names."""
     path, colon, class_name = name.rpartition(":")

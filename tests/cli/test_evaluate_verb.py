@@ -3,6 +3,7 @@ import types
 from dataclasses import dataclass
 
 import pytest
+from toy_algorithm import OWN_TASK
 
 from visuomotor.cli import main
 from visuomotor.evaluation import Outcomes, Result, read_results
@@ -67,6 +68,18 @@ def test_mistakes_are_told(asked, capsys, arguments, message):
     assert main(["evaluate", *arguments]) == 2
     assert message in capsys.readouterr().err
     assert asked == []
+
+
+def test_the_task_of_a_run_may_have_moved(asked, tmp_path, capsys):
+    (tmp_path / "tasks.py").write_text(OWN_TASK)
+    Run.create(
+        algorithm="gps", task="gone.py:Mine", task_name="mine", preset="laptop", seed=4, config=Config(), name="a"
+    )
+    assert main(["evaluate", "runs/a", "--trials", "2"]) == 2
+    assert "if the task of runs/a has moved, name it" in capsys.readouterr().err
+    assert main(["evaluate", "runs/a", "--task", "tasks.py:Mine", "--trials", "2"]) == 0
+    assert asked == [("a", "random", 2, 0, False)]
+    assert Run.open("runs/a").task == f"{tmp_path / 'tasks.py'}:Mine"
 
 
 def test_training_time_is_the_last_that_was_logged(asked):

@@ -50,6 +50,27 @@ def test_own_task_and_algorithm_from_files_resume_from_any_folder(made, tmp_path
     assert second.config.demos == tmp_path / "five.hdf5"
 
 
+def test_a_task_that_has_moved_is_found_again(made, tmp_path, monkeypatch, capsys):
+    """By itself where the run's folder has moved with it, such as to another machine; else where the user says."""
+    (tmp_path / "tasks.py").write_text(OWN_TASK)
+    (tmp_path / "learn.py").write_text("from toy import Toy\n\nclass Other(Toy):\n    name = 'other'\n")
+    main(["train", "learn.py:Other", "tasks.py:Mine", "--name", "a", "--interrupted-at", "2"])
+    together = tmp_path.rename(tmp_path.with_name("together"))
+    monkeypatch.chdir(together)
+    assert main(["train", "learn.py:Other", "--resume", "runs/a"]) == 130
+    assert made[-1].started_at == 1
+    assert made[-1].task_reference == f"{together / 'tasks.py'}:Mine"
+    (together / "tasks.py").rename("moved.py")
+    (together / "other.py").write_text(OWN_TASK.replace('"mine"', '"another"'))
+    assert main(["train", "learn.py:Other", "--resume", "runs/a"]) == 2
+    assert "if the task of runs/a has moved, name it" in capsys.readouterr().err
+    assert main(["train", "learn.py:Other", "other.py:Mine", "--resume", "runs/a"]) == 2
+    assert "runs/a is a run of the task 'mine', and " in capsys.readouterr().err
+    assert main(["train", "learn.py:Other", "moved.py:Mine", "--resume", "runs/a"]) == 130
+    assert Run.open("runs/a").task == f"{together / 'moved.py'}:Mine"
+    assert main(["train", "learn.py:Other", "--resume", "runs/a"]) == 130
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -32,7 +32,7 @@ def test_opened_run_knows_what_it_was_created_with(tmp_path):
     assert run.config(Config) == Config()
     assert run.metadata["command"] == "visuomotor train 'two words'"
     assert {"python", "torch", "mujoco", "numpy", "visuomotor"} <= run.metadata["versions"].keys()
-    assert "cores" in run.metadata["hardware"]
+    assert "core" in run.metadata["hardware"]
 
 
 def test_default_name_says_what_the_run_is(tmp_path):

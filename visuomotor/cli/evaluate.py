@@ -24,6 +24,8 @@ class Evaluate:
     """Of the trials' randomness; the policy's own seed is the run's."""
     video: bool = False
     """Also record the trials into the run's videos/, and draw feature points into its figures/."""
+    task: str | None = None
+    """Where the run's task is now, if its file has moved: path/to/file.py:Class."""
     results: Path | None = None
     """Write the results into this folder as well; `results` is the one that `visuomotor tables` reads."""
 
@@ -35,11 +37,11 @@ def run(arguments: list[str]) -> None:
     from visuomotor.evaluation.evaluate import evaluate
     from visuomotor.runs import Run
     from visuomotor.runs.config import check_range
-    from visuomotor.tasks import make_task
 
     check_range("--trials", options.trials, 1, 1_000_000)
     trained = Run.open(options.run)
-    splits = make_task(trained.task).splits if options.split == "all" else (options.split,)
+    task = trained.make_task(options.task)
+    splits = task.splits if options.split == "all" else (options.split,)
     command = shlex.join(["visuomotor", "evaluate", *arguments])
     # Training logs how long it has taken so far, interruptions left out.
     spent = [row["elapsed_seconds"] for row in trained.metrics() if "elapsed_seconds" in row]

@@ -173,7 +173,6 @@ def _resumed(
 ) -> "tuple[Train[Any], Task, Callable[[], Run]]":
     from visuomotor.runs import Run
     from visuomotor.runs.config import absolute_paths
-    from visuomotor.tasks import make_task
 
     folder = Run.open(path)
     if folder.algorithm != algorithm:
@@ -181,8 +180,9 @@ def _resumed(
     config = folder.config(type(next(iter(presets.values()))))
     kept = Train(task=folder.task, preset=folder.preset, seed=folder.seed, config=config)
     options = _parse(kept, arguments)
-    same_task = registry.absolute_name("task", options.task) in (folder.task, folder.task_name)
-    surplus = [] if same_task else [options.task]
+    named = registry.absolute_name("task", options.task)
+    moved = registry.is_gone("task", folder.task) and named != folder.task
+    surplus = [] if moved or named in (folder.task, folder.task_name) else [options.task]
     surplus += [f"--{name}" for name in ("preset", "seed", "name", "root") if vars(options)[name] != vars(kept)[name]]
     surplus += ["--from"] * (options.source is not None)
     if surplus:
@@ -190,8 +190,9 @@ def _resumed(
             f"a resumed run keeps its task ({folder.task}), preset, seed and folder: leave out {' '.join(surplus)}, "
             "or train a new run"
         )
+    task = folder.make_task(named if moved else None)
     options = replace(options, task=folder.task, config=absolute_paths(options.config))
-    return options, make_task(folder.task), lambda: folder
+    return options, task, lambda: folder
 
 
 def _train(algorithm: "Algorithm", options: Train[Any], folder: "Run", began: float) -> None:

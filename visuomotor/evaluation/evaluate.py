@@ -15,7 +15,6 @@ from visuomotor.evaluation.trials import run_trials
 from visuomotor.policies import load_policy
 from visuomotor.runs import Run, config_to_dict, git_commit, hardware, learning_settings
 from visuomotor.runs.config import check_range
-from visuomotor.tasks import make_task
 
 _SEED_OFFSET = 1_000_000  # training seeds are small: no trial draws what training drew
 
@@ -39,7 +38,7 @@ def evaluate(run: Run | Path | str, split: str, trials: int = 100, seed: int = 0
     kind: type[Algorithm] = registry.load("algorithm", run.algorithm, Algorithm)
     settings = _settings(run, kind.presets)
     policy = load_policy(run.path)
-    task = make_task(run.task)
+    task = run.make_task()
     check_policy_fits(policy.spec, task, kind.name, str(run.path))
     started = time.monotonic()
     done = run_trials(task, policy, split, trials, torch.Generator().manual_seed(_SEED_OFFSET + seed), video)

@@ -10,7 +10,7 @@ from visuomotor.figures.feature_points import draw_feature_points, draw_policy_a
 from visuomotor.policies import Policy, PolicySpec, VisionEncoder, VisuomotorPolicy, load_policy
 from visuomotor.runs import Run, load_checkpoint
 from visuomotor.runs.restore import check_like, restore_module
-from visuomotor.tasks import Task, make_task
+from visuomotor.tasks import Task
 
 _MOMENTS = (0.0, 0.3, 0.6, 0.99)  # of the episode
 _SPLITS = ("training", "visual", "background")  # those that look different
@@ -27,7 +27,7 @@ def draw_feature_point_figures(run: Run) -> list[Path]:
     policy = load_policy(run.path)
     if not isinstance(policy.network, VisuomotorPolicy):
         return []
-    task = make_task(run.task)
+    task = run.make_task()
     pretrained = pose_vision(run)
     drawn: list[Path] = []
     for split in [split for split in _SPLITS if split in task.splits] or ["random"]:

@@ -9,13 +9,17 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from visuomotor import registry
 from visuomotor.errors import VisuomotorError, one_line
 from visuomotor.runs.atomic import remove_partials, write_atomically
 from visuomotor.runs.config import changed_settings, check_range, config_from_dict, config_to_dict
 from visuomotor.runs.metrics import MetricsLog
 from visuomotor.runs.provenance import git_commit, hardware, versions
+
+if TYPE_CHECKING:
+    from visuomotor.tasks import Task
 
 Config = TypeVar("Config")
 
@@ -45,6 +49,7 @@ class _Metadata:
     preset: str
     seed: int
     config: dict[str, Any]
+    relative: dict[str, str] = field(default_factory=dict[str, str])
     changes: list[_Change] = field(default_factory=list[_Change])
     source: str | None = None
     commit: str | None = None
@@ -60,7 +65,7 @@ class Run:
     Attributes:
         path: the folder.
         metadata: config.json as a dict: algorithm, task, task_name, preset, seed, config, versions, commit, hardware,
-            command, created.
+            command, created; and `relative`, algorithm and task with the paths of files relative to the folder.
     """
 
     def __init__(self, path: Path, metadata: dict[str, Any]):
@@ -106,6 +111,10 @@ class Run:
             "algorithm": algorithm,
             "task": task,
             "task_name": task_name,
+            "relative": {
+                "algorithm": registry.relative_name("algorithm", algorithm, path),
+                "task": registry.relative_name("task", task, path),
+            },
             "preset": preset,
             "seed": seed,
             "config": config_to_dict(config),
@@ -189,8 +198,8 @@ class Run:
 
     @property
     def algorithm(self) -> str:
-        """As the registry knows it; a file's path is absolute."""
-        return self.metadata["algorithm"]
+        """As the registry finds it: the path of a file is absolute, and another one after both have moved together."""
+        return self._moved_name("algorithm")
 
     @property
     def algorithm_name(self) -> str:
@@ -199,8 +208,8 @@ class Run:
 
     @property
     def task(self) -> str:
-        """As the registry knows it; a file's path is absolute."""
-        return self.metadata["task"]
+        """As the registry finds it: the path of a file is absolute, and another one after both have moved together."""
+        return self._moved_name("task")
 
     @property
     def task_name(self) -> str:
@@ -270,8 +279,39 @@ class Run:
         changes = changed_settings(self.metadata["config"], config)
         if changes:
             entry = {"row": row, "before": {name: before for name, (before, _) in changes.items()}}
-            self.metadata |= {"config": config, "changes": [*self.metadata.get("changes", ()), entry]}
-            write_atomically(self.path / "config.json", json.dumps(self.metadata, indent=2) + "\n")
+            self._write_metadata({"config": config, "changes": [*self.metadata.get("changes", ()), entry]})
+
+    def make_task(self, name: str | None = None) -> "Task":
+        """The run's task.
+
+        Args:
+            name: where its class is now, if its file has moved; config.json then says so.
+
+        Raises:
+            VisuomotorError: the class cannot be found, or is of another task.
+        """
+        from visuomotor.tasks import make_task
+
+        try:
+            task = make_task(name or self.task)
+        except VisuomotorError as error:
+            if name is not None:
+                raise
+            raise VisuomotorError(f"{error} (if the task of {self.path} has moved, name it)") from error
+        if name is not None:
+            if task.name != self.task_name:
+                raise VisuomotorError(
+                    f"{self.path} is a run of the task {self.task_name!r}, and {name} is {task.name!r}"
+                )
+            now = registry.absolute_name("task", name)
+            if now != self.metadata["task"]:
+                relative = {**self.metadata.get("relative", {}), "task": registry.relative_name("task", now, self.path)}
+                self._write_metadata({"task": now, "relative": relative})
+        return task
+
+    def _write_metadata(self, changed: Mapping[str, Any]) -> None:
+        self.metadata |= changed
+        write_atomically(self.path / "config.json", json.dumps(self.metadata, indent=2) + "\n")
 
     def remove_if_unused(self) -> None:
         """Delete the folder of a new run that has logged nothing yet."""
@@ -288,6 +328,9 @@ class Run:
     def close(self) -> None:
         """Close the metrics; the next `log` opens them again."""
         self._log.close()
+
+    def _moved_name(self, kind: registry.Kind) -> str:
+        return registry.moved_name(kind, self.metadata[kind], self.metadata.get("relative", {}).get(kind), self.path)
 
     def _folder(self, name: str) -> Path:
         folder = self.path / name
