@@ -78,7 +78,7 @@ def generate(arguments: list[str]) -> int:
     from visuomotor.demos.observations import with_observations
     from visuomotor.policies import load_policy
     from visuomotor.runs.config import check_range
-    from visuomotor.runs.folder import LARGEST_SEED
+    from visuomotor.runs.metadata import LARGEST_SEED
     from visuomotor.tasks import make_task
 
     if options.episodes < 1:

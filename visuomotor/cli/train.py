@@ -115,7 +115,7 @@ def _new(
     from visuomotor.runs import Run
     from visuomotor.runs.config import absolute_paths, check_range
     from visuomotor.runs.devices import choose_device
-    from visuomotor.runs.folder import LARGEST_SEED
+    from visuomotor.runs.metadata import LARGEST_SEED
     from visuomotor.tasks import make_task
 
     check_range("--seed", options.seed, 0, LARGEST_SEED)
