@@ -32,6 +32,18 @@ def test_files_that_are_none(tmp_path, path):
             read_demonstrations(place)
 
 
+def test_texts_that_would_be_read_forever(path):
+    """The rest of the first heap gets the size 0, by which HDF5 would never get on."""
+    content = bytearray(path.read_bytes())
+    first = content.index(b"GCOL\1") + 16
+    rest = first + 16 + -(-int.from_bytes(content[first + 8 : first + 16], "little") // 8) * 8
+    assert content[rest : rest + 2] == bytes(2)
+    content[rest + 8 : rest + 16] = bytes(8)
+    path.write_bytes(content)
+    with pytest.raises(VisuomotorError, match=f"damaged or cut short .the text at byte {rest} has the size 0"):
+        read_demonstrations(path)
+
+
 def test_a_file_that_is_open_elsewhere_is_not_called_damaged(path):
     with path.open("r+b") as other:
         fcntl.flock(other, fcntl.LOCK_EX)

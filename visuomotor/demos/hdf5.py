@@ -2,6 +2,8 @@
 in another file."""
 
 import math
+import mmap
+import struct
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 from visuomotor.demos.schema import Numbers
 from visuomotor.errors import VisuomotorError, one_line
 
+_HEAP: Final = b"GCOL\x01\0\0\0"
 _HARD: Final = 0  # H5L_TYPE_HARD
 _LARGEST: Final = 2**33  # bytes, of all that is read of a file
 _DEFLATE: Final = 1100  # gzip makes nothing smaller than by this factor
@@ -137,6 +140,7 @@ def opened(path: Path) -> Generator[CheckedFile]:
     if not path.is_file():  # to open a pipe would wait for its writer
         raise VisuomotorError(f"{path} is a folder, a pipe or a device; give the name of a file of demonstrations")
     try:
+        _check_heaps(path)
         with h5py.File(path, "r") as file:
             yield CheckedFile(file)
     except Exception as error:  # of whatever type; h5py has them all
@@ -154,6 +158,31 @@ def opened(path: Path) -> Generator[CheckedFile]:
         raise VisuomotorError(
             f"{path} is damaged or cut short ({one_line(error)}); copy it again or generate it again"
         ) from error
+
+
+def _check_heaps(path: Path) -> None:
+    """HDF5 2.0 would read an entry without a size forever, where texts of any length lie: in global heaps, in the words
+    of the format. Each entry begins with a number of two bytes, six others, and its size. Number 0 is the rest of the
+    heap, whose size includes these.
+
+    Raises:
+        OSError: there is such an entry, or there are more entries than fit into the file.
+    """
+    if not path.stat().st_size:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        left = len(content) // 16
+        start = content.find(_HEAP)
+        while start >= 0:
+            place, end = start + 16, start + int.from_bytes(content[start + 8 : start + 16], "little")
+            while place + 16 <= min(end, len(content)):
+                number, _, size = struct.unpack_from("<H6sQ", content, place)
+                step = size if number == 0 else 16 + -(-size // 8) * 8
+                left -= 1
+                if step == 0 or left < 0:
+                    raise OSError(f"the text at byte {place} has the size {size}")
+                place += step
+            start = content.find(_HEAP, start + 1)
 
 
 def _link(group: Any, name: str) -> int | None:

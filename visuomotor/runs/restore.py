@@ -42,7 +42,8 @@ def check_like(found: Any, like: Any, where: str, finite: bool = False) -> None:
         VisuomotorError: names the first entry that differs.
     """
     if isinstance(like, type | UnionType):
-        _require(isinstance(found, like), found, _type_name(like), where)
+        holds = isinstance(found, like) and (type(found) is not bool or like not in (int, float, int | float))
+        _require(holds, found, _type_name(like), where)
     elif isinstance(like, OrNone):
         if found is not None:
             check_like(found, like.like, where, finite)
@@ -66,8 +67,10 @@ def check_like(found: Any, like: Any, where: str, finite: bool = False) -> None:
             check_like(item, pattern, f"{where}[{index}]", finite)
     else:
         _require(type(found) is type(like), found, _type_name(type(like)), where)
-        if (type(found) is int and found < 0) or (finite and type(found) is float and not isfinite(found)):
+        if type(found) is int and found < 0:
             raise VisuomotorError(f"{where} is {found}, which it can never be")
+    if finite and type(found) is float and not isfinite(found):
+        raise VisuomotorError(f"{where} is {found}, which it can never be")
 
 
 def restore_module(module: nn.Module, content: Any, where: str) -> None:
@@ -77,16 +80,21 @@ def restore_module(module: nn.Module, content: Any, where: str) -> None:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, content: Any, where: str) -> None:
-    """`optimizer.load_state_dict` of Adam or AdamW. Fused kernels write wherever the shapes of its state lead them."""
-    groups = [{name: _any_number(value) for name, value in g.items()} for g in optimizer.state_dict()["param_groups"]]
-    check_like(content, {"state": dict, "param_groups": groups}, where, finite=True)
+    """`optimizer.load_state_dict` of Adam or AdamW. Fused kernels write wherever the shapes of its state lead them.
+
+    All settings but the learning rate must be the optimizer's own.
+    """
+    groups = optimizer.state_dict()["param_groups"]
+    patterns = [{**group, "lr": int | float} for group in groups]
+    check_like(content, {"state": dict, "param_groups": patterns}, where, finite=True)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     indices = [index for group in groups for index in group["params"]]
     for group, own in zip(content["param_groups"], groups, strict=True):
-        if list(group["params"]) != own["params"]:
-            raise VisuomotorError(
-                f"{where}.param_groups has the parameters {group['params']}, expected {own['params']}"
-            )
+        for name, value in own.items():
+            found = group[name]
+            same = [*found] == [*value] if isinstance(value, list | tuple) else found == value
+            if not (found >= 0 if name == "lr" else same):
+                raise VisuomotorError(f"{where}.param_groups has {name} {found!r}, expected {value!r}")
     for index, state in content["state"].items():
         place = f"{where}.state.{index}"
         if type(index) is not int or index not in indices:
@@ -116,11 +124,6 @@ def restore_fitting(module: nn.Module, content: Any, where: str) -> list[str]:
 
 def _fits(value: Any, own: Tensor | None) -> bool:
     return own is not None and isinstance(value, Tensor) and value.shape == own.shape and value.dtype == own.dtype
-
-
-def _any_number(value: Any) -> Any:
-    """Rates are what they were, not what they are at first."""
-    return int | float if type(value) in (int, float) else value
 
 
 def _check_tensor(found: Any, like: Tensor, where: str, finite: bool) -> None:

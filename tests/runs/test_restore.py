@@ -1,0 +1,68 @@
+"""What a checkpoint may hold, beside `tests/fuzz`: states that look right and are not."""
+
+import copy
+
+import pytest
+import torch
+
+from visuomotor.errors import VisuomotorError
+from visuomotor.runs.restore import check_like, restore_optimizer
+
+
+@pytest.mark.parametrize(
+    ("found", "like", "message"),
+    [
+        (True, 1, "is True, expected int"),
+        (True, int, "is True, expected int"),
+        (False, int | float, "is False, expected"),
+        (-1, 3, "is -1, which it can never be"),
+        (float("nan"), 0.5, "is nan, which it can never be"),
+        ([1, 2], [1], "has 2 entries, expected 1"),
+        (torch.zeros(3), torch.zeros(3, 1), r"has the shape \(3,\), expected \(3, 1\)"),
+        (torch.zeros(3), torch.zeros(3, dtype=torch.float64), "holds torch.float32, expected torch.float64"),
+        ({"a": 1}, {"b": 1}, "lacks 'b' and has an unknown entry 'a'"),
+    ],
+)
+def test_what_is_not_like_the_pattern(found, like, message):
+    with pytest.raises(VisuomotorError, match=f"^state.*{message}"):
+        check_like({"x": found}, {"x": like}, "state", finite=True)
+    check_like({"x": True, "y": 0}, {"x": bool, "y": int | float}, "state")
+
+
+@pytest.fixture
+def optimizer() -> torch.optim.Optimizer:
+    """After a step."""
+    layer = torch.nn.Linear(2, 1)
+    made = torch.optim.AdamW(layer.parameters(), lr=0.1, weight_decay=0)
+    layer(torch.ones(1, 2)).sum().backward()
+    made.step()
+    return made
+
+
+def test_an_optimizer_gets_its_state_and_learning_rate_back(optimizer):
+    optimizer.param_groups[0]["lr"] = 0.05
+    content = copy.deepcopy(optimizer.state_dict())
+    fresh = torch.optim.AdamW(optimizer.param_groups[0]["params"], lr=0.1, weight_decay=0)
+    restore_optimizer(fresh, content, "optimizer")
+    assert fresh.param_groups[0]["lr"] == 0.05
+    first = optimizer.param_groups[0]["params"][0]
+    assert torch.equal(fresh.state[first]["exp_avg"], optimizer.state[first]["exp_avg"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("lr", -0.1, "lr -0.1"),
+        ("lr", True, "lr is True"),
+        ("lr", float("inf"), "lr is inf"),
+        ("weight_decay", 1, "weight_decay 1, expected 0"),
+        ("weight_decay", False, "weight_decay is False"),
+        ("betas", (0.9, 0.5), r"betas \(0.9, 0.5\)"),
+        ("params", [1, 0], r"params \[1, 0\], expected \[0, 1\]"),
+    ],
+)
+def test_settings_of_an_optimizer_are_its_own(optimizer, name, value, message):
+    content = copy.deepcopy(optimizer.state_dict())
+    content["param_groups"][0][name] = value
+    with pytest.raises(VisuomotorError, match=f"^optimizer.*({message})"):
+        restore_optimizer(optimizer, content, "optimizer")
