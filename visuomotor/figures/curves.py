@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, LogFormatter
+from matplotlib.ticker import EngFormatter, LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from visuomotor.figures.png import write_png
@@ -131,6 +131,8 @@ def draw_lines(axes: Axes, group: MetricGroup, lines: Mapping[str, Series]) -> N
     unit = next(iter(drawn.values())).unit
     if unit == "control steps":
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 2M, not 2000000
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(group.heading, fontsize=10)
     axes.set_xlabel(unit, fontsize=8)
     axes.tick_params(labelsize=8, which="both")
