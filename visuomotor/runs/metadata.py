@@ -37,6 +37,8 @@ class _Metadata:
     relative: dict[str, str] = field(default_factory=dict[str, str])
     changes: list[_Change] = field(default_factory=list[_Change])
     source: str | None = None
+    versions: dict[str, str] = field(default_factory=dict[str, str])
+    hardware: str = ""
     commit: str | None = None
     command: str = ""
     created: str = ""
