@@ -57,20 +57,26 @@ def test_a_baseline_shares_pose_network_and_trajectories(first, vision):
     assert told[0] == told[1]
 
 
-def test_a_run_is_resumed_right_after_shared_pretraining(first):
+@pytest.mark.parametrize("phase", ["trajectories", "policy"])
+def test_a_run_is_resumed_right_after_shared_pretraining(first, phase):
+    """The row of the first phase comes before the first checkpoint, that of the second after it."""
     config = replace(_TINY, vision="pose-features")
-    run = Run.create(first, name="resumed", algorithm="gps", task="hanger", preset="laptop", seed=0, config=config)
+    name = f"stopped after {phase}"
+    run = Run.create(first, name=name, algorithm="gps", task="hanger", preset="laptop", seed=0, config=config)
+
+    def interrupt(row):
+        if row["phase"] == phase:
+            raise InterruptedError
+
     gps = Gps(make_task("hanger"), config, 0)
     with pytest.raises(InterruptedError):
-        train(gps, run, pretraining=SharedPretraining(first / "pretraining", gps), callback=_interrupt)
+        train(gps, run, pretraining=SharedPretraining(first / "pretraining", gps), callback=interrupt)
+    assert len(run.metrics()) > gps.save_interval
+    assert run.latest_checkpoint.exists() == (phase == "policy")
     train(Gps(make_task("hanger"), config, 0), Run.open(run.path), resume=True)
-    alone, _ = trained(first, "not resumed", config, share=False)
+    alone, _ = trained(first, f"not {name}", config, share=False)
     assert (run.path / FILE_NAME).read_bytes() == (alone.path / FILE_NAME).read_bytes()
-
-
-def _interrupt(row):
-    if row["phase"] == "policy":
-        raise InterruptedError
+    assert [row["phase"] for row in run.metrics()] == [row["phase"] for row in alone.metrics()]
 
 
 @pytest.mark.parametrize(

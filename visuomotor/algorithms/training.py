@@ -96,7 +96,7 @@ def _resume(algorithm: Algorithm, run: Run) -> int:
     if path.exists():
         content = load_checkpoint(path, expect=algorithm.header(), types={"logged": int, "config": dict, "state": dict})
         logged, trained_with = content["logged"], content["config"]
-    elif run.metrics_lines > algorithm.save_interval:  # a row is logged before its checkpoint is written
+    elif run.metrics_lines > run.shared_rows + algorithm.save_interval:  # rows are logged before their checkpoint
         raise VisuomotorError(
             f"{run.path} has {run.metrics_lines} rows of metrics and no checkpoint, though one is written every "
             f"{algorithm.save_interval}; put back {path}, or delete metrics.jsonl to begin anew"
@@ -147,11 +147,11 @@ def _begin_after(
 ) -> int:
     """Take over shared pretraining, if there is one that fits; returns how many rows of metrics that makes."""
     rows = pretraining.load()
-    for row in rows:
-        run.log(row)
     if rows:
-        if callback is not None:
-            callback(rows[-1])
+        if algorithm.distributed.is_main:
+            run.log_shared(rows)
+            if callback is not None:
+                callback(rows[-1])
         _save(algorithm, run, len(rows))
     return len(rows)
 

@@ -201,6 +201,17 @@ class Run:
             raise VisuomotorError(f"{self.path} was deleted or moved while it was being trained; train again")
         self._log.append(row)
 
+    def log_shared(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append rows of training that this run has in common with another one; config.json says how many."""
+        self._write_metadata({"shared_rows": len(rows)})
+        for row in rows:
+            self.log(row)
+
+    @property
+    def shared_rows(self) -> int:
+        """How many rows of metrics began this run, at most, when it took over shared pretraining."""
+        return self.metadata.get("shared_rows", 0)
+
     def metrics(self) -> list[dict[str, Any]]:
         """All rows of metrics.jsonl."""
         return self._log.rows()

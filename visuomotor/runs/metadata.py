@@ -35,6 +35,7 @@ class _Metadata:
     seed: int
     config: dict[str, Any]
     relative: dict[str, str] = field(default_factory=dict[str, str])
+    shared_rows: int = 0
     changes: list[_Change] = field(default_factory=list[_Change])
     source: str | None = None
     versions: dict[str, str] = field(default_factory=dict[str, str])
