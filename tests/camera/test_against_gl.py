@@ -83,6 +83,8 @@ def _scenes() -> dict[str, str]:
     scenes["behind"] = SCENE.format(headlight=1, asset="", body=FLOOR.format("") + ball + behind)
     lens = '<geom type="box" size=".03 .03 .0005" pos="0 -2.99 1.985"/>'
     scenes["near"] = SCENE.format(headlight=1, asset="", body=FLOOR.format("") + ball + lens)
+    around = '<geom type="capsule" size=".2 .5" pos="0 -3 2" zaxis="0 .83 -.55"/>'
+    scenes["in_a_capsule"] = SCENE.format(headlight=1, asset="", body=FLOOR.format("") + ball + around)
     whole = SCENE.format(headlight=1, asset="", body=FLOOR.format("") + ball)
     scenes["sensor"] = whole.replace(
         'fovy="40"', 'sensorsize=".02 .015" resolution="64 48" focal=".03 .02" principal=".003 .002"'

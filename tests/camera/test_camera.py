@@ -372,3 +372,31 @@ def test_sites_that_nobody_sees_are_not_named(site: str, recwarn: pytest.Warning
     scene = scene.replace("<camera", f"<site {site}/><camera")
     Camera(CpuEngine(mujoco.MjModel.from_xml_string(scene), 1, 1), "eye", 16, 16)
     assert not [warning for warning in recwarn if "site" in str(warning.message)]
+
+
+CUBED = """
+<mujoco>
+  <option jacobian="dense"/>
+  <visual><headlight ambient="1 1 1" diffuse="0 0 0" specular="0 0 0"/></visual>
+  <asset>
+    <texture name="six" type="cube" builtin="gradient" mark="edge" markrgb="1 0 0" rgb1="1 1 0" rgb2="0 0 1" width="16"
+      height="96"/>
+    <material name="six" texture="six"/>
+    <mesh name="thing" vertex="-.6 0 0  .6 0 0  .6 .3 .7  -.6 .3 .7  0 .6 0" {coordinates}
+      face="0 1 2 0 2 3 1 4 2 2 4 3 3 4 0 0 4 1"/>
+  </asset>
+  <worldbody>
+    <camera name="eye" pos="0 -2 1" xyaxes="1 0 0 0 .4 .9"/>
+    <geom type="mesh" mesh="thing" material="six" euler="20 10 35"/>
+  </worldbody>
+</mujoco>
+"""
+
+
+def test_a_cube_texture_does_not_follow_a_mesh_s_coordinates() -> None:
+    images = []
+    for coordinates in ("", 'texcoord="0 0  1 0  1 2  0 2  .5 1"'):
+        model = mujoco.MjModel.from_xml_string(CUBED.format(coordinates=coordinates))
+        images.append(Camera(CpuEngine(model, 1, 1), "eye", 240, 240).render().rgb)
+    assert images[0].float().std(dim=(1, 2)).min() > 5
+    assert torch.equal(*images)

@@ -36,7 +36,11 @@ class StableBaselines3VecEnv(VecEnv):
         self.metadata = env.metadata
 
     def reset(self) -> Observation:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Reset all worlds; the seeds of `seed()`, if any, are used once."""
+        """Reset all worlds; the seeds of `seed()`, if any, are used once. There are no options for `set_options`."""
+        for options in self._options:
+            if options:
+                self._reset_options()
+                raise VisuomotorError(f"worlds have no options for a reset, such as {next(iter(options))!r}")
         observation, infos = self.env.reset(seed=self._seeds)
         self._reset_seeds()
         self.reset_infos = [self._info(infos, world) for world in range(self.num_envs)]

@@ -1,6 +1,7 @@
 """The training loop of every algorithm: metrics, checkpoints, interrupts, time limits, several processes."""
 
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -43,7 +44,7 @@ def train(
         Whether training is done; False where the time was up.
 
     Raises:
-        KeyboardInterrupt: on SIGINT or SIGTERM, after the step under way has been saved.
+        KeyboardInterrupt: on SIGINT, SIGTERM or SIGHUP, after the step under way has been saved.
         VisuomotorError: another process trains this run; its checkpoint does not fit the algorithm; or a step failed.
     """
     distributed = algorithm.distributed
@@ -69,7 +70,10 @@ def train(
                     if callback is not None:
                         callback(row)
                 if pretraining is not None and not resume and algorithm.is_pretrained and distributed.is_main:
-                    pretraining.save(run.metrics())
+                    try:
+                        pretraining.save(run.metrics())
+                    except VisuomotorError as error:  # a convenience of other runs must not end this one
+                        warnings.warn(f"other runs cannot share this pretraining: {error}", stacklevel=2)
                 now = time.monotonic()
                 longest, last = max(longest, now - last), now
                 stop = shutdown.requested

@@ -18,10 +18,12 @@ from visuomotor.camera.surfaces import (
     MAP_CONSTANT,
     MAP_GRADIENT,
     MAP_SCALE,
+    MAP_SHAPE,
     TEXTURE,
     Surfaces,
     copy_look,
 )
+from visuomotor.camera.texture_mapping import CUBE
 
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 
@@ -182,7 +184,7 @@ def read_face(surfaces: Surfaces, views: MeshViews, meshes: Meshes, surface: int
     _blend(row, GRADIENT + 6, edges, (n[2], m[2], o[2]), factor)
     row[CONSTANT], row[CONSTANT + 1], row[CONSTANT + 2] = 0.0, 0.0, 0.0
     copy_look(views.look[place], row)
-    if row[TEXTURE] >= 0.0 and meshes.has_texcoord[mesh]:
+    if row[TEXTURE] >= 0.0 and row[MAP_SHAPE] != CUBE and meshes.has_texcoord[mesh]:
         for axis in range(2):
             values = (
                 float(meshes.texcoords[face, 0, axis]),

@@ -8,6 +8,7 @@ from math import sqrt
 
 from visuomotor.camera.frame_buffer import (
     Box,
+    Conic,
     FrameBuffer,
     conic_box,
     rasterize_disc,
@@ -23,6 +24,8 @@ from visuomotor.camera.texture_mapping import map_capsule_cap, map_flat
 
 _NEAR = 1e-6  # closer to the camera's plane than this, a point has no usable place on the image
 _NO_LIMIT = 1e9
+_IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+_OVERLAP = 1e-3  # of its radius: how far a capsule's cap goes on within its side
 
 
 @njit_inline
@@ -120,19 +123,22 @@ def draw_box(buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector,
 
 
 @njit_inline
-def draw_sphere(buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector, radius: float) -> None:
+def _sphere_conic(centre: Vector, distance: float) -> Conic:
+    """Of a sphere; distance: `centre.centre - r^2`. Q = identity / r^2, and all is multiplied by r^2."""
     x, y, z = centre
-    square = radius * radius
-    distance = dot(centre, centre) - square
-    if distance <= 0.0 or z >= radius:
+    return (x * x - distance, x * y, x * z, y * y - distance, y * z, z * z - distance)
+
+
+@njit_inline
+def draw_sphere(buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector, radius: float) -> None:
+    distance = dot(centre, centre) - radius * radius
+    if distance <= 0.0 or centre[2] >= radius:
         return
-    # Q = identity / r^2; everything here is multiplied by r^2.
-    conic = (x * x - distance, x * y, x * z, y * y - distance, y * z, z * z - distance)
+    conic = _sphere_conic(centre, distance)
     box = conic_box(buffer, conic)
     if box[2] > box[3]:
         return
-    identity = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-    surface = add_centred_surface(surfaces, geom, identity, centre)
+    surface = add_centred_surface(surfaces, geom, _IDENTITY, centre)
     rasterize_quadric(buffer, surface, centre, conic, distance, box)
 
 
@@ -261,12 +267,29 @@ def _draw_side(
 def draw_capsule(
     buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector, axis: Vector, radius: float, half: float
 ) -> None:
-    # Whole spheres: what of them is inside the cylinder lies behind its side.
     if _draw_side(buffer, surfaces, geom, centre, axis, radius, half):
         map_capsule_cap(surfaces.look, axis, centre, radius, half, 1.0)
-        draw_sphere(buffer, surfaces, geom, add_scaled(centre, axis, half), radius)
+        _draw_cap(buffer, surfaces, geom, add_scaled(centre, axis, half), axis, radius)
         map_capsule_cap(surfaces.look, axis, centre, radius, half, -1.0)
-        draw_sphere(buffer, surfaces, geom, add_scaled(centre, axis, -half), radius)
+        _draw_cap(buffer, surfaces, geom, add_scaled(centre, axis, -half), scale(axis, -1.0), radius)
+
+
+@njit_inline
+def _draw_cap(
+    buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector, outwards: Vector, radius: float
+) -> None:
+    """The outer half of a sphere, and a little more, so that rounding leaves no gap beside the cylinder's side."""
+    distance = dot(centre, centre) - radius * radius
+    if distance <= 0.0 or centre[2] >= radius:
+        return
+    conic = _sphere_conic(centre, distance)
+    box = conic_box(buffer, conic)
+    if box[2] > box[3]:
+        return
+    surface = add_centred_surface(surfaces, geom, _IDENTITY, centre)
+    middle, half = dot(outwards, centre) + 0.5 * radius, (0.5 + _OVERLAP) * radius
+    left, right = (0.0, 0.0, 0.0, 0.0), (box[1], 0.0, box[1], box[1])
+    rasterize_tube(buffer, surface, centre, conic, distance, outwards, middle, half, box, left, right)
 
 
 @njit_inline

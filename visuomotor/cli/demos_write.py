@@ -1,6 +1,9 @@
 """`visuomotor demos generate|merge|render`: write files of demonstrations."""
 
+import os
 import shlex
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +48,9 @@ class Merge:
     files: Positional[tuple[Path, ...]]
     """Two or more."""
     out: Path
-    """The file; it must not exist."""
+    """The file."""
+    overwrite: bool = False
+    """Replace the file if it exists."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,7 @@ def generate(arguments: list[str]) -> int:
         "success_rate": rate,
         "command": shlex.join(["visuomotor", "demos", "generate", *arguments]),
     }
-    written = write_demonstrations(path, task, episodes, metadata)
+    written = write_demonstrations(path, task, episodes, metadata, options.overwrite)
     print(f"{rate:.0%} of the episodes succeeded, before any were left out")
     print_summary(path, written)
     return 0
@@ -115,14 +120,16 @@ def merge(arguments: list[str]) -> int:
 
     from visuomotor.demos.dataset import write_file
     from visuomotor.demos.merge import merge as merge_demonstrations
+    from visuomotor.demos.reading import not_read
 
     if len(options.files) < 2:
         raise VisuomotorError("merge takes two or more files: visuomotor demos merge A B --out OUT")
-    if options.out.exists():
-        raise VisuomotorError(f"{options.out} exists; give another --out")
+    _check_new(options.out, options.overwrite)
+    for file in options.files:
+        _warn_of(file, not_read(file))
     merged = merge_demonstrations(options.files)
     merged.metadata["command"] = shlex.join(["visuomotor", "demos", "merge", *arguments])
-    write_file(options.out, merged)
+    write_file(options.out, merged, options.overwrite)
     print_summary(options.out, merged)
     return 0
 
@@ -134,15 +141,17 @@ def render(arguments: list[str]) -> int:
 
     from visuomotor.demos.dataset import write_file
     from visuomotor.demos.observations import with_observations
+    from visuomotor.demos.reading import not_read
     from visuomotor.runs.config import check_range
 
     check_range("--size", options.size, 1, 1024)
     path = options.out or options.file.with_name(f"{options.file.stem}_rendered.hdf5")
     _check_new(path, options.overwrite)
     task, recorded = read_with_task(options.file, options.task)
+    _warn_of(options.file, not_read(options.file, observations=("image", "proprioception")))
     recorded.metadata.update({} if options.task is None else {"task": options.task})
     rendered = dataclasses.replace(recorded, episodes=with_observations(task, recorded.episodes, options.size))
-    write_file(path, rendered)
+    write_file(path, rendered, options.overwrite)
     print_summary(path, rendered)
     return 0
 
@@ -150,3 +159,11 @@ def render(arguments: list[str]) -> int:
 def _check_new(path: Path, overwrite: bool) -> None:
     if path.exists() and not overwrite:
         raise VisuomotorError(f"{path} exists; give --overwrite, or another --out")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not os.access(folder, os.W_OK):
+        raise VisuomotorError(f"cannot write into {folder}; give another --out")
+
+
+def _warn_of(path: Path, left_out: Sequence[str]) -> None:
+    if left_out:
+        warnings.warn(f"what else {path} holds is not copied: {', '.join(left_out)}", stacklevel=2)

@@ -35,6 +35,7 @@ def run(arguments: list[str]) -> None:
 
     from visuomotor.evaluation import markdown_table, write_result
     from visuomotor.evaluation.evaluate import evaluate
+    from visuomotor.evaluation.result import check_writable
     from visuomotor.runs import Run
     from visuomotor.runs.config import check_range
 
@@ -44,19 +45,26 @@ def run(arguments: list[str]) -> None:
     splits = task.splits if options.split == "all" else (options.split,)
     command = shlex.join(["visuomotor", "evaluate", *arguments])
     # Training logs how long it has taken so far, interruptions left out.
-    spent = [row["elapsed_seconds"] for row in trained.metrics() if "elapsed_seconds" in row]
+    logged = [row.get("elapsed_seconds") for row in trained.metrics()]
+    spent = [float(value) for value in logged if isinstance(value, int | float)]
     training_seconds = spent[-1] if spent else None
+    folders = [trained.results, *filter(None, [options.results])]
+    for folder in folders:
+        check_writable(folder)
     results = []
-    for split in splits:
-        result = evaluate(trained, split, options.trials, options.seed, options.video)
-        results.append(dataclasses.replace(result, command=command, training_seconds=training_seconds))
-        for folder in filter(None, (trained.results, options.results)):
-            print(write_result(results[-1], folder), flush=True)
-        if result.outcomes:
-            print(f"{split}: {result.outcomes.failure_summary(list(result.stages or ()))}", flush=True)
+    try:
+        for split in splits:
+            result = evaluate(trained, split, options.trials, options.seed, options.video)
+            results.append(dataclasses.replace(result, command=command, training_seconds=training_seconds))
+            for folder in folders:
+                print(write_result(results[-1], folder), flush=True)
+            if result.outcomes:
+                print(f"{split}: {result.outcomes.failure_summary(list(result.stages or ()))}", flush=True)
+    finally:  # what was measured is told, also where the disk is full by now
+        if results:
+            print("\n" + markdown_table(results), flush=True)
     if options.video:
         from visuomotor.evaluation.feature_point_figures import draw_feature_point_figures
 
         for path in draw_feature_point_figures(trained):
             print(path)
-    print("\n" + markdown_table(results))

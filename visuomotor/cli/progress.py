@@ -1,5 +1,7 @@
 """What a training run is doing, live on a terminal or line by line in a log."""
 
+import contextlib
+import os
 import sys
 import threading
 import time
@@ -10,6 +12,17 @@ from typing import Any
 from visuomotor.runs.metric_labels import PROGRESS_KEYS, MetricGroup, groups_of, metric_text
 
 _SILENCE = 30.0  # s, at most, in a log
+
+
+def say(text: str) -> None:
+    """Print a line. When nobody reads on (`train ... | head`, a closed terminal), tell so once, and be silent from then
+    on: training must not end with its log."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with contextlib.suppress(OSError):
+            print("visuomotor: nobody reads the output any more; training goes on", file=sys.stderr)
 
 
 class Progress:
@@ -34,7 +47,7 @@ class Progress:
     def __enter__(self) -> "Progress":
         if self._quiet:
             return self
-        if sys.stdout.isatty():
+        if sys.stdout is not None and sys.stdout.isatty():  # None where it was closed from the start
             from rich.live import Live
 
             self._live = Live(self, refresh_per_second=2)
@@ -49,14 +62,15 @@ class Progress:
         self._over = True
         self._spoken.set()
         if self._live is not None:
-            self._live.stop()
+            with contextlib.suppress(OSError):  # the terminal may be closed
+                self._live.stop()
 
     def _break_silence(self) -> None:
         while not self._over:
             if self._spoken.wait(_SILENCE):
                 self._spoken.clear()
             else:
-                print(f"{self._times()} {self._where()}: still at work", flush=True)
+                say(f"{self._times()} {self._where()}: still at work")
 
     def update(self, row: Mapping[str, Any]) -> None:
         """Show a row of metrics. Lists and dicts in it are left out.
@@ -71,7 +85,7 @@ class Progress:
             self._first = scope, self._elapsed(), done
         if self._live is None and not self._quiet:
             self._spoken.set()
-            print(self.line(), flush=True)
+            say(self.line())
 
     def line(self) -> str:
         """The state as one plain line."""

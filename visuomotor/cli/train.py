@@ -198,15 +198,15 @@ def _resumed(
 def _train(algorithm: "Algorithm", options: Train[Any], folder: "Run", began: float) -> None:
     from visuomotor.algorithms.shared_pretraining import SharedPretraining
     from visuomotor.algorithms.training import train
-    from visuomotor.cli.progress import Progress
+    from visuomotor.cli.progress import Progress, say
     from visuomotor.policies.policy import FILE_NAME
     from visuomotor.runs import Run
 
     new, distributed = options.resume is None, algorithm.distributed
     if distributed.is_main:
-        print(f"run folder: {folder.path}", flush=True)
+        say(f"run folder: {folder.path}")
         if not new and not folder.latest_checkpoint.exists():
-            print("it has no checkpoint yet: training starts from the beginning", flush=True)
+            say("it has no checkpoint yet: training starts from the beginning")
     go_on = f"visuomotor train {folder.algorithm} --resume {folder.path}"
     try:
         shares = options.share and folder.metadata.get("source") is None  # that run's weights are no pretraining
@@ -239,4 +239,4 @@ def _train(algorithm: "Algorithm", options: Train[Any], folder: "Run", began: fl
     if distributed.is_main:
         evaluate = f"visuomotor evaluate {folder.path}; " if (folder.path / FILE_NAME).is_file() else ""
         done_text = f"next: {evaluate}visuomotor report {folder.path}"
-        print(done_text if done else f"saved when the time was up; continue with: {go_on}")
+        say(done_text if done else f"saved when the time was up; continue with: {go_on}")

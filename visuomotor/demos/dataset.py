@@ -42,30 +42,37 @@ _PACKED: Final = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
 
 
 def write_demonstrations(
-    path: Path, task: Task, episodes: Sequence[Episode], metadata: Mapping[str, Any] | None = None
+    path: Path,
+    task: Task,
+    episodes: Sequence[Episode],
+    metadata: Mapping[str, Any] | None = None,
+    overwrite: bool = True,
 ) -> Demonstrations:
     """Write new episodes, whole or not at all. They are named demo_0, demo_1, ... in the order given.
 
     Args:
         metadata: what to store besides `metadata.describe` (seed, expert, command); JSON-able.
+        overwrite: whether to replace a file that is there already.
 
     Returns:
         What the file holds.
 
     Raises:
-        VisuomotorError: no episodes, an episode that contradicts itself, or a full disk.
+        VisuomotorError: no episodes, an episode that contradicts itself, a full disk, or a file that may not be
+            replaced.
     """
     named = [replace(episode, name=f"demo_{index}") for index, episode in enumerate(episodes)]
     demonstrations = Demonstrations(task.name, named, {**dict(metadata or {}), **describe(task)}, default_masks(named))
-    write_file(path, demonstrations)
+    write_file(path, demonstrations, overwrite)
     return demonstrations
 
 
-def write_file(path: Path, demonstrations: Demonstrations) -> None:
+def write_file(path: Path, demonstrations: Demonstrations, overwrite: bool = True) -> None:
     """Write demonstrations under the names that they have, whole or not at all.
 
     Raises:
-        VisuomotorError: no episodes, an episode that contradicts itself, or a full disk.
+        VisuomotorError: no episodes, an episode that contradicts itself, a full disk, or a file that may not be
+            replaced.
     """
     if not demonstrations.episodes:
         raise VisuomotorError("a file of demonstrations needs at least one episode; there is none to write")
@@ -84,7 +91,7 @@ def write_file(path: Path, demonstrations: Demonstrations) -> None:
             _write_episode(data.create_group(episode.name), episode, arrays)
         for key, members in demonstrations.masks.items():
             file.create_dataset(f"mask/{key}", data=np.array([it.encode() for it in members], dtype="S"))
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, buffer.getvalue(), new=not overwrite)
 
 
 def default_masks(episodes: Sequence[Episode]) -> dict[str, list[str]]:

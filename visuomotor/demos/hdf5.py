@@ -41,14 +41,18 @@ class CheckedFile:
         return isinstance(self._find(where, object), h5py.Group)
 
     def names(self, where: str) -> list[str]:
-        """What is in a group, sorted; nothing where there is no such group."""
-        if where not in self:
+        """What is in a group, sorted; nothing where there is no such group. "" is the whole file."""
+        if where and where not in self:
             return []
-        names = sorted(self._find(where, h5py.Group))
+        names = sorted(self._find(where, h5py.Group) if where else self._file)
         odd = next((name for name in names if not name.isprintable()), None)
         if odd is not None:
             raise VisuomotorError(f"{where} has an entry with the unreadable name {odd[:50]!a}")
         return names
+
+    def attribute_names(self, where: str) -> list[str]:
+        """Of a group, sorted."""
+        return sorted(self._find(where, h5py.Group).attrs)
 
     def whole_number(self, where: str, attribute: str, low: int, high: int) -> int:
         """An attribute of a group."""

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,22 @@ def read_demonstrations(path: Path, task: Task | None = None, observations: bool
         check_task(path, name, metadata, task)
         metadata["max_episode_steps"] = task.max_episode_steps  # returns are compared with those of today
     return Demonstrations(name, episodes, metadata, masks)
+
+
+def not_read(path: Path, observations: Collection[str] | None = None) -> list[str]:
+    """In words, what a file holds besides demonstrations: groups and attributes that somebody has added.
+
+    Args:
+        observations: those that count as read; None for all of them.
+    """
+    with opened(path) as file:
+        found = [name for name in file.names("") if name not in ("data", "mask")]
+        for key in file.names("data"):
+            added = [name for name in file.attribute_names(f"data/{key}") if name not in ("num_samples", "success")]
+            found += [f"the attribute {name} of episodes" for name in added]
+            if observations is not None:
+                found += [f"obs/{name}" for name in file.names(f"data/{key}/obs") if name not in observations]
+    return list(dict.fromkeys(found))
 
 
 def _is_episode(file: CheckedFile, where: str) -> bool:

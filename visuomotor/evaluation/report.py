@@ -99,7 +99,7 @@ def _caption(path: Path) -> str:
 
 def _files(folder: Path, pattern: str) -> list[Path]:
     """Sorted. Links are left out: in a run from someone else they may lead to any file of this machine."""
-    return [path for path in sorted(folder.glob(pattern)) if not path.is_symlink()]
+    return [path for path in sorted(folder.glob(pattern)) if path.is_file() and not path.is_symlink()]
 
 
 def _embedded(path: Path, kind: str) -> str:

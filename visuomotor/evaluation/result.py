@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
@@ -112,6 +113,20 @@ def write_result(result: Result, folder: Path | str) -> Path:
     return path
 
 
+def check_writable(folder: Path) -> None:
+    """Make a folder for results.
+
+    Raises:
+        VisuomotorError: it cannot be made, or nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise VisuomotorError(f"cannot make the folder {folder}: {error.strerror}; name another one") from error
+    if not os.access(folder, os.W_OK):
+        raise VisuomotorError(f"cannot write into {folder}; check its permissions, or copy it to another disk")
+
+
 def json_text(value: Any, indent: str = "") -> str:
     """JSON with a line for each field; a list is one line, however long."""
     if not isinstance(value, dict) or not value:
@@ -122,12 +137,13 @@ def json_text(value: Any, indent: str = "") -> str:
 
 
 def read_results(folder: Path | str) -> list[Result]:
-    """All results in `folder`, ordered by file name; other JSON files (those without `split`) are left out.
+    """All results in `folder`, ordered by file name; other JSON files (those without `split`) and links are left out.
 
     Raises:
         VisuomotorError: a result file is damaged or lacks a field.
     """
-    return list(_read_files(sorted(Path(folder).glob("*.json"))))
+    files = [path for path in sorted(Path(folder).glob("*.json")) if path.is_file() and not path.is_symlink()]
+    return list(_read_files(files))
 
 
 def _read_files(paths: Iterable[Path]) -> Iterable[Result]:

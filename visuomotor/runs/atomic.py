@@ -9,12 +9,15 @@ from pathlib import Path
 from visuomotor.errors import VisuomotorError
 
 
-def write_atomically(path: Path, data: bytes | str) -> None:
+def write_atomically(path: Path, data: bytes | str, new: bool = False) -> None:
     """Replace the file `path` by `data` (text is written as UTF-8), or leave it as it was.
 
     The bytes go to `<name>.<random>.partial` in the same folder, reach the disk, and only then take the name: whoever
     reads `path` at any moment, or after a power cut, finds a whole file, and two writers do not disturb each other. A
     link under either name is not followed: `path` itself becomes the file.
+
+    Args:
+        new: there must be no such file; of several writers, one wins.
 
     Raises:
         VisuomotorError: `path` is a folder, the disk is full or the folder cannot be written; the previous file is
@@ -32,7 +35,10 @@ def write_atomically(path: Path, data: bytes | str) -> None:
                 file.write(payload)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(partial, path)
+            if new:
+                _move_to_free_name(partial, path)
+            else:
+                os.replace(partial, path)
         except BaseException:  # Ctrl-C too must not leave rubbish
             with contextlib.suppress(OSError):
                 partial.unlink(missing_ok=True)
@@ -40,6 +46,19 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         raise VisuomotorError(_explain(error, path, len(payload))) from error
+
+
+def _move_to_free_name(partial: Path, path: Path) -> None:
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        raise
+    except OSError as error:  # a disk without hard links
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, "File exists") from error
+        os.replace(partial, path)
+    else:
+        partial.unlink()
 
 
 def remove_partials(path: Path) -> None:

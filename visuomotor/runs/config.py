@@ -67,7 +67,7 @@ def learning_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """What decides what is learned, by the names that the command line has for it; of demonstrations, the file's name
     without its folders."""
     settings = {name: value for name, value in flatten(config).items() if name not in _BESIDE_LEARNING}
-    if settings.get("demos"):
+    if isinstance(settings.get("demos"), str):
         settings["demos"] = Path(settings["demos"]).name
     return settings
 

@@ -1,16 +1,18 @@
 """Ctrl-C as a wish: finish what is under way, save, stop."""
 
+import contextlib
 import signal
 import sys
 import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)  # clusters send SIGTERM before they take a machine away
+# Clusters send SIGTERM before they take a machine away, and a terminal that is closed sends SIGHUP.
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class GracefulShutdown:
-    """Within this context SIGINT and SIGTERM only set `requested`; a second one raises KeyboardInterrupt at once.
+    """Within this context SIGINT, SIGTERM and SIGHUP only set `requested`; a second one raises KeyboardInterrupt.
 
     Args:
         enabled: False leaves signals as they are, as other threads than the main one must. Ignored ones stay ignored
@@ -38,4 +40,5 @@ class GracefulShutdown:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
-        print("\nsaving after this iteration; once more to stop at once", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # the terminal may be closed
+            print("\nsaving after this iteration; once more to stop at once", file=sys.stderr, flush=True)

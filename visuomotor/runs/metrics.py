@@ -4,6 +4,7 @@ import json
 import math
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +89,11 @@ class MetricsLog:
 
     def close(self) -> None:
         """Close the files; the next `append` opens them again."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        if self._tensorboard is not None:
-            self._tensorboard.close()
-            self._tensorboard = None
+        for file in (self._file, self._tensorboard):
+            with suppress(OSError):  # it tries again what `append` could not write, and has told
+                if file is not None:
+                    file.close()
+        self._file = self._tensorboard = None
 
     def _open(self) -> Any:
         if self._path.is_file() and not self._path.read_bytes().endswith(b"\n"):

@@ -77,6 +77,7 @@ class VecEnv:
         randomize: whether worlds differ in dynamics and appearance.
         initial_states: other states to start in; None for the task's starts only.
         init_at_random_ep_len: begin the first episodes at random lengths, so that they do not all end at once.
+        max_episode_steps: control steps until the time limit; None takes the task's.
         threads: of engine and camera; 0 for all cores.
 
     Raises:
@@ -96,6 +97,7 @@ class VecEnv:
         randomize: bool = True,
         initial_states: InitialStateSampler | None = None,
         init_at_random_ep_len: bool = False,
+        max_episode_steps: int | None = None,
         threads: int = 0,
     ):
         if not isinstance(observations, list | tuple):
@@ -107,10 +109,12 @@ class VecEnv:
             ("num_envs", num_envs, 1, 1_000_000),
             ("image_size", image_size, 1, LARGEST_SIDE),
             ("supersampling", supersampling, 1, LARGEST_SUPERSAMPLING),
+            ("max_episode_steps", task.max_episode_steps if max_episode_steps is None else max_episode_steps, 1, 2**31),
             ("threads", threads, 0, 10_000),
         ):
             check_whole(name, number, low, high)
         self.task, self.num_envs, self.generator = task, num_envs, generator
+        self.max_episode_steps = max_episode_steps or task.max_episode_steps
         self.engine = task.make_engine(num_envs, threads)
         self._groups = tuple(dict.fromkeys((*observations, "stage")))
         self._split, self._randomize, self._initial_states = split, randomize, initial_states
@@ -130,7 +134,7 @@ class VecEnv:
         self._diverged = torch.zeros(num_envs, dtype=torch.bool)
         self.reset()
         if init_at_random_ep_len:
-            self.episode_length = torch.randint(task.max_episode_steps, (num_envs,), generator=generator)
+            self.episode_length = torch.randint(self.max_episode_steps, (num_envs,), generator=generator)
 
     @property
     def random_start(self) -> Tensor:
@@ -179,7 +183,7 @@ class VecEnv:
         self._outside += stage != self._first
         reward = task.reward(self.engine)
         reward[diverged] = 0.0
-        done = (self.episode_length >= task.max_episode_steps) | (self._outside >= self._outside_limit) | diverged
+        done = (self.episode_length >= self.max_episode_steps) | (self._outside >= self._outside_limit) | diverged
         return Transition(observations, reward, done, diverged)
 
     def reset(self, env_ids: Tensor | None = None, params: ResetParams | None = None) -> None:
@@ -197,7 +201,7 @@ class VecEnv:
             self._record_outcomes(env_ids)
         for counter in (self.episode_length, self._furthest, self._successes, self._steps, self._outside):
             counter[env_ids] = 0
-        self._outside_limit[env_ids] = task.max_episode_steps
+        self._outside_limit[env_ids] = self.max_episode_steps
         self.initial_state_id[env_ids] = -1
         self._diverged[env_ids] = False
         chosen = torch.zeros(len(env_ids), dtype=torch.bool)
@@ -216,7 +220,7 @@ class VecEnv:
 
     def _put_into(self, env_ids: Tensor, given: InitialStates) -> None:
         self.engine.set_state(given.states, env_ids)
-        self.episode_length[env_ids] = max(0, self.task.max_episode_steps - given.max_episode_steps)
+        self.episode_length[env_ids] = max(0, self.max_episode_steps - given.max_episode_steps)
         if given.early_termination_steps is not None:
             self._outside_limit[env_ids] = given.early_termination_steps
         self.initial_state_id[env_ids] = given.state_ids
@@ -225,7 +229,7 @@ class VecEnv:
         """Tell the sampler about the episodes that end here, but for those whose physics blew up."""
         assert self._initial_states is not None
         known = env_ids[(self.initial_state_id[env_ids] >= 0) & ~self._diverged[env_ids]]
-        whole = self._steps + self.task.max_episode_steps - self.episode_length
+        whole = self._steps + self.max_episode_steps - self.episode_length
         self._initial_states.record_outcomes(
             self.initial_state_id[known],
             self._furthest[known],

@@ -44,7 +44,7 @@ class VisuomotorEnv(Env[Observation, NDArray[np.float32]]):
 
     @spec.setter
     def spec(self, spec: EnvSpec | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        limit = self._env.task.max_episode_steps
+        limit = self._env.vec_env.max_episode_steps
         self._spec = None if spec is None else dataclasses.replace(spec, max_episode_steps=limit)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Infos]:

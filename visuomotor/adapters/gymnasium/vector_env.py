@@ -48,6 +48,7 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
             the latter is the simulator's state, which no robot knows) to observe, in a dict; or the name of one, to
             observe that array alone.
         autoreset_mode: see above.
+        max_episode_steps: control steps until an episode is truncated; None takes the task's.
         render_mode: "rgb_array", or None if nobody renders.
         threads: 0 for all cores.
 
@@ -66,6 +67,7 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         randomize: bool = True,
         observations: str | Sequence[str] = ("image", "proprioception"),
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+        max_episode_steps: int | None = None,
         render_mode: str | None = "rgb_array",
         threads: int = 0,
     ):
@@ -88,6 +90,7 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
             image_size=image_size,
             supersampling=supersampling,
             randomize=randomize,
+            max_episode_steps=max_episode_steps,
             threads=threads,
         )
         self.task = self.vec_env.task
