@@ -400,3 +400,16 @@ def test_a_missing_gymnasium_is_named_with_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "gymnasium", None)
     with pytest.raises(VisuomotorError, match=r"pip install 'visuomotor\[gym\]'"):
         import visuomotor.adapters.gymnasium  # noqa: F401
+
+
+def test_the_time_limit_can_be_another_one(short):
+    """As gymnasium.make_vec asks for with `max_episode_steps`."""
+    env = VisuomotorVectorEnv(short, 2, image_size=8, max_episode_steps=2)
+    env.reset(seed=0)
+    still = np.zeros(env.action_space.shape, np.float32)
+    assert [env.step(still)[3].tolist() for _ in range(4)] == [[False] * 2, [True] * 2] * 2
+    longer = VisuomotorVectorEnv(short, 1, image_size=8, max_episode_steps=5)
+    longer.reset(seed=0)
+    assert [bool(longer.step(still[:1])[3]) for _ in range(5)] == [False] * 4 + [True]
+    with pytest.raises(VisuomotorError, match="max_episode_steps must be"):
+        VisuomotorVectorEnv(short, 1, max_episode_steps=0)

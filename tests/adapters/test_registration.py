@@ -46,3 +46,11 @@ def test_names_of_installed_packages_are_known_too(monkeypatch, recwarn):
     assert list(gymnasium.registry) == ["visuomotor/lifting-v0", "visuomotor/my.own-v0"]
     assert gymnasium.spec("visuomotor/my.own-v0").kwargs == {"task": "my.own"}
     assert not recwarn.list
+
+
+def test_the_spec_of_a_single_environment_makes_many():
+    spec = gymnasium.make("visuomotor/lifting-v0", image_size=8).spec
+    many = gymnasium.make_vec(spec, num_envs=2)
+    assert many.unwrapped.vec_env.max_episode_steps == spec.max_episode_steps
+    many = gymnasium.make_vec("visuomotor/lifting-v0", num_envs=2, image_size=8, max_episode_steps=7)
+    assert many.unwrapped.vec_env.max_episode_steps == 7

@@ -82,3 +82,10 @@ def test_single_worlds_cannot_be_changed(env):
     assert env.get_attr("num_envs", indices=[1]) == [WORLDS]
     assert not env.has_attr("speed")
     assert env.env_is_wrapped(object) == [False] * WORLDS
+
+
+def test_options_of_a_reset_are_refused(env):
+    env.set_options({"reset_mask": [True]})
+    with pytest.raises(VisuomotorError, match="no options for a reset, such as 'reset_mask'"):
+        env.reset()
+    env.reset()

@@ -2,11 +2,13 @@ import dataclasses
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
 import h5py
+import numpy as np
 import pytest
 import torch
 
@@ -220,8 +222,25 @@ def test_merge_refuses(recorded, tmp_path, capsys):
     assert main(["demos", "merge", str(recorded), "--out", str(tmp_path / "new.hdf5")]) == 2
     assert "two or more files" in capsys.readouterr().err
     assert main(["demos", "merge", str(recorded), str(other), "--out", str(other)]) == 2
-    assert f"{other} exists; give another --out" in capsys.readouterr().err
+    assert f"{other} exists; give --overwrite, or another --out" in capsys.readouterr().err
     assert other.read_bytes() == recorded.read_bytes()
+
+
+def test_what_is_not_copied_is_told(recorded, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.hdf5").write_bytes(recorded.read_bytes())
+    with h5py.File("mine.hdf5", "a") as file:
+        file.create_group("notes")
+        file["data/demo_1"].attrs["model_file"] = "<mujoco/>"
+        steps = file["data/demo_1"].attrs["num_samples"]
+        for name in ("obs", "next_obs"):
+            file[f"data/demo_1/{name}/depth"] = np.zeros((steps, 4))
+    told = "what else mine.hdf5 holds is not copied: notes, the attribute model_file of episodes, obs/depth$"
+    with pytest.warns(UserWarning, match=told):
+        assert main(["demos", "render", "mine.hdf5", "--size", "8"]) == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert main(["demos", "render", "mine_rendered.hdf5", "--size", "8", "--out", "again.hdf5"]) == 0
 
 
 def test_a_file_of_the_users_task_is_rendered_elsewhere(tmp_path, monkeypatch):

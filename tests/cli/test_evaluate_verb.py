@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import pytest
 from toy_algorithm import OWN_TASK
 
+from visuomotor import evaluation
 from visuomotor.cli import main
-from visuomotor.evaluation import Outcomes, Result, read_results
+from visuomotor.errors import VisuomotorError
+from visuomotor.evaluation import Outcomes, Result, read_results, write_result
 from visuomotor.runs import Run
 
 SPLITS = ("training", "spatial", "visual", "background", "random")
@@ -70,6 +72,27 @@ def test_mistakes_are_told(asked, capsys, arguments, message):
     assert asked == []
 
 
+def test_a_place_for_results_is_found_before_the_trials(asked, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["evaluate", "runs/mine", "--results", "file"]) == 2
+    assert "cannot make the folder file" in capsys.readouterr().err
+    assert asked == []
+
+
+def test_what_was_measured_is_printed_though_it_cannot_be_written(asked, monkeypatch, capsys):
+    def fail(result, folder):
+        if result.split == "visual":
+            raise VisuomotorError("no room")
+        return write_result(result, folder)
+
+    monkeypatch.setattr(evaluation, "write_result", fail)
+    assert main(["evaluate", "runs/mine", "--trials", "5"]) == 2
+    printed = capsys.readouterr()
+    assert "no room" in printed.err
+    told = [split for split in SPLITS if f"| laptop | {split} | 1 |" in printed.out]
+    assert told == ["training", "spatial", "visual"]
+
+
 def test_the_task_of_a_run_may_have_moved(asked, tmp_path, capsys):
     (tmp_path / "tasks.py").write_text(OWN_TASK)
     Run.create(
@@ -84,7 +107,7 @@ def test_the_task_of_a_run_may_have_moved(asked, tmp_path, capsys):
 
 def test_training_time_is_the_last_that_was_logged(asked):
     run = Run.open("runs/mine")
-    for seconds in (60, 120):
+    for seconds in (60, 120, "x"):
         run.log({"elapsed_seconds": seconds})
     main(["evaluate", "runs/mine", "--split", "training"])
     assert read_results("runs/mine/results")[0].training_seconds == 120

@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 import time
 
 import pytest
@@ -117,3 +119,32 @@ def test_the_table_of_ppo_gail_fits_a_small_terminal():
     assert row_of(text, "return from a random start") == "task 10, demonstrations 20, imitation 5"
     assert row_of(text, "control steps") == "24,000,000"
     assert "surrogate" not in text
+
+
+def test_training_goes_on_when_nobody_reads_its_log(tmp_path):
+    """As under `train ... | head -1`: the reader is gone before the second line."""
+    code = """
+from visuomotor.cli.progress import Progress
+with Progress() as shown:
+    for iteration in range(3):
+        shown.update({"phase": "policy", "iteration": iteration})
+        if iteration == 0:
+            input()
+open("done", "w").close()
+"""
+    command = [sys.executable, "-c", code]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, text=True, **pipes) as process:
+        assert process.stdout.readline().endswith("policy 0\n")
+        process.stdout.close()
+        process.stdin.write("\n")
+        process.stdin.close()
+        assert process.wait(60) == 0
+        assert process.stderr.read() == "visuomotor: nobody reads the output any more; training goes on\n"
+    assert (tmp_path / "done").exists()
+
+
+def test_a_closed_output_is_no_terminal(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    with Progress() as shown:
+        shown.update({"phase": "policy"})

@@ -55,7 +55,7 @@ def test_a_task_that_has_moved_is_found_again(made, tmp_path, monkeypatch, capsy
     (tmp_path / "tasks.py").write_text(OWN_TASK)
     (tmp_path / "learn.py").write_text("from toy import Toy\n\nclass Other(Toy):\n    name = 'other'\n")
     main(["train", "learn.py:Other", "tasks.py:Mine", "--name", "a", "--interrupted-at", "2"])
-    together = tmp_path.rename(tmp_path.with_name("together"))
+    together = tmp_path.rename(tmp_path.with_name("all_of_it"))
     monkeypatch.chdir(together)
     assert main(["train", "learn.py:Other", "--resume", "runs/a"]) == 130
     assert made[-1].started_at == 1
@@ -102,10 +102,13 @@ def test_runs_of_an_older_version_are_refused(made, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_moved_demonstrations_can_be_told_to_a_resumed_run(made, tmp_path):
-    demos = ["--demos", "elsewhere/lifting.hdf5"]
+def test_moved_demonstrations_can_be_told_to_a_resumed_run(made, tmp_path, capsys):
     make_run(name="shown", config=Config(demos=Path("lifting.hdf5")))
-    assert main(["train", "toy", "--resume", "runs/shown", *demos]) == 0
+    assert main(["train", "toy", "--resume", "runs/shown"]) == 2
+    assert "demonstrations of runs/shown are no longer at lifting.hdf5; say where with" in capsys.readouterr().err
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "lifting.hdf5").touch()
+    assert main(["train", "toy", "--resume", "runs/shown", "--demos", "elsewhere/lifting.hdf5"]) == 0
     assert made[-1].config == Config(demos=tmp_path / "elsewhere/lifting.hdf5")
 
 

@@ -12,7 +12,7 @@ import torch
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs import generator_states, load_checkpoint, restore_generators, save_checkpoint
-from visuomotor.runs.atomic import remove_partials
+from visuomotor.runs.atomic import remove_partials, write_atomically
 
 CONTENT = {
     "algorithm": "gps",
@@ -219,3 +219,14 @@ def test_restored_generators_continue_where_they_stood(tmp_path):
 def test_generators_must_be_the_same_ones():
     with pytest.raises(VisuomotorError, match=r"\['a'\], expected \['b'\]"):
         restore_generators({"b": torch.Generator()}, generator_states({"a": torch.Generator()}))
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_new_file_replaces_none(tmp_path, monkeypatch, links):
+    """Also where another writer was faster after the name was found free, and on disks without hard links."""
+    if not links:
+        monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(errno.EPERM, "not permitted")))
+    write_atomically(tmp_path / "a.txt", "first", new=True)
+    with pytest.raises(VisuomotorError, match=r"cannot write .*a\.txt: File exists"):
+        write_atomically(tmp_path / "a.txt", "second", new=True)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.txt", "first")]

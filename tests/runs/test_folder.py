@@ -1,6 +1,7 @@
 import errno
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs import Run
+from visuomotor.runs.graceful_shutdown import GracefulShutdown
 from visuomotor.runs.lock import RunLock
 
 
@@ -225,3 +227,35 @@ def test_truncating_to_more_rows_than_there_are_warns(tmp_path):
     run = new_run(tmp_path)
     with pytest.warns(UserWarning, match="has 0 rows where the checkpoint counted 2"):
         run.truncate_metrics(2)
+
+
+def test_a_full_disk_is_told_and_the_folder_is_closed(tmp_path):
+    """/dev/full takes no byte, and closing tries again."""
+    run = new_run(tmp_path)
+    (run.path / "metrics.jsonl").symlink_to("/dev/full")
+    with pytest.raises(VisuomotorError, match=r"cannot write .*metrics\.jsonl: No space left .* make room"):
+        run.log({"cost": 1.0})
+    run.close()
+
+
+def test_shared_rows_are_counted(tmp_path):
+    run = new_run(tmp_path)
+    run.log_shared([{"cost": 1.0}, {"cost": 0.5}])
+    run.log({"cost": 0.25})
+    again = Run.open(run.path)
+    assert [row["cost"] for row in again.metrics()] == [1.0, 0.5, 0.25]
+    assert again.shared_rows == 2
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_asks_and_a_second_one_stops(name, capsys):
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    with GracefulShutdown() as shutdown:
+        assert not shutdown.requested
+        signal.raise_signal(number)
+        assert shutdown.requested
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+    assert signal.getsignal(number) == before
+    assert "saving after this iteration" in capsys.readouterr().err

@@ -50,7 +50,8 @@ class Train(Generic[Config]):
     store it there; the policy is the same, bit for bit. Of gps: pose regression and trajectories, which all kinds of
     `--vision` share."""
     time_limit: str | None = None
-    """Save and stop, with exit code 0, before this time is over: 90s, 9m or 1h30m."""
+    """Save and stop, with exit code 0, before a step that would pass this time if it took as long as the longest so
+    far: 90s, 9m or 1h30m. With gps, the first step of a new phase may be longer than all before."""
     config: Annotated[Config, tyro.conf.arg(name="")]  # fields as --field and --group.field
 
 
@@ -190,6 +191,9 @@ def _resumed(
             f"a resumed run keeps its task ({folder.task}), preset, seed and folder: leave out {' '.join(surplus)}, "
             "or train a new run"
         )
+    demos = getattr(options.config, "demos", None)
+    if isinstance(demos, Path) and not demos.exists():
+        raise VisuomotorError(f"the demonstrations of {path} are no longer at {demos}; say where with --demos FILE")
     task = folder.make_task(named if moved else None)
     options = replace(options, task=folder.task, config=absolute_paths(options.config))
     return options, task, lambda: folder

@@ -71,7 +71,9 @@ class VisionEncoder(nn.Module):
             weight = filters["weight"].float()
             bias = filters.get("bias", torch.zeros(len(weight))).float()
         except FileNotFoundError as error:
-            raise VisuomotorError(f"there is no file of first-layer filters at {path}") from error
+            raise VisuomotorError(
+                f"there is no file of first-layer filters at {path} (to resume a run: --image.first-layer None)"
+            ) from error
         except Exception as error:
             raise VisuomotorError(
                 f"{path} does not hold first-layer filters; write it with "

@@ -38,8 +38,9 @@ class Gps(Algorithm):
     name: ClassVar[str] = "gps"
     version: ClassVar[int] = 7
     presets: ClassVar[Mapping[str, Any]] = PRESETS
-    adjustable: ClassVar[frozenset[str]] = frozenset({"end_to_end.iterations", "device"})
-    """Nothing depends on how many iterations are still to come: a prolonged run is the longer one, bit for bit."""
+    adjustable: ClassVar[frozenset[str]] = frozenset({"end_to_end.iterations", "device", "image.first_layer"})
+    """Nothing depends on how many iterations are still to come: a prolonged run is the longer one, bit for bit. What
+    the first layer began with is in the checkpoint."""
 
     def __init__(
         self,
