@@ -208,7 +208,7 @@ def _read(file: Path) -> TrainedPolicy:
     header = config_from_dict(_Header, told, where="header")
     spec = header.spec
     for name, size in header.settings.items():
-        check_like(size, int, f"header.settings.{name}")
+        check_like(size, int | bool, f"header.settings.{name}")
         check_range(f"header.settings.{name}", size, 0, _LARGEST_SIZE)
     sizes = {"proprioception_size": spec.proprioception_size, "action_size": len(spec.action_limits)}
     sizes |= {"image_size": spec.image_size} if "image_size" in header.settings else {}  # some take images of any size
