@@ -20,13 +20,13 @@ def started(task, split="training", count=9, seed=0) -> CpuEngine:
     return engine
 
 
-def at_goal(task, count=9) -> CpuEngine:
-    """The arm where the object is at its goal, in all training conditions."""
+def at_goal(task, count=9, up=0.0) -> CpuEngine:
+    """The arm where the object is at its goal, or `up` m above it, in all training conditions."""
     engine, params = task.make_engine(count), task.sample_reset(count, seeded(), "training", False)
     everyone = torch.arange(count)
     task.reset(engine, everyone, params)
     held = task.grasp_poses(params.dynamics["grasp"])
-    position, quat = task._hand_targets(task.target_position(engine), *held)
+    position, quat = task._hand_targets(task.target_position(engine) + offset(0.0, 0.0, up), *held)
     start = task.robot.joint_positions(engine)[0].numpy()
     angles = [
         torch.from_numpy(solve_arm(task.model, "r", p.numpy(), q.numpy(), start=start))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Each module has a dataclass of options and a function by the command's name.
 COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("demos_write", "let a task's scripted expert do the task and write its episodes into a file"),
+    "import": ("demos_write", "simulate again what another program recorded of our environments: seeds and actions"),
     "info": ("demos_look", "what is in a file"),
     "playback": ("demos_look", "a video of a file's episodes"),
     "verify": ("demos_look", "simulate a file's episodes again; exit with 1 if anything differs"),
@@ -29,7 +30,8 @@ def run(arguments: list[str]) -> int:
         print("\nvisuomotor demos COMMAND --help tells more.")
         return 0
     module, _ = choose("command of demos", arguments[0], COMMANDS)
-    return getattr(importlib.import_module(f"visuomotor.cli.{module}"), arguments[0])(arguments[1:])
+    name = {"import": "import_"}.get(arguments[0], arguments[0])  # `import` is a word of Python's
+    return getattr(importlib.import_module(f"visuomotor.cli.{module}"), name)(arguments[1:])
 
 
 def read_with_task(path: Path, name: str | None) -> "tuple[Task, Demonstrations]":

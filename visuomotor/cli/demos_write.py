@@ -1,4 +1,4 @@
-"""`visuomotor demos generate|merge|render`: write files of demonstrations."""
+"""`visuomotor demos generate|import|merge|render`: write files of demonstrations."""
 
 import os
 import shlex
@@ -38,6 +38,24 @@ class Generate:
     """Replace the file if it exists."""
     keep_failures: bool = False
     """Keep episodes that do not end in success as well; otherwise they are replaced."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """Write demonstrations of what another program recorded of our gymnasium environments, in robomimic's layout or
+    Minari's: each episode's actions, and the attribute `seed`, which the environment was reset with. All is simulated
+    again, and readings are compared where they were recorded."""
+
+    file: Positional[Path]
+    """HDF5."""
+    task: Positional[str]
+    """Name of the task, or path/to/file.py:Class."""
+    out: Path
+    """The file."""
+    randomize: bool = True
+    """As the environment had it: whether worlds differ in dynamics and appearance."""
+    overwrite: bool = False
+    """Replace the file if it exists."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +130,25 @@ def generate(arguments: list[str]) -> int:
     written = write_demonstrations(path, task, episodes, metadata, options.overwrite)
     print(f"{rate:.0%} of the episodes succeeded, before any were left out")
     print_summary(path, written)
+    return 0
+
+
+def import_(arguments: list[str]) -> int:
+    options = tyro.cli(Import, prog="visuomotor demos import", args=arguments)
+
+    from visuomotor.demos import write_demonstrations
+    from visuomotor.demos.recordings import simulate_recordings
+    from visuomotor.tasks import make_task
+
+    task = make_task(options.task)
+    _check_new(options.out, options.overwrite)
+    episodes = simulate_recordings(options.file, task, options.randomize)
+    metadata = {
+        "demonstrator": "recorded",
+        "task": options.task,
+        "command": shlex.join(["visuomotor", "demos", "import", *arguments]),
+    }
+    print_summary(options.out, write_demonstrations(options.out, task, episodes, metadata, options.overwrite))
     return 0
 
 

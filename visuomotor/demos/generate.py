@@ -83,7 +83,8 @@ def demonstrate(
                 over[world] = True
         return action, over
 
-    return _run_episodes(task, engine, params, act, round(LONGEST / task.control_dt))
+    tried = run_episodes(task, engine, params, act, round(LONGEST / task.control_dt))
+    return [episode for episode in tried if episode is not None]
 
 
 def demonstrate_by_policy(
@@ -99,7 +100,8 @@ def demonstrate_by_policy(
         actions = policy.act(camera.rgb(), task.proprioception(engine)) / task.robot.action_limits
         return torch.where(running[:, None], actions.clamp(-1, 1), 0.0).float(), never
 
-    return _run_episodes(task, engine, params, act, task.max_episode_steps)
+    tried = run_episodes(task, engine, params, act, task.max_episode_steps)
+    return [episode for episode in tried if episode is not None]
 
 
 def _draw_worlds(task: Task, count: int, generator: torch.Generator, threads: int) -> tuple[Engine, ResetParams]:
@@ -109,16 +111,17 @@ def _draw_worlds(task: Task, count: int, generator: torch.Generator, threads: in
     return engine, params
 
 
-def _run_episodes(
+def run_episodes(
     task: Task,
     engine: Engine,
     params: ResetParams,
     act: Callable[[Tensor], tuple[Tensor, Tensor]],
     longest: int,
-) -> list[Episode]:
-    """One episode in each world.
+) -> list[Episode | None]:
+    """One episode in each world; None where the physics diverged.
 
     Args:
+        params: of the starts that the worlds are in.
         act: gets which worlds still run, `(n,)` bool; returns actions `(n, A)`, and which episodes are over before
             them.
         longest: control steps.
@@ -140,8 +143,8 @@ def _run_episodes(
     lengths[lengths < 0] = len(actions)
     whole = [torch.stack(rows, 1) for rows in (states, actions, stages, rewards)]
     return [
-        _episode(task, [rows[world] for rows in whole], params[world[None]], int(lengths[world]))
-        for world in (lengths > 0).nonzero()[:, 0]
+        _episode(task, [rows[world] for rows in whole], params[torch.tensor([world])], length) if length > 0 else None
+        for world, length in enumerate(lengths.tolist())
     ]
 
 

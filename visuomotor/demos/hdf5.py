@@ -78,6 +78,10 @@ class CheckedFile:
         numbers.check_values(values, where)
         return values.astype(numbers.dtype or values.dtype, copy=False)
 
+    def shape(self, where: str) -> tuple[int, ...]:
+        """Of a dataset."""
+        return tuple(self._dataset(where).shape)
+
     def texts(self, where: str) -> list[str]:
         """A dataset of strings."""
         dataset = self._dataset(where)

@@ -26,7 +26,7 @@ TEETH: Final = 4
 _RING_RADIUS = 0.0155  # m, of the thread's teeth; they overlap those of the cap by 2 mm
 _INSIDE = 0.0175  # m, from the cap's axis to its walls: 2 mm more than the thread's teeth need
 _TOOTH_HALF_WIDTH = 0.001  # m
-_RING = (-0.018, -0.008)  # m, heights of the thread: the cap is on the neck before teeth meet
+_RING = (-0.0215, -0.0175)  # m, heights of the thread: teeth meet where the cap is 2.5 mm above its seat, or lower
 _SIDES = 8
 
 # The hand in the bottle's frame (origin at the top of the neck, +z up).
@@ -65,8 +65,8 @@ class Cap:
 def add_bottle(spec: mujoco.MjSpec, tool: str) -> Bottle:
     """Fix the bottle to body `tool`.
 
-    The thread is a ring of teeth on the neck that turns with friction. The cap has teeth inside: once it is on the
-    neck, and only then, turning the cap turns the ring.
+    The thread is a ring of teeth at the foot of the neck that turns with friction. The cap has teeth inside: where it is
+    seated to 2.5 mm, and only there, turning the cap turns the ring.
     """
     body = add_fixed(spec, tool, "bottle", *bottle_to_tool())
     shoulder, bottom = -NECK_HEIGHT, -NECK_HEIGHT - BODY_HEIGHT

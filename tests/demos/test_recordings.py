@@ -1,0 +1,111 @@
+"""Files in which another program has recorded our environments become demonstrations."""
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from visuomotor.adapters.gymnasium import VisuomotorEnv
+from visuomotor.cli import main
+from visuomotor.demos import read_demonstrations
+from visuomotor.demos.recordings import simulate_recordings
+from visuomotor.errors import VisuomotorError
+from visuomotor.tasks import make_task
+
+LENGTHS = (12, 20)
+SEEDS = (7, 3)
+
+
+@pytest.fixture(scope="module")
+def recorded() -> list[dict[str, np.ndarray]]:
+    """Actions, readings of all states, and rewards, as any program would record them."""
+    env = VisuomotorEnv("lifting", image_size=8)
+    episodes = []
+    for seed, length in zip(SEEDS, LENGTHS, strict=True):
+        observation, _ = env.reset(seed=seed)
+        seen, rewards = [observation["proprioception"]], []
+        actions = 0.5 * np.random.default_rng(seed).standard_normal((length, 9)).astype(np.float32)
+        for action in actions:
+            observation, reward, *_ = env.step(action)
+            seen.append(observation["proprioception"])
+            rewards.append(reward)
+        episodes.append({"actions": actions, "proprioception": np.stack(seen), "rewards": np.array(rewards)})
+    return episodes
+
+
+def write(path, episodes, layout: str, seeds=SEEDS):
+    with h5py.File(path, "w") as file:
+        for number, (episode, seed) in enumerate(zip(episodes, seeds, strict=True)):
+            group = file.create_group(f"data/demo_{number}" if layout == "robomimic" else f"episode_{number}")
+            group.attrs["seed"] = seed
+            group["actions"] = episode["actions"]
+            if layout == "robomimic":
+                group["obs/proprioception"] = episode["proprioception"][:-1]
+            else:
+                group["observations/proprioception"] = episode["proprioception"]
+
+
+@pytest.mark.parametrize("layout", ["robomimic", "minari"])
+def test_they_are_simulated_again(tmp_path, monkeypatch, recorded, layout):
+    monkeypatch.chdir(tmp_path)
+    write("theirs.hdf5", recorded, layout)
+    assert main(["demos", "import", "theirs.hdf5", "lifting", "--out", "ours.hdf5"]) == 0
+    episodes = read_demonstrations(tmp_path / "ours.hdf5", make_task("lifting")).episodes
+    assert [len(episode) for episode in episodes] == list(LENGTHS)
+    for episode, theirs in zip(episodes, recorded, strict=True):
+        assert torch.equal(episode.actions, torch.from_numpy(theirs["actions"]).clamp(-1, 1))
+        np.testing.assert_allclose(episode.rewards, theirs["rewards"], atol=1e-6)
+    assert main(["demos", "verify", "ours.hdf5"]) == 0
+    assert main(["demos", "import", "theirs.hdf5", "lifting", "--out", "ours.hdf5"]) == 2
+
+
+def test_what_goes_another_way_is_told(tmp_path, recorded):
+    task = make_task("lifting")
+    write(tmp_path / "seeds.hdf5", recorded, "minari", seeds=(7, 4))
+    with pytest.raises(VisuomotorError, match="episode_1 goes another way here from step 0 on"):
+        simulate_recordings(tmp_path / "seeds.hdf5", task)
+    turned = [
+        recorded[0],
+        {**recorded[1], "actions": recorded[1]["actions"] * np.where(np.arange(20) == 9, -1, 1)[:, None]},
+    ]
+    write(tmp_path / "turned.hdf5", turned, "robomimic")
+    with pytest.raises(VisuomotorError, match="data/demo_1 goes another way here from step 10 on"):
+        simulate_recordings(tmp_path / "turned.hdf5", task)
+    write(tmp_path / "right.hdf5", recorded, "minari")
+    with pytest.raises(VisuomotorError, match=r"goes another way .* the other of --randomize"):
+        simulate_recordings(tmp_path / "right.hdf5", task, randomize=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda file: file["episode_0"].attrs.__delitem__("seed"), "episode_0 has no attribute seed"),
+        (
+            lambda file: file["episode_0"].attrs.__setitem__("seed", "None"),
+            "episode_0.seed is 'None', expected a whole",
+        ),
+        (lambda file: file.__delitem__("episode_0/actions"), None),
+        (lambda file: [file.__delitem__(f"episode_{i}/actions") for i in (0, 1)], "holds no recording: no group data"),
+        (lambda file: replace(file, "episode_1/actions", np.zeros((4, 8))), r"the shape \(4, 8\), expected \(T, 9\)"),
+        (lambda file: replace(file, "episode_1/actions", np.full((20, 9), np.nan)), r"actions\[0, 0\] is nan"),
+        (
+            lambda file: replace(file, "episode_1/observations/proprioception", np.zeros((3, 2))),
+            r"has proprioception \(3,",
+        ),
+    ],
+)
+def test_files_that_are_no_recordings(tmp_path, recorded, change, message):
+    path = tmp_path / "odd.hdf5"
+    write(path, recorded, "minari")
+    with h5py.File(path, "a") as file:
+        change(file)
+    if message is None:  # an episode without actions is none
+        assert len(simulate_recordings(path, make_task("lifting"))) == 1
+        return
+    with pytest.raises(VisuomotorError, match=message):
+        simulate_recordings(path, make_task("lifting"))
+
+
+def replace(file, name: str, value: np.ndarray) -> None:
+    del file[name]
+    file[name] = value

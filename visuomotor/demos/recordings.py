@@ -1,0 +1,107 @@
+"""Demonstrations from files in which other programs have recorded our gymnasium environments: seeds and actions.
+
+The groups of episodes are those of robomimic (`data/demo_0`, ...) or of Minari (`episode_0`, ...). Each has `actions`
+`(T, A)` in [-1, 1] and the attribute `seed`, which the world was reset with. The episode is simulated again: what
+starts were drawn, states, stages and rewards follow from these. Where `proprioception` was recorded (in `obs` or
+`observations`), it is compared with what is measured now.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from visuomotor.demos.episode import Episode
+from visuomotor.demos.generate import run_episodes
+from visuomotor.demos.hdf5 import CheckedFile, opened
+from visuomotor.demos.replay import StateReplay
+from visuomotor.demos.schema import LONGEST, Numbers
+from visuomotor.errors import VisuomotorError
+from visuomotor.tasks import ResetParams, Task
+
+_TOLERANCE = 0.05  # of a reading's spread: contacts amplify the rounding of stored states
+
+
+class _Recording(NamedTuple):
+    """actions: `(T, A)`. proprioception: `(T or T + 1, P)`, None where there is none."""
+
+    name: str
+    seed: int
+    actions: Tensor
+    proprioception: Tensor | None
+
+
+def simulate_recordings(path: Path, task: Task, randomize: bool = True) -> list[Episode]:
+    """The episodes of a file, in its order; those whose physics diverges are left out.
+
+    Args:
+        randomize: as the environment had it.
+
+    Raises:
+        VisuomotorError: the file holds no such episodes; actions do not fit the task; readings differ from those that
+            were recorded, so that task, seed or `randomize` were others.
+    """
+    with opened(path) as file:
+        found = [_read(file, where, task) for where in _places(file, path)]
+    engine = task.make_engine(len(found))
+    starts = [task.sample_reset(1, torch.Generator().manual_seed(it.seed), randomize=randomize) for it in found]
+    params = ResetParams.cat(starts)
+    task.reset(engine, torch.arange(len(found)), params)
+    lengths = torch.tensor([len(it.actions) for it in found])
+    actions = torch.nn.utils.rnn.pad_sequence([it.actions for it in found])
+    steps = iter(range(len(actions) + 1))
+
+    def act(_: Tensor) -> tuple[Tensor, Tensor]:
+        step = next(steps)
+        return actions[min(step, len(actions) - 1)], step >= lengths
+
+    numbered = zip(found, run_episodes(task, engine, params, act, len(actions) + 1), strict=True)
+    kept = [(recorded, episode) for recorded, episode in numbered if episode is not None]
+    _compare(path, task, kept)
+    return [episode for _, episode in kept]
+
+
+def _places(file: CheckedFile, path: Path) -> list[str]:
+    places = [f"data/{name}" for name in file.names("data")]
+    places += [name for name in file.names("") if name.startswith("episode_")]
+    places = [place for place in places if file.is_group(place) and "actions" in file.names(place)]
+    if not places:
+        raise VisuomotorError(f"{path} holds no recording: no group data/NAME or episode_N with actions")
+    return sorted(places, key=lambda place: [int(part) for part in place.split("_")[1:] if part.isdecimal()])
+
+
+def _read(file: CheckedFile, where: str, task: Task) -> _Recording:
+    if "seed" not in file.attribute_names(where):
+        raise VisuomotorError(f"{where} has no attribute seed: record with which seed the environment was reset")
+    shape = file.shape(f"{where}/actions")
+    if len(shape) != 2 or shape[1] != task.action_size or not 0 < shape[0] <= LONGEST:
+        raise VisuomotorError(f"{where}/actions has the shape {shape}, expected (T, {task.action_size})")
+    readings = None
+    for group in ("obs", "observations"):
+        if "proprioception" in file.names(f"{where}/{group}"):
+            readings = torch.from_numpy(file.array(f"{where}/{group}/proprioception", Numbers())).double()
+    actions = file.array(f"{where}/actions", Numbers(np.float32, shape))
+    seed = file.whole_number(where, "seed", 0, 2**63 - 1)
+    return _Recording(where, seed, torch.from_numpy(actions).clamp(-1, 1), readings)
+
+
+def _compare(path: Path, task: Task, kept: Sequence[tuple[_Recording, Episode]]) -> None:
+    replay = StateReplay(task)
+    for recorded, episode in kept:
+        if recorded.proprioception is None:
+            continue
+        now = replay.observations(episode, ("proprioception",))["proprioception"].double()
+        then = recorded.proprioception
+        if then.shape[1:] != now.shape[1:] or len(then) not in (len(now) - 1, len(now)):
+            raise VisuomotorError(
+                f"{path}: {recorded.name} has proprioception {tuple(then.shape)}, and {task.name!r} {tuple(now.shape)}"
+            )
+        apart = (now[: len(then)] - then).abs() > _TOLERANCE * now.std(0).clamp(min=1e-3)
+        if apart.any():
+            raise VisuomotorError(
+                f"{path}: {recorded.name} goes another way here from step {int(apart.any(1).nonzero()[0])} on; was it "
+                "recorded with another task, another version, or the other of --randomize and --no-randomize?"
+            )
