@@ -100,7 +100,7 @@ def test_names_that_name_nothing(write, tmp_path):
     refused("hangar", f"no task 'hangar'; choose one of: {known}; or name a class of your own as")
     refused("own.py", "no task 'own.py'; for a class in a file write own.py:CLASS; choose one of")
     refused(f"{tmp_path}/none.py:Reach", r"no file .*none\.py; write path/to/file.py:Class")
-    refused(f"{tmp_path}:Reach", "cannot be imported")
+    refused(f"{tmp_path}:Reach", "is no Python file; write path/to/file.py:Class")
     refused("no_such_package.tasks:Reach", "'no_such_package.tasks' .* No module named 'no_such_package'")
     refused(":Reach", "cannot be imported")
     refused(
@@ -156,3 +156,21 @@ def test_a_file_of_other_bytes(tmp_path):
     path = tmp_path / "binary.py"
     path.write_bytes(b"\x00\xff\xfe\x01")
     refused(f"{path}:Reach", r"binary\.py cannot be imported: ")
+
+
+def test_a_class_is_found_again_by_its_name(write):
+    path = write(TASK)
+    own = registry.load("task", path, Task)
+    assert registry.load("task", registry.name_of("task", own), Task) is own
+    assert registry.name_of("task", own) == path
+    assert registry.name_of("task", registry.load("task", "lifting", Task)) == "lifting"
+    assert registry.name_of("task", Task) == "visuomotor.tasks.task:Task"
+
+
+@pytest.mark.parametrize("name", ["scene.xml:Lift", "folder/scene.xml:Lift", "folder:Lift"])
+def test_what_is_no_python_file_is_called_so(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "scene.xml").touch()
+    with pytest.raises(VisuomotorError, match=f"{name[:-5]} is no Python file; write path/to/file.py:Class"):
+        registry.load("task", name, Task)

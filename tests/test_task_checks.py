@@ -4,6 +4,7 @@ import pytest
 import torch
 from own_task import TASK, changed, refused
 
+from visuomotor.errors import VisuomotorError
 from visuomotor.tasks import make_task
 
 
@@ -26,7 +27,7 @@ def test_what_a_task_lacks_is_listed_with_what_is_expected(write):
 
 MEMBER = "    def {0}(self, engine):\n        return {1}\n"
 FAULTS = {
-    "camera": ('"side")', '"top")', "no camera of task 'reach' 'top'; choose one of: side"),
+    "camera": ('"side")', '"top")', "no camera in the scene of task 'reach' named 'top'; choose one of: side"),
     "site": ('end_effector="gripper"', 'end_effector="tip"', "no site 'tip'; choose one of: gripper"),
     "scene": ("load_mjcf(SCENE)", "load_mjcf('none.xml')", "no model file none.xml"),
     "init": (
@@ -283,5 +284,53 @@ def test_attributes_may_be_lists_and_whole_numbers(write):
 def test_an_object_that_is_not_in_the_model_is_named(write):
     refused(
         write(f"{TASK}\n    objects = ('blok',)\n"),
-        "no body for objects of task 'reach' 'blok'; choose one of: base, bl",
+        "no body in the scene for objects of task 'reach': 'blok'; choose one of: base, bl",
+    )
+
+
+VARIED = TASK.replace(
+    'ResetParams({"block": torch.rand(count, 2, generator=generator, dtype=torch.float64)})',
+    """ResetParams(
+            {"block": torch.rand(count, 2, generator=generator, dtype=torch.float64)},
+            {"mass": 0.1 + randomize * torch.rand(count, generator=generator, dtype=torch.float64)},
+        )
+
+    def apply_randomization(self, engine, env_ids, params):
+        engine.model_field("body_mass")[env_ids, self.model.body("block").id] = params.dynamics["mass"]
+        engine.set_const(env_ids)""",
+)
+APPLIED = VARIED.replace(
+    "        engine.reset(env_ids)\n",
+    "        engine.reset(env_ids)\n        self.apply_randomization(engine, env_ids, params)\n",
+)
+
+
+def test_a_reset_that_forgets_the_randomization_is_refused(write):
+    assert make_task(write(APPLIED)).name == "reach"
+    told = r"task 'reach': reset leaves the body_\w+ of other params; call self.apply_randomization\(engine, env_ids"
+    refused(write(VARIED, "forgot.py"), told)
+
+
+def test_a_stage_that_comes_later_and_is_none(write):
+    """No state of the checks is in it."""
+    text = TASK.replace("< 0.05).long()", "< 0.05).long() + 5 * (engine.field('time') > 0.4).long()")
+    task = make_task(write(text))
+    engine = task.make_engine(2, 1)
+    task.reset(engine, torch.arange(2), task.sample_reset(2, torch.Generator().manual_seed(0)))
+    for _ in range(5):
+        task.step(engine, torch.zeros(2, task.action_size))
+    assert task.reward(engine).tolist() == [0.0, 0.0]
+    for _ in range(10):
+        task.step(engine, torch.zeros(2, task.action_size))
+    with pytest.raises(VisuomotorError, match=r"task 'reach': stage\(engine\) gives \[5\]; stages are 0 to 1"):
+        task.reward(engine)
+
+
+def test_names_in_a_plain_string_and_a_forgotten_super(write):
+    refused(
+        write(f"{TASK}\n    objects = 'block'\n"), r"objects of task 'reach' is 'block'; give a tuple, \(\"block\",\)"
+    )
+    early = changed("        robot = Robot", "        self.model.nq\n        robot = Robot")
+    refused(
+        write(early, "early.py"), r"has no model yet; let __init__ begin with super\(\).__init__\(spec, robot, camera"
     )

@@ -46,6 +46,8 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
 `visuomotor.algorithms`."""
 
 
+_USER: Final = "visuomotor_user_"  # begins the names of modules from files
+
 _DESCRIPTIONS: Final = {
     "gps": "guided policy search: few samples, state in training, pixels to act",
     "ppo-gail": "reinforcement and imitation: demonstrations, many samples, pixels to act",
@@ -89,6 +91,8 @@ def load(kind: Kind, name: str, base: type) -> type[Any]:
         )
     if not colon:
         raise _unknown(kind, name)
+    if not module_name.endswith(".py") and (os.sep in module_name or os.path.exists(module_name)):
+        raise VisuomotorError(f"{module_name} is no Python file; write path/to/file.py:Class")
     module = _load_file(Path(module_name)) if module_name.endswith(".py") else _import(module_name, name)
     found = getattr(module, class_name, None)
     if found is None:
@@ -103,6 +107,16 @@ def load(kind: Kind, name: str, base: type) -> type[Any]:
     if not _is_a(found, base):
         raise VisuomotorError(f"{place} is not a {kind}: it must be a subclass of {base.__module__}.{base.__name__}")
     return found
+
+
+def name_of(kind: Kind, found: type) -> str:
+    """A name by which `load` finds a class that it has found before."""
+    place = f"{found.__module__}:{found.__qualname__}"
+    for name, known in BUILT_IN[kind].items():
+        if known == place:
+            return name
+    file = getattr(sys.modules[found.__module__], "__file__", None)
+    return f"{file}:{found.__qualname__}" if found.__module__.startswith(_USER) else place
 
 
 def absolute_name(kind: Kind, name: str, folder: Path = Path()) -> str:
@@ -185,7 +199,7 @@ def _load_file(path: Path) -> ModuleType:
     path = _resolve(path)
     if not os.path.isfile(path):  # Path.is_file raises where a name is too long
         raise VisuomotorError(f"there is no file {path}; write path/to/file.py:Class")
-    name = f"visuomotor_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    name = f"{_USER}{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)

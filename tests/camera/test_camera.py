@@ -261,7 +261,7 @@ def _with_ball(subdivision: int, place: list[float]) -> CpuEngine:
 
 
 def test_faces_end_at_the_border() -> None:
-    """They are painted some pixels at a time, which reach into the next row."""
+    """They are drawn some pixels at a time, which reach into the next row."""
     engine = _with_ball(2, [5.8, -5.8, -6])
     rows, columns = _places(Camera(engine, "eye", 96, 96).render().segmentation[0], engine, "ball").T
     assert min(rows.min(), columns.min()) > 80

@@ -5,7 +5,8 @@ that has one in this folder, each client in a virtual environment of its own.
     python tests/clients/run.py TorchRL skrl    # some
     python tests/clients/run.py --list
 
-Packages come from where pip is set up to find them, in the versions of constraints.txt. A line for each client: ok, or
+Packages come from where pip is set up to find them, in the versions of constraints.txt but for those that a
+client pins. A line for each client: ok, or
 FAILED with the end of what it printed. The exit status is 1 unless all are ok.
 """
 
@@ -21,6 +22,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+CONSTRAINTS = ROOT / "constraints.txt"
 EXAMPLES = ROOT / "docs" / "environments.md"
 CLIENTS = {
     "gymnasium": ["moviepy", "pygame-ce", "opencv-python-headless", "array-api-compat"],
@@ -29,7 +31,8 @@ CLIENTS = {
     "skrl": ["skrl"],
     "rsl_rl": ["rsl-rl-lib"],
     "rl_games": ["rl-games"],
-    "robomimic": ["robomimic", "six"],
+    # Its torchvision must be of the same release as torch, and was built for the larger builds of torch only.
+    "robomimic": ["robomimic", "six", "torch==2.14.1", "torchvision==0.29.1"],
 }
 """By the heading of their examples: what is installed beside visuomotor."""
 TIMEOUT = 1800.0  # s, of an installation or a script
@@ -76,7 +79,10 @@ def try_client(client: str, folder: Path) -> str | None:
     shutil.copytree(ROOT / "demos", home / "demos")
     venv.create(folder / "venv", with_pip=True)
     python = str(folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python")
-    install = [python, "-m", "pip", "install", "--quiet", "-c", str(ROOT / "constraints.txt")]
+    pinned = {package.partition("==")[0] for package in CLIENTS[client] if "==" in package}
+    kept = [line for line in CONSTRAINTS.read_text().splitlines() if line.partition("==")[0] not in pinned]
+    (folder / "constraints.txt").write_text("\n".join(kept))
+    install = [python, "-m", "pip", "install", "--quiet", "-c", str(folder / "constraints.txt")]
     if told := run([*install, f"{source}[gym]", *CLIENTS[client]], home):
         return told
     for name, text in scripts(client).items():

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,17 @@ def test_damaged_file_is_named(tmp_path, text):
 def test_impossible_counts_are_refused(result):
     with pytest.raises(VisuomotorError, match="11 successes in 10 trials"):
         result(successes=11)
+
+
+def test_one_cell_in_two_files_is_told(tmp_path, result):
+    path = write_result(result(), tmp_path)
+    (tmp_path / "copy.json").write_text(path.read_text())
+    with pytest.raises(VisuomotorError, match=r"copy\.json and .*seed0\.json measure the same; delete one"):
+        read_results(tmp_path)
+
+
+def test_links_and_pipes_are_no_results(tmp_path, result):
+    path = write_result(result(), tmp_path / "mine")
+    os.mkfifo(tmp_path / "mine" / "pipe.json")
+    (tmp_path / "mine" / "link.json").symlink_to(path)
+    assert read_results(tmp_path / "mine") == [result()]

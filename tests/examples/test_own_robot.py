@@ -111,7 +111,11 @@ def test_gps_starts_on_it(tmp_path):
     ("old", "new", "message"),
     [
         ("def stage(", "def stags(", "lacks stage (stage(self, engine) -> (n,) int64)"),
-        ('camera="side"', 'camera="front"', "there is no camera of task 'lift' 'front'; choose one of: side"),
+        (
+            'camera="side"',
+            'camera="front"',
+            "there is no camera in the scene of task 'lift' named 'front'; choose one of: side",
+        ),
         ('end_effector="gripper"', 'end_effector="tip"', "there is no site 'tip'; choose one of: gripper"),
         (", max_speed=[1.5] * 5 + [2.0]", "", "position actuators do not tell how fast they are; give max_speed"),
         ("(0.0, 0.125, 1.0)", "(0.0, 1.0)", "give at least two stages, and one reward for each"),

@@ -11,7 +11,7 @@ from test_fuzz_checkpoints import changed_bytes
 
 from visuomotor.algorithms.ppo_gail.config import PRESETS, PpoGailConfig
 from visuomotor.errors import VisuomotorError
-from visuomotor.evaluation.evaluate import _settings
+from visuomotor.evaluation.evaluate import run_settings
 from visuomotor.evaluation.report import write_report
 from visuomotor.evaluation.result import Result, read_results, write_result
 from visuomotor.runs import Run
@@ -49,7 +49,7 @@ def read_all(path: Path, report: bool = False) -> None:
     try:
         found = Run.open(path)
         found.config(PpoGailConfig)
-        _settings(found, PRESETS)
+        run_settings(found, PRESETS)
         found.metrics()
         read_results(found.results)
         if report:  # slow: it draws curves

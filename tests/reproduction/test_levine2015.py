@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from visuomotor.algorithms.gps import PRESETS, GpsConfig
+from visuomotor.algorithms.ppo_gail import PpoGailConfig
 from visuomotor.algorithms.trajectory_search.grids import GRIDS, points
 from visuomotor.cli import main
 from visuomotor.cli.bench_policy_search import changed
 from visuomotor.errors import VisuomotorError
 from visuomotor.evaluation import Result, write_result
-from visuomotor.evaluation.evaluate import _settings
+from visuomotor.evaluation.evaluate import run_settings
 from visuomotor.policies.policy import FILE_NAME
 from visuomotor.policies.pose_architectures import POSE_ARCHITECTURES
 from visuomotor.reproduction import Where
@@ -62,9 +63,7 @@ def test_what_is_missing_of_the_first_table_is_trained_and_evaluated(where):
     """The hanger's end to end lacks one split; its run is there, so it is resumed."""
     for split in SPLITS[:3]:
         measured(where, split=split)
-    run = Training("hanger").run(where, 0)
-    run.mkdir(parents=True)
-    (run / "config.json").write_text("{}")
+    run = log_run(where, "hanger", ()).path
     commands = list(SuccessTable().missing(where))
     assert commands[0] == ["train", "gps", "--resume", str(run)]
     assert commands[1] == [
@@ -181,7 +180,7 @@ def test_results_are_found_by_the_settings_that_evaluation_writes(where, capsys)
         config = changed(config_to_dict(PRESETS[training.preset]), dict(training.settings))
         config = config_from_dict(GpsConfig, config)
         run = Run.create(where.root, algorithm="gps", task="cube", preset="laptop", seed=0, config=config, name=str(i))
-        settings = ", ".join(_settings(run, PRESETS))
+        settings = ", ".join(run_settings(run, PRESETS))
         run.close()
         assert training.results([replace(RESULT, task=training.task, settings=settings)])
         assert all(option in known for option in training.train(where, 0) if option.startswith("--"))
@@ -223,11 +222,16 @@ def test_views_of_finished_runs_are_kept_among_the_results(where, tmp_path, monk
     (where.results / "levine2015-views-cube.npz").write_bytes(b"PK")
     with pytest.raises(VisuomotorError, match=r"levine2015-views-cube.npz cannot be read .*; delete it"):
         figure.write(where, page)
+    np.savez(where.results / "levine2015-views-cube.npz", **(VIEWS | {"policy": np.zeros(3)}))
+    with pytest.raises(VisuomotorError, match=r"other shapes.*; delete it"):
+        figure.write(where, page)
 
 
-def log_run(where, task, rows):
-    name = Training(task).run(where, 0).name
-    run = Run.create(where.root, algorithm="gps", task="cube", preset="laptop", seed=0, config=where, name=name)
+def log_run(where, place, rows, **other):
+    """A run in the place of the task's, and of another task, seed or config if so wanted."""
+    name = Training(place).run(where, 0).name
+    made = {"algorithm": "gps", "task": place, "preset": "laptop", "seed": 0, "config": PRESETS["laptop"]} | other
+    run = Run.create(where.root, name=name, **made)
     for success in rows:
         run.log({"phase": "trajectories", "success": success})
     run.close()
@@ -251,7 +255,12 @@ def test_learning_curves_of_finished_runs_are_kept_among_the_results(where, tmp_
     assert (where.figures / "learning.png").is_file()
     assert [command[2] for command in figure.missing(where)] == [task for task in TASKS if task != "cube"]
     assert len(list(figure.missing(replace(where, seeds=2)))) == 7
-    assert json.loads((where.results / "levine2015-learning.json").read_text())["cube"] == {"0": [0.0, 0.5, 1.0]}
+    kept = where.results / "levine2015-learning.json"
+    assert json.loads(kept.read_text())["cube"] == {"0": [0.0, 0.5, 1.0]}
+    for value in ("7", "NaN", "-0.1"):
+        kept.write_text(f'{{"cube": {{"0": [{value}]}}}}')
+        with pytest.raises(VisuomotorError, match=r"learning\.json cannot be read .* is no success rate"):
+            figure.write(where, page)
 
 
 def _opened(path):
@@ -270,10 +279,25 @@ def test_a_run_is_finished_when_its_policy_says_so(where, monkeypatch):
     assert training.finished(where, 0).path == run.path
     notes.append("stopped after 1 iterations")
     assert training.finished(where, 0) is None
-    notes.clear()
-    log_run(where, "hammer", (0.0,))  # under that name, but of the cube
-    (Training("hammer").run(where, 0) / FILE_NAME).touch()
-    assert Training("hammer").finished(where, 0) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"task": "cube"},
+        {"seed": 1},
+        {"preset": "paper"},
+        {"algorithm": "ppo-gail", "config": PpoGailConfig()},
+        {"config": replace(PRESETS["laptop"], num_conditions=4)},
+    ],
+)
+def test_a_run_in_another_one_s_place_is_refused(where, other):
+    """Nothing is made of it: neither figures nor results."""
+    run = log_run(where, "hammer", (0.0,), **other)
+    (run.path / FILE_NAME).touch()
+    for use in (Training("hammer").finished, Training("hammer").train):
+        with pytest.raises(VisuomotorError, match=r"end-to-end-seed0 is a run of .*, not of \('hammer', 'gps'"):
+            use(where, 0)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"noises": {"0": {}}, "networks": {}, "seeds": 3}'])
@@ -295,6 +319,7 @@ def page(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = tmp_path / "docs" / "levine2015.md"
     page.parent.mkdir()
+    (tmp_path / "results").mkdir()
     page.write_text("Before.\n<!-- table 2:begin -->\nold\n<!-- table 2:end -->\nAfter.\n")
     return page
 
@@ -335,6 +360,7 @@ def test_commands_are_run_one_after_the_other_until_one_fails(page, capsys, monk
         (["--seeds", "0"], "--seeds must be between 1"),
         (["--page", "other.md"], "there is no other.md"),
         (["--table", "2", "1"], "table 1"),  # a page without its marks
+        (["--table", "2", "--results", "none"], "there is no folder none; name the folder of the results"),
     ],
 )
 def test_bad_input(page, capsys, words, told):

@@ -1,7 +1,7 @@
 """What all tasks of the PR2 share: their starts, goals, pictures and splits."""
 
 from itertools import pairwise
-from math import cos, sin
+from math import cos, log, sin
 
 import mujoco
 import pytest
@@ -193,3 +193,24 @@ def test_worlds_are_saved_with_all_that_is_in_them(name):
     assert torch.equal(task.keypoints(made[0].engine), task.keypoints(made[1].engine))
     assert torch.equal(made[0].observe()["state"], made[1].observe()["state"])
     assert torch.equal(made[0].render(), made[1].render())
+
+
+@pytest.mark.parametrize(
+    ("name", "axis", "near", "spin"),
+    [
+        ("hanger", 2, 1.0, 0.0),  # no approach: errors count fully at once
+        ("cube", 2, 0.02 + 0.98 * (0.2 / 0.7) ** 2, 0.0),
+        ("hammer", 1, 0.02 + 0.98 * 0.2 / 0.7, 0.0),
+        ("bottle", 2, 0.02 + 0.98 * 0.2 / 0.7, 0.5 * 0.5 * (1.5 - 2.0) ** 2),
+    ],
+)
+def test_costs_by_hand(name, axis, near, spin):
+    """In step 20 of 100, with all points 10 cm away along the approach, the wrist at 1.5 rad/s, two motors at half."""
+    states, actions = torch.zeros(100, 32, dtype=torch.float64), torch.zeros(100, 7, dtype=torch.float64)
+    states[:, 14 + axis : 23 : 3] = 0.1
+    states[:, 13], states[:, 23] = 1.5, 0.2
+    actions[:, 0] = actions[:, 6] = 0.5
+    away = near * 3 * 0.1**2
+    effort = 5.0 * 0.2**2 + 1e-3 * (15.0**2 + 5.0**2)  # points at 0.2 m/s; 15 and 5 N m
+    expected = 0.5 * (0.2 * (away + log(away + 1e-5)) + effort) + spin
+    assert float(make_task(name).cost(states, actions)[19]) == pytest.approx(expected, rel=1e-9)

@@ -143,7 +143,9 @@ def test_it_runs_in_an_environment(task):
 
 
 def test_a_scene_that_lacks_its_camera_or_does_not_compile_is_refused():
-    with pytest.raises(VisuomotorError, match="no camera of task 'reach' 'top'; choose one of: side"):
+    with pytest.raises(
+        VisuomotorError, match="no camera in the scene of task 'reach' named 'top'; choose one of: side"
+    ):
         Reach("top")
     spec = load_mjcf(SCENE)
     robot = Robot.from_mjcf(spec, end_effector="gripper", gripper=["gripper"], max_speed=2.0)

@@ -67,7 +67,7 @@ class Algorithm(ABC):
         """Go back to where `state_dict` was taken.
 
         Raises:
-            VisuomotorError: it was taken under circumstances that cannot be restored here; the message names them.
+            VisuomotorError: it is of another camera or of other demonstrations, or damaged; the message says which.
         """
 
     def load_weights(self, content: dict[str, Any]) -> None:

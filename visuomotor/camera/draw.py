@@ -1,4 +1,4 @@
-"""Which geoms of a world are seen, painted one after the other, and in which order the transparent ones follow."""
+"""Which geoms of a world are seen, drawn one after the other, and in which order the transparent ones follow."""
 
 from math import sqrt
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 """One face of a mesh in the frame buffer.
 
-A face of a few pixels is painted from its corners' places in the image, at each pixel where three edge functions (twice
+A face of a few pixels is drawn from its corners' places in the image, at each pixel where three edge functions (twice
 the area of the triangle that the pixel spans with an edge) have one sign; the inverse depth is linear between them. A
 large face, and one that reaches behind the near plane, is a polygon like any other.
 """
@@ -14,7 +14,7 @@ from visuomotor.camera.njit import Floats, Mat3, Vector, njit_call, njit_inline
 
 Point = tuple[np.float32, np.float32]  # column and row
 
-_LARGE = 128  # pixels of a face's box, from where on it is painted as a polygon
+_LARGE = 128  # pixels of a face's box, from where on it is drawn as a polygon
 # A pixel this far outside of an edge still counts, so that rounding opens no crack between neighbours.
 _SLACK = np.float32(1e-4)
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
@@ -50,7 +50,7 @@ def area_of(a: Point, b: Point, c: Point) -> np.float32:
 
 
 @njit_inline
-def paint_face(
+def rasterize_face(
     buffer: FrameBuffer,
     surface: int,
     meshes: Meshes,
@@ -72,7 +72,7 @@ def paint_face(
     left, last, top, bottom = box_of(buffer, a, b, c)
     start, end, end_row = np.int64(left), np.int64(last) + 1, np.int64(bottom) + 1
     if (end - start) * (end_row - np.int64(top)) > _LARGE:
-        paint_polygon(buffer, surface, meshes, face, axes, centre)
+        rasterize_as_polygon(buffer, surface, meshes, face, axes, centre)
         return
     wa, wb, wc = inverse_depths[i], inverse_depths[j], inverse_depths[k]
     area = area_of(a, b, c)
@@ -108,7 +108,9 @@ def corner_of(meshes: Meshes, face: int, corner: int, axes: Mat3, centre: Vector
 
 
 @njit_call
-def paint_polygon(buffer: FrameBuffer, surface: int, meshes: Meshes, face: int, axes: Mat3, centre: Vector) -> None:
+def rasterize_as_polygon(
+    buffer: FrameBuffer, surface: int, meshes: Meshes, face: int, axes: Mat3, centre: Vector
+) -> None:
     """Paint a face as a polygon, if it is seen from its front."""
     a = corner_of(meshes, face, 0, axes, centre)
     b = corner_of(meshes, face, 1, axes, centre)

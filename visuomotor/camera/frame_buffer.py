@@ -18,7 +18,7 @@ from visuomotor.camera.njit import Float64Array, Floats, SurfaceIds, Vector, nji
 # Two formulas for one plane differ by rounding; nearer than this (relative) counts as a tie.
 TIE = np.float32(1.0 - 2e-6)
 _ZERO = np.float32(0.0)
-# Pixels of a small face's row that are painted together, also past the row's end. They stay as they are there; the two
+# Pixels of a small face's row that are drawn together, also past the row's end. They stay as they are there; the two
 # images have room for as many more.
 LANES = 8
 
@@ -30,7 +30,7 @@ class FrameBuffer(NamedTuple):
     surface_id: SurfaceIds  # (height, width)
     columns: Floats  # (width,), X of each column
     edges: Float64Array  # (6, 4), scratch of `rasterize_polygon`
-    near: float  # metres along the view axis; what is nearer is not painted
+    near: float  # metres along the view axis; what is nearer is not drawn
     left: float  # X of column 0
     dx: float  # X from one column to the next, positive
     top: float  # Y of row 0

@@ -192,8 +192,8 @@ def _make_kernel(digest: int) -> Callable[..., int]:
             layers.used[0] = 0
             count, ambient = _collect_lights(static, appearance, poses, world, eye, axes, lights)
             image = (fine if samples > 1 else rgb[item]).reshape(height * width, 3)
-            # Turn 0 paints what is opaque. MuJoCo lays transparent geoms over that from the nearest to the farthest,
-            # and once more back: a turn each. A last turn paints them all, for depth and segmentation.
+            # Turn 0 draws what is opaque. MuJoCo lays transparent geoms over that from the nearest to the farthest,
+            # and once more back: a turn each. A last turn draws them all, for depth and segmentation.
             turn, turns, used, viewed = 0, 1, 0, 0
             while turn < turns:
                 layer = turn if turn <= layers.used[0] else 2 * layers.used[0] + 1 - turn  # counted from 1

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from visuomotor.camera.faces import area_of, box_of, corner_of, paint_face, paint_polygon, vertices_of
+from visuomotor.camera.faces import area_of, box_of, corner_of, rasterize_as_polygon, rasterize_face, vertices_of
 from visuomotor.camera.frame_buffer import FrameBuffer
 from visuomotor.camera.geometry import add_scaled, cross, dot, out_of_frame, scale, vector_at
 from visuomotor.camera.mesh_clusters import Meshes
@@ -29,7 +29,7 @@ _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 
 
 class ClusterScratch(NamedTuple):
-    """Room for the cluster that is being painted."""
+    """Room for the cluster that is being drawn."""
 
     projected: Floats  # (3, vertex): columns, rows and inverse depths
     visible: Integers  # (face,)
@@ -76,7 +76,7 @@ def _project(
 def _visible_faces(
     buffer: FrameBuffer, meshes: Meshes, begin: int, end: int, first: int, projected: Floats, visible: Integers
 ) -> int:
-    """List those of the faces `begin` to `end` that `paint_face` takes; returns how many.
+    """List those of the faces `begin` to `end` that `rasterize_face` takes; returns how many.
 
     Most faces of a fine mesh are turned away or lie between the pixels' middles, so this loop has to vectorise.
     """
@@ -132,14 +132,14 @@ def draw_mesh(
         begin, end = meshes.cluster_faces[cluster], meshes.cluster_faces[cluster + 1]
         if -middle[2] - radius < buffer.near:
             for face in range(begin, end):
-                paint_polygon(buffer, ids_from + face, meshes, face, axes, centre)
+                rasterize_as_polygon(buffer, ids_from + face, meshes, face, axes, centre)
             continue
         first = meshes.cluster_vertices[cluster]
         _project(buffer, meshes, first, meshes.cluster_vertices[cluster + 1], axes, centre, projected)
         count = _visible_faces(buffer, meshes, begin, end, first, projected, scratch.visible)
         for place in range(count):
             face = scratch.visible[place]
-            paint_face(buffer, ids_from + face, meshes, face, first, projected, axes, centre)
+            rasterize_face(buffer, ids_from + face, meshes, face, first, projected, axes, centre)
 
 
 @njit_inline

@@ -1,4 +1,4 @@
-"""MuJoCo's analytic shapes as surfaces on the canvas.
+"""MuJoCo's analytic shapes as surfaces in the frame buffer.
 
 Every function takes the geom's centre and axes in the camera's frame and MuJoCo's sizes, and shows the outside only: a
 camera inside a geom looks through it.

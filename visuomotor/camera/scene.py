@@ -68,7 +68,7 @@ class StaticScene(NamedTuple):
     """What no world can change."""
 
     geom_type: Integers
-    drawn: Integers  # ids of the geoms to paint, ascending
+    drawn: Integers  # ids of the geoms to draw, ascending
     meshes: int  # how many meshes there are; height fields are counted from there on
     headlight: Floats  # (3, 3): ambient, diffuse, specular
     headlight_active: bool

@@ -49,7 +49,7 @@ class Surfaces(NamedTuple):
     table: Floats  # (surface, WIDTH)
     geom: Integers  # (surface,), -1 for the background
     used: Integers  # (1,)
-    look: Floats  # (WIDTH - COLOUR,): colour, material and texture of the geom that is being painted
+    look: Floats  # (WIDTH - COLOUR,): colour, material and texture of the geom that is being drawn
 
 
 @njit_inline

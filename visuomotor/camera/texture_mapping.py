@@ -52,7 +52,7 @@ def map_texture(
     repeat_y: float,
     uniform: bool,
 ) -> None:
-    """Set the texture of the geom that is being painted.
+    """Set the texture of the geom that is being drawn.
 
     Args:
         shape: CUBE, GLOBE, TUBE, or FLAT for meshes, height fields and planes; `map_flat` then sets finite planes and

@@ -20,7 +20,7 @@ _LONGEST_LIST = 20  # in the table
 
 @dataclass(frozen=True)
 class Bench:
-    """Measure the speed of one part on this machine."""
+    """Measure one part on this machine: its speed, or how well it learns."""
 
     part: Positional[
         Literal[

@@ -16,8 +16,8 @@ from visuomotor.errors import VisuomotorError
 
 @dataclass(frozen=True)
 class Generate:
-    """Generate demonstrations with the task's scripted expert, who moves like a person: hesitates, strays, misses. Or
-    with a trained policy."""
+    """Generate demonstrations with the task's scripted expert, whose motion is noisy on purpose; or with --policy, with
+    a trained policy."""
 
     task: Positional[str]
     """Name of the task, or path/to/file.py:Class."""
@@ -128,7 +128,7 @@ def generate(arguments: list[str]) -> int:
         "command": shlex.join(["visuomotor", "demos", "generate", *arguments]),
     }
     written = write_demonstrations(path, task, episodes, metadata, options.overwrite)
-    print(f"{rate:.0%} of the episodes succeeded, before any were left out")
+    print(f"{rate:.0%} of all generated episodes succeeded; failures are left out")
     print_summary(path, written)
     return 0
 

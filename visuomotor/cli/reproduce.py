@@ -20,7 +20,7 @@ class Reproduce:
     paper: Positional[Literal["levine2015"]]
     """Which paper."""
     table: tuple[int, ...] = ()
-    """Numbers of tables; without --table and --figure all of both."""
+    """Numbers of tables; without --table and --figure all tables and figures."""
     figure: tuple[int, ...] = ()
     """Numbers of figures."""
     seeds: int = 3
@@ -28,7 +28,7 @@ class Reproduce:
     trials: int = 100
     """How many trials of each policy and split."""
     measure: bool = True
-    """Whether to measure what is missing; with --no-measure the page says what is."""
+    """Whether to measure what is missing; with --no-measure the page says what is missing."""
     root: Path = Path("runs")
     """Folder that run folders go into."""
     results: Path = Path("results")
@@ -54,6 +54,8 @@ def run(arguments: list[str]) -> int:
         if name not in PARTS:
             raise VisuomotorError(f"{options.paper} has no {name}; there are: {', '.join(PARTS)}")
     where = Where(options.seeds, options.trials, options.root, options.results, page.parent / "figures" / options.paper)
+    if not options.measure and not options.results.is_dir():
+        raise VisuomotorError(f"there is no folder {options.results}; name the folder of the results with --results")
     if not page.is_file():
         raise VisuomotorError(f"there is no {page}; name another --page, or take that of the repository")
     for name in chosen:  # before hours of measuring

@@ -44,7 +44,7 @@ class Train(Generic[Config]):
     (--total-steps, --end-to-end.iterations, --iterations), how often it is saved, its device, and where its
     demonstrations lie."""
     source: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """Begin the new run with the networks of this one, which may have other settings."""
+    """Begin with the networks of this run; the new run may have other settings."""
     share: bool = True
     """Begin with the pretraining that another run of this task, seed and settings has stored in ROOT/pretraining, or
     store it there; the policy is the same, bit for bit. Of gps: pose regression and trajectories, which all kinds of

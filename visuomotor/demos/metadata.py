@@ -6,6 +6,7 @@ from importlib import metadata as packages
 from pathlib import Path
 from typing import Any, Final
 
+from visuomotor import registry
 from visuomotor.demos.episode import nominal_params
 from visuomotor.demos.model_hash import model_hash
 from visuomotor.errors import VisuomotorError
@@ -63,7 +64,7 @@ def check_task(path: Path, name: str, metadata: Mapping[str, Any], task: Task) -
     if name != task.name:
         raise VisuomotorError(
             f"{path} holds demonstrations of {name!r}, not of {task.name!r}; "
-            f"generate some: {generate_command(task.name, Path(f'demos/{task.name}.hdf5'))}"
+            f"generate some: {generate_command(registry.name_of('task', type(task)), Path(f'demos/{task.name}.hdf5'))}"
         )
     today = describe(task)
     different = [key for key in SAME_SCENE if metadata[key] != today[key]]

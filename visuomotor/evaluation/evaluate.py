@@ -36,7 +36,7 @@ def evaluate(run: Run | Path | str, split: str, trials: int = 100, seed: int = 0
     check_range("trials", trials, 1, 1_000_000)
     check_range("seed", seed, 0, 2**31 - 1)
     kind: type[Algorithm] = registry.load("algorithm", run.algorithm, Algorithm)
-    settings = _settings(run, kind.presets)
+    settings = run_settings(run, kind.presets)
     policy = load_policy(run.path)
     task = run.make_task()
     check_policy_fits(policy.spec, task, kind.name, str(run.path))
@@ -70,7 +70,7 @@ def evaluate(run: Run | Path | str, split: str, trials: int = 100, seed: int = 0
     )
 
 
-def _settings(run: Run, presets: Mapping[str, Any]) -> list[str]:
+def run_settings(run: Run, presets: Mapping[str, Any]) -> list[str]:
     """What the run's config changes in its preset, one of `presets`."""
     if run.preset not in presets:
         raise unknown("preset", run.preset, presets)

@@ -143,10 +143,15 @@ def read_results(folder: Path | str) -> list[Result]:
         VisuomotorError: a result file is damaged or lacks a field.
     """
     files = [path for path in sorted(Path(folder).glob("*.json")) if path.is_file() and not path.is_symlink()]
-    return list(_read_files(files))
+    found: dict[str, tuple[Path, Result]] = {}
+    for path, result in _read_files(files):
+        if result.file_name in found:
+            raise VisuomotorError(f"{found[result.file_name][0]} and {path} measure the same; delete one")
+        found[result.file_name] = path, result
+    return [result for _, result in found.values()]
 
 
-def _read_files(paths: Iterable[Path]) -> Iterable[Result]:
+def _read_files(paths: Iterable[Path]) -> Iterable[tuple[Path, Result]]:
     names = {field.name for field in fields(Result)}
     for path in paths:
         try:
@@ -156,7 +161,7 @@ def _read_files(paths: Iterable[Path]) -> Iterable[Result]:
         values = _renamed(values) if isinstance(values, dict) else {}
         if "split" in values:
             known = {name: value for name, value in values.items() if name in names}
-            yield config_from_dict(Result, known, where=str(path))
+            yield path, config_from_dict(Result, known, where=str(path))
 
 
 def _refuse_constant(name: str) -> None:

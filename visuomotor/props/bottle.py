@@ -65,8 +65,8 @@ class Cap:
 def add_bottle(spec: mujoco.MjSpec, tool: str) -> Bottle:
     """Fix the bottle to body `tool`.
 
-    The thread is a ring of teeth at the foot of the neck that turns with friction. The cap has teeth inside: where it is
-    seated to 2.5 mm, and only there, turning the cap turns the ring.
+    The thread is a ring of teeth at the foot of the neck that turns with friction. The cap has teeth inside: where it
+    is seated to 2.5 mm, and only there, turning the cap turns the ring.
     """
     body = add_fixed(spec, tool, "bottle", *bottle_to_tool())
     shoulder, bottom = -NECK_HEIGHT, -NECK_HEIGHT - BODY_HEIGHT

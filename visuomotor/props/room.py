@@ -9,7 +9,7 @@ _WALL = (0.62, 0.64, 0.60, 1.0)
 
 
 def add_room(spec: mujoco.MjSpec) -> None:
-    """Add a floor, a wall 2 m ahead of the robot and two lamps; nothing touches them."""
+    """Add a floor, a wall 2 m ahead of the robot and two lights; nothing touches them."""
     world = spec.worldbody
     world.add_geom(name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 1], rgba=_FLOOR, **NOTHING)
     world.add_geom(

@@ -98,7 +98,10 @@ def _read(path: Path) -> Views | None:
         return None
     try:
         with np.load(path, allow_pickle=False) as content:
-            return {name: content[name] for name in _KEPT}
+            views = {name: content[name] for name in _KEPT}
+        if [views[name].ndim for name in ("images", "policy", "pose", "responses")] != [4, 3, 3, 3]:
+            raise ValueError("its arrays have other shapes")
+        return views
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise VisuomotorError(f"{path} cannot be read ({error!r}); delete it and measure again") from error
 

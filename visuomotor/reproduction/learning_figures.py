@@ -55,9 +55,15 @@ def _curves(where: Where) -> Curves:
 
 def _read(content: dict[str, Any]) -> Curves:
     return {
-        str(task): {str(seed): [float(value) for value in curve] for seed, curve in by_seed.items()}
+        str(task): {str(seed): [_rate(value) for value in curve] for seed, curve in by_seed.items()}
         for task, by_seed in content.items()
     }
+
+
+def _rate(value: Any) -> float:
+    if not 0 <= float(value) <= 1:  # NaN neither
+        raise ValueError(f"{value} is no success rate")
+    return float(value)
 
 
 def _path(where: Where) -> Path:

@@ -54,7 +54,7 @@ class SuccessTable:
                 *lines,
                 "",
                 f"Mean over seeds ({min(measured, default=0)} to {max(measured, default=0)} of them where measured), "
-                "in brackets Wilson's 95% interval of all trials together, then the paper's robot.",
+                "in brackets Wilson's 95% interval of all trials together, then the paper's result.",
             ]
         )
 

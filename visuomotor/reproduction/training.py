@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
+from visuomotor.algorithms.gps.config import PRESETS
+from visuomotor.errors import VisuomotorError
 from visuomotor.evaluation import Result, read_results
+from visuomotor.evaluation.evaluate import run_settings
 from visuomotor.evaluation.interval import wilson_interval
 from visuomotor.policies import load_policy
 from visuomotor.policies.policy import FILE_NAME
@@ -34,6 +37,7 @@ class Training:
         """Train, or go on with a run that is there; nothing happens if it is done."""
         run = self.run(where, seed)
         if (run / "config.json").is_file():
+            self._check(Run.open(run), seed)
             return ["train", "gps", "--resume", str(run)]
         preset = [] if self.preset == "laptop" else ["--preset", self.preset]
         options = [word for name, value in self.settings for word in _option(name, value)]
@@ -48,9 +52,23 @@ class Training:
         if not (path / FILE_NAME).is_file():
             return None
         run = Run.open(path)
-        if run.task_name != self.task or load_policy(path).spec.training.get("notes"):  # they tell of an early stop
-            return None
-        return run
+        self._check(run, seed)
+        return None if load_policy(path).spec.training.get("notes") else run  # they tell of an early stop
+
+    def _check(self, run: Run, seed: int) -> None:
+        """Raise a VisuomotorError where the run under this name is another one: nothing must be made of it."""
+        settings = ", ".join(run_settings(run, PRESETS)) if run.preset in PRESETS else ""
+        found = (run.task_name, run.algorithm, run.preset, settings, run.seed)
+        wanted = (self.task, "gps", self.preset, self._settings, seed)
+        if found != wanted:
+            raise VisuomotorError(
+                f"{run.path} is a run of {found}, not of {wanted} (task, algorithm, preset, settings, seed); rename it"
+            )
+
+    @property
+    def _settings(self) -> str:
+        """As results have them."""
+        return ", ".join(f"{name} {value}" for name, value in self.settings)
 
     def missing(self, where: Where, seed: int, splits: Sequence[str] = SPLITS) -> Iterator[Command]:
         """What trains and evaluates it where a split has no result of this seed, or one of too few trials."""
@@ -65,8 +83,7 @@ class Training:
 
     def results(self, results: Iterable[Result], split: str | None = None) -> list[Result]:
         """Those of all seeds of this policy."""
-        settings = ", ".join(f"{name} {value}" for name, value in self.settings)
-        wanted = (self.task, "gps", self.preset, settings)
+        wanted = (self.task, "gps", self.preset, self._settings)
         return [
             one
             for one in results

@@ -121,7 +121,7 @@ ARM_JOINTS: Final = (
         0.1,
         (
             Link("wrist_roll_link", 0.1),
-            # Only Ixx is published in our facts; the others are those of a box of the palm's size.
+            # Only Ixx is published; the others are those of a box of the palm's size.
             Link("gripper_palm_link", 0.58007, (0.06623, 0.00053, -0.00119), (0.00035224, 0.00065, 0.00085)),
         ),
     ),

@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -112,8 +114,19 @@ def _check_same_rows(task: Task, first: ResetParams, params: ResetParams) -> Non
 
 def _check_reset(task: Task, engine: Engine, params: ResetParams) -> None:
     """A reset is complete, always the same, and leaves other worlds alone."""
-    positions = engine.field("xpos")
-    _called(task, "reset", engine, torch.arange(2), params)
+    positions, everyone = engine.field("xpos"), torch.arange(2)
+    _called(task, "apply_randomization", engine, everyone, params[torch.tensor([1, 0])])
+    before = _read_varied(engine)
+    _called(task, "reset", engine, everyone, params)
+    found = _read_varied(engine)
+    _called(task, "apply_randomization", engine, everyone, params)
+    for name, value in _read_varied(engine).items():
+        if not torch.equal(value, before[name]) and not torch.equal(value, found[name]):
+            raise VisuomotorError(
+                f"task {task.name!r}: reset leaves the {name} of other params; call self.apply_randomization(engine, "
+                "env_ids, params) in it"
+            )
+    _called(task, "reset", engine, everyone, params)
     start, found = engine.state(), positions.clone()
     engine.forward()
     if not torch.equal(positions, found):
@@ -137,6 +150,16 @@ def _check_reset(task: Task, engine: Engine, params: ResetParams) -> None:
             f"task {task.name!r}: reset gives two states for the same params; begin it with engine.reset(env_ids), and "
             "draw in sample_reset only"
         )
+
+
+def _read_varied(engine: Engine) -> dict[str, Tensor]:
+    """All fields of the model in which worlds differ."""
+    found: dict[str, Tensor] = {}
+    for name in dir(engine.model):
+        with suppress(ValueError):  # what all worlds share
+            if isinstance(getattr(engine.model, name), np.ndarray) and engine.is_per_world(name):
+                found[name] = engine.model_field(name).clone()
+    return found
 
 
 def _read_constants(engine: Engine) -> dict[str, Tensor]:

@@ -24,8 +24,10 @@ _EXPECTED: Final = {
 
 def missing_members(kind: type[Task]) -> list[str]:
     """What a task class must have and this one has not, each with what is expected."""
-    facts = [member for member in ("name", "max_episode_steps", "stages", "stage_rewards") if not hasattr(kind, member)]
-    missing = facts + sorted(getattr(kind, "__abstractmethods__", ()))
+    attributes = [
+        member for member in ("name", "max_episode_steps", "stages", "stage_rewards") if not hasattr(kind, member)
+    ]
+    missing = attributes + sorted(getattr(kind, "__abstractmethods__", ()))
     return [f"{member} ({_expected(member)})" for member in missing]
 
 

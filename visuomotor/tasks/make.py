@@ -31,6 +31,12 @@ def make_task(name: str) -> Task:
         raise VisuomotorError(f"task {name!r}: {error}") from error
     except KeyboardInterrupt:
         raise
+    except AttributeError as error:
+        if error.name in ("model", "robot", "camera") and isinstance(error.obj, Task):
+            raise VisuomotorError(
+                f"task {name!r} has no {error.name} yet; let __init__ begin with super().__init__(spec, robot, camera)"
+            ) from error
+        raise VisuomotorError(f"task {name!r} cannot be made: {describe_error(error, kind)}") from error
     except BaseException as error:  # a user's code may raise anything
         raise VisuomotorError(f"task {name!r} cannot be made: {describe_error(error, kind)}") from error
     if name not in registry.BUILT_IN["task"]:

@@ -80,10 +80,14 @@ class Task(ABC):
     def __init__(self, spec: mujoco.MjSpec, robot: Robot, camera: str):
         self.model = compile_scene(spec, f"the scene of task {self.name!r}")
         if camera not in named(self.model, "camera"):
-            raise unknown(f"camera of task {self.name!r}", camera, named(self.model, "camera"))
+            raise unknown(f"camera in the scene of task {self.name!r} named", camera, named(self.model, "camera"))
+        if isinstance(self.objects, str):
+            raise VisuomotorError(
+                f'objects of task {self.name!r} is {self.objects!r}; give a tuple, ("{self.objects}",)'
+            )
         for body in self.objects:
             if body not in named(self.model, "body"):
-                raise unknown(f"body for objects of task {self.name!r}", body, named(self.model, "body"))
+                raise unknown(f"body in the scene for objects of task {self.name!r}:", body, named(self.model, "body"))
         self.camera = camera
         self.robot: BoundRobot = robot.bind(self.model)
 
@@ -216,7 +220,12 @@ class Task(ABC):
 
     def reward(self, engine: Engine) -> Tensor:
         """`(n,)` float32: of a step that ends in every world's state."""
-        return torch.tensor(self.stage_rewards, dtype=torch.float32)[self.stage(engine)]
+        stage, last = self.stage(engine), len(self.stages) - 1
+        if not bool(((stage >= 0) & (stage <= last)).all()):
+            raise VisuomotorError(
+                f"task {self.name!r}: stage(engine) gives {stage.unique().tolist()}; stages are 0 to {last}"
+            )
+        return torch.tensor(self.stage_rewards, dtype=torch.float32)[stage]
 
     def success(self, stage: Tensor) -> Tensor:
         """`(n,)` bool: whether that stage is the last."""

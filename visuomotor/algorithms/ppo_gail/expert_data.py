@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from visuomotor import registry
 from visuomotor.algorithms.ppo_gail.config import PpoGailConfig
 from visuomotor.demos import Episode, read_demonstrations
 from visuomotor.demos.metadata import generate_command
@@ -26,9 +27,10 @@ def load_demonstrations(task: Task, config: PpoGailConfig) -> list[Episode]:
     """
     if not config.needs_demonstrations:
         return []
+    name = registry.name_of("task", type(task))
     if config.demos is None:
         raise VisuomotorError(
-            f"this needs demonstrations: make them with `visuomotor demos generate {task.name}` and give --demos FILE "
+            f"this needs demonstrations: make them with `visuomotor demos generate {name}` and give --demos FILE "
             "(or do without: --imitation.weight 0 --curriculum.random-start-fraction 1)"
         )
     episodes = [episode for episode in read_demonstrations(config.demos, task).episodes if episode.success]
@@ -36,13 +38,13 @@ def load_demonstrations(task: Task, config: PpoGailConfig) -> list[Episode]:
         raise VisuomotorError(
             f"no demonstration in {config.demos} ends in success, and others are not learned from; record some that do"
         )
-    # A file's facts do not tell where stages begin. On another machine a state or two may be on the other side.
+    # A file's metadata do not tell where stages begin. On another machine a state or two may be on the other side.
     replay = StateReplay(task)
     wrong = sum(wrong_stages(episode, replay.observations(episode, ("stage",))["stage"]) for episode in episodes)
     if wrong > _WRONG_STAGES * sum(len(episode.stages) for episode in episodes):
         raise VisuomotorError(
             f"{wrong} states of {config.demos} are in other stages of {task.name!r} today than they were then; "
-            f"record it anew: {generate_command(task.name, config.demos)}"
+            f"record it anew: {generate_command(name, config.demos)}"
         )
     return episodes
 

@@ -117,8 +117,8 @@ class PpoGail(Algorithm):
     @property
     def done(self) -> bool:
         config = self.config
-        learnt = self.auxiliary.pretrained and self.bc_updates >= config.behavior_cloning.num_updates
-        return learnt and self.control_steps >= config.total_steps
+        pretrained = self.auxiliary.pretrained and self.bc_updates >= config.behavior_cloning.num_updates
+        return pretrained and self.control_steps >= config.total_steps
 
     @property
     def trained(self) -> dict[str, int]:
