@@ -361,6 +361,13 @@ def test_a_world_that_blows_up_is_flagged_and_the_others_go_on(lifting):
     assert not env.step(action).diverged.any()
 
 
+def test_a_world_that_blows_up_earns_nothing(lifting, monkeypatch):
+    monkeypatch.setattr(lifting, "reward", lambda engine: torch.ones(engine.worlds))
+    env = make(lifting)
+    blow_up(env, 3)
+    assert env.step(actions(1)[0]).reward.tolist() == [1, 1, 1, 0, 1, 1]
+
+
 def test_worlds_that_have_blown_up_have_failed_whatever_the_task_says(lifting, monkeypatch):
     monkeypatch.setattr(lifting, "success", lambda stage: torch.ones_like(stage, dtype=torch.bool))
     env = make(lifting)

@@ -60,6 +60,15 @@ def test_a_penalty_makes_the_logit_less_steep(generator):
     assert difference[0] > 1.5 * difference[1]
 
 
+def test_the_penalty_is_on_demonstrations(generator, monkeypatch):
+    seen, penalty = [], Discriminator.gradient_penalty
+    monkeypatch.setattr(
+        Discriminator, "gradient_penalty", lambda self, rows: (seen.append(rows), penalty(self, rows))[1]
+    )
+    trained(torch.ones(30, 3), torch.zeros(30, 3), generator, steps=2, penalty=1.0)
+    assert all((rows > 0).all() for rows in seen)  # normalised: those of the policy are below zero
+
+
 def test_the_penalty_of_a_linear_discriminator():
     discriminator = Discriminator(2, hidden=())
     with torch.no_grad():

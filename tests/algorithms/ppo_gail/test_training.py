@@ -8,7 +8,7 @@ import pytest
 import torch
 from small_training import assert_same, make, small
 
-from visuomotor.algorithms.ppo_gail import PpoGail
+from visuomotor.algorithms.ppo_gail import PpoGail, ppo_gail
 from visuomotor.algorithms.ppo_gail.config import (
     AuxiliaryConfig,
     BehaviorCloningConfig,
@@ -85,11 +85,13 @@ def test_every_variant_trains(demos: Path, recurrent: bool, features: str):
     assert all(value == value for row in rows for value in row.values())  # no NaN
 
 
-def test_learning_rates_fall_to_what_is_left(demos: Path):
-    ppo = PpoConfig(num_steps=6, num_epochs=1, num_minibatches=2, final_lr_fraction=0.2)
+def test_learning_rates_fall_to_what_is_left(demos: Path, monkeypatch: pytest.MonkeyPatch):
+    ppo = PpoConfig(num_steps=6, num_epochs=1, num_minibatches=2, final_lr_fraction=0.2, entropy_coef=0.4)
     config = small(demos, ppo=ppo, exploration=ExplorationConfig(log_std_learning_rate=3e-3))
     algorithm = make(config)
-    rates = []
+    rates, entropies, update = [], [], ppo_gail.update_policy
+    noted = lambda *words: (entropies.append(words[5].entropy_coef), update(*words))[1]  # noqa: E731
+    monkeypatch.setattr(ppo_gail, "update_policy", noted)
     for _ in algorithm.steps():
         groups = algorithm.optimizers["policy"].param_groups
         rates.append([group["lr"] for group in groups] + [algorithm.auxiliary._optimizer.param_groups[0]["lr"]])
@@ -97,6 +99,7 @@ def test_learning_rates_fall_to_what_is_left(demos: Path):
     for number, rate in enumerate(rates):
         assert rate == pytest.approx([0.2 ** (number / 4) * value for value in first])
     assert len(rates) == 4
+    assert entropies == pytest.approx([0.4, 0.3, 0.2, 0.1])  # the weight of entropy falls to zero
 
 
 def test_what_a_user_can_get_wrong(demos: Path, demonstrations: list[Episode], tmp_path: Path):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from visuomotor.algorithms.gps.dynamics import transitions
 from visuomotor.algorithms.gps.lqr import QuadraticCost
 from visuomotor.algorithms.trajectory_search import gps_trajectories
 from visuomotor.algorithms.trajectory_search.gps_trajectories import GpsTrajectories, GpsTrajectoriesConfig, LastUpdate
@@ -126,3 +127,15 @@ def test_a_checkpoint_of_other_conditions_is_refused(task):
     other = GpsTrajectories(task, replace(search.config, num_conditions=3), 0)
     with pytest.raises(VisuomotorError, match=r"state\.solution\.controller\.gain has the shape"):
         other.load_state_dict(search.state_dict())
+
+
+def test_the_first_update_predicts_a_gain_and_the_prior_takes_the_newest_samples(task):
+    search = make(task)
+    search.config = replace(search.config, dynamics=replace(search.config.dynamics, prior_iterations=1))
+    drawn = losing(search, [])
+    for _ in range(2):
+        search.search()
+        newest = transitions(drawn[-1].states, drawn[-1].actions)
+        assert len(search.history) == 1
+        assert torch.equal(search.history[0], newest)
+        assert search.last_update.predicted > 0

@@ -7,6 +7,7 @@ import torch
 
 from visuomotor import registry
 from visuomotor.algorithms.algorithm import Algorithm
+from visuomotor.algorithms.gps.rollout import rollout
 from visuomotor.algorithms.gps.supervised import FitConfig
 from visuomotor.algorithms.training import train
 from visuomotor.algorithms.trajectory_search.search import TrajectorySearch
@@ -178,3 +179,40 @@ def test_the_solution_of_guided_policy_search_is_its_network(task):
     torch.testing.assert_close(act(0, {"state": state}, None), expected)
     apart = state[:1] + torch.linspace(0, 0.1, 3)[:, None].double()
     assert len(act(0, {"state": apart}, None).unique(dim=0)) == 3
+
+
+def test_an_episode_whose_physics_blows_up_costs_infinitely_much(task, monkeypatch):
+    search = make(task, "cem")
+
+    def run(env, starts, policy):
+        samples, outcome = rollout(env, starts, policy)
+        samples.diverged[1] = True
+        return samples, outcome
+
+    monkeypatch.setattr("visuomotor.algorithms.trajectory_search.search.rollout", run)
+    env = search.make_env(1)
+    costs = search.run_episodes(env, search.solution(env))[2]
+    assert costs.isinf().tolist() == [False, True]
+
+
+def test_parameters_of_zero_hold_the_start_pose_of_their_condition(task):
+    search = make(task, "cem")
+    search._hold.offset[1] += 1.0  # conditions differ
+    states = search.start_states[torch.tensor([0, 1, 0, 1])]
+    act = search._policy(torch.zeros(2, search.distribution.mean.shape[-1], dtype=torch.float64))
+    actions = act(3, {"state": states}, None)
+    hold = search._hold
+    expected = [hold.gain[i] @ states[i] + hold.offset[i] for i in (0, 1)]
+    torch.testing.assert_close(actions, torch.stack(expected * 2))
+
+
+def test_states_are_scaled_by_the_spread_of_the_first_episodes(task):
+    search = make(task, "cem")
+    run, seen = search.run_episodes, []
+    search.run_episodes = lambda env, policy: seen.append(run(env, policy)) or seen[-1]
+    search.search()
+    states = seen[0][0].states.flatten(0, 1)
+    torch.testing.assert_close(search.state_mean, states.mean(0))
+    wide = states.std(0) > 0.1
+    assert wide.any()
+    torch.testing.assert_close(search.state_scale[wide], states.std(0)[wide])
