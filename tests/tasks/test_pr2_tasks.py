@@ -214,3 +214,27 @@ def test_costs_by_hand(name, axis, near, spin):
     effort = 5.0 * 0.2**2 + 1e-3 * (15.0**2 + 5.0**2)  # points at 0.2 m/s; 15 and 5 N m
     expected = 0.5 * (0.2 * (away + log(away + 1e-5)) + effort) + spin
     assert float(make_task(name).cost(states, actions)[19]) == pytest.approx(expected, rel=1e-9)
+
+
+def pixels_of(name: str, split: str) -> dict[str, int]:
+    """The least number of pixels, over 27 starts, in which each distractor is seen in images of 64x64."""
+    task = make_task(name)
+    engine = started(task, split, 27)
+    seen = Camera(engine, task.camera, 64, 64).render().segmentation
+    return {geom: int((seen == task.model.geom(geom).id).sum((1, 2)).min()) for geom in task.scene.clutter[split]}
+
+
+@pytest.mark.parametrize("name", ["hanger", *NAMES])
+def test_the_background_is_seen_from_every_start(name):
+    pixels = pixels_of(name, "background")
+    assert set(pixels) == {"background_crate", "background_cushion", "background_bin"}
+    assert min(pixels.values()) >= 20, pixels
+
+
+def test_the_bottle_s_distractors_are_seen_and_stand_on_something():
+    pixels = pixels_of("bottle", "visual")
+    assert all(pixels[thing] >= 10 for thing in ("stool", "other_bottle", "mug", "jar")), pixels
+    model = make_task("bottle").model
+    for thing in ("other_bottle", "mug", "jar"):
+        assert model.geom(thing).bodyid[0] == 0  # of the world: it does not move with the bottle
+        assert model.geom(thing).pos[2] - model.geom(thing).size[1] == pytest.approx(0.70)

@@ -124,14 +124,17 @@ def add_cap(spec: mujoco.MjSpec, tool: str) -> Cap:
     return Cap(body=body.name, joint="cap_joint", grasp=add_grasp(spec, tool, body.name))
 
 
-def add_bottles(spec: mujoco.MjSpec, bottle: Bottle) -> tuple[str, ...]:
-    """A second bottle, a mug and a jar beside and behind the bottle; nothing touches them."""
-    body = spec.body(bottle.body)
-    colors = (0.55, 0.25, 0.12, 1.0), (0.25, 0.40, 0.80, 1.0), (0.85, 0.75, 0.30, 1.0)
+def add_bottles(spec: mujoco.MjSpec) -> tuple[str, ...]:
+    """A second bottle, a mug and a jar on a stool below the bottle's positions; nothing touches them."""
+    world, top = spec.worldbody, 0.70
+    brown, blue, yellow = (0.55, 0.25, 0.12, 1.0), (0.25, 0.40, 0.80, 1.0), (0.85, 0.75, 0.30, 1.0)
+    wood = (0.55, 0.45, 0.36, 1.0)
     things = [
-        cylinder(body, "other_bottle", (0.12, -0.10, -0.20), (0.12, -0.10, -0.05), 0.028, colors[0]),
-        cylinder(body, "other_neck", (0.12, -0.10, -0.05), (0.12, -0.10, -0.02), 0.012, _NECK_COLOR),
-        cylinder(body, "mug", (0.05, 0.11, -0.20), (0.05, 0.11, -0.11), 0.04, colors[1]),
-        cylinder(body, "jar", (-0.09, -0.10, -0.20), (-0.09, -0.10, -0.14), 0.035, colors[2]),
+        cylinder(world, "stool", (0.64, -0.10, top - 0.03), (0.64, -0.10, top), 0.26, wood),
+        cylinder(world, "stool_leg", (0.64, -0.10, 0.0), (0.64, -0.10, top - 0.03), 0.04, wood),
+        cylinder(world, "other_bottle", (0.76, -0.26, top), (0.76, -0.26, top + 0.16), BODY_RADIUS, brown),
+        cylinder(world, "other_neck", (0.76, -0.26, top + 0.16), (0.76, -0.26, top + 0.182), NECK_RADIUS, _NECK_COLOR),
+        cylinder(world, "mug", (0.80, -0.06, top), (0.80, -0.06, top + 0.09), 0.04, blue),
+        cylinder(world, "jar", (0.52, -0.28, top), (0.52, -0.28, top + 0.06), 0.035, yellow),
     ]
     return tuple(geom.name for geom in things)

@@ -1,9 +1,14 @@
 """Clothes on the rack and things behind it: distractors that are seen and never felt."""
 
+from typing import Final
+
 import mujoco
 
 from visuomotor.props.rack import BAR_HALF_LENGTH, HEIGHT, Rack
 from visuomotor.robots.geoms import box, cylinder, ellipsoid
+
+NARROW_BIN: Final = (1.45, -0.42)
+"""m, x and y of the bin for cameras of a narrow view."""
 
 
 def add_clothes(spec: mujoco.MjSpec, rack: Rack) -> tuple[str, ...]:
@@ -23,8 +28,11 @@ def add_clothes(spec: mujoco.MjSpec, rack: Rack) -> tuple[str, ...]:
     return tuple(geom.name for geom in clothes)
 
 
-def add_background(spec: mujoco.MjSpec) -> tuple[str, ...]:
+def add_background(spec: mujoco.MjSpec, bin_at: tuple[float, float] = (1.75, -0.75)) -> tuple[str, ...]:
     """Put a crate, a cushion and a bin on the floor behind and beside the work volume; nothing touches them.
+
+    Args:
+        bin_at: x and y of the bin, m.
 
     Returns:
         Their geoms; show or hide each per world by the alpha of `geom_rgba`.
@@ -34,6 +42,6 @@ def add_background(spec: mujoco.MjSpec) -> tuple[str, ...]:
     things = [
         box(world, "background_crate", (1.62, 0.38, 0.16), (0.16, 0.22, 0.16), (0.74, 0.62, 0.44, 1.0)),
         ellipsoid(world, "background_cushion", (1.35, -0.10, 0.10), (0.22, 0.24, 0.10), (0.80, 0.45, 0.58, 1.0)),
-        cylinder(world, "background_bin", (1.75, -0.75, 0.0), (1.75, -0.75, 0.62), 0.16, bin_color),
+        cylinder(world, "background_bin", (*bin_at, 0.0), (*bin_at, 0.62), 0.16, bin_color),
     ]
     return tuple(geom.name for geom in things)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from visuomotor.engine import Engine
 from visuomotor.props.bottle import BODY_RADIUS, CAP_RADIUS, add_bottle, add_bottles, add_cap, bottle_to_tool
-from visuomotor.props.clutter import add_background
+from visuomotor.props.clutter import NARROW_BIN, add_background
 from visuomotor.robots.pr2 import Pr2
 from visuomotor.tasks.cost import Cost
 from visuomotor.tasks.keypoint_cost import keypoint_cost
@@ -57,7 +57,7 @@ class Bottle(Pr2Task):
             target=bottle.mouth,
             grip_opening=CAP_RADIUS,
             target_opening=BODY_RADIUS,
-            clutter={"visual": add_bottles(spec, bottle), "background": add_background(spec)},
+            clutter={"visual": add_bottles(spec), "background": add_background(spec, NARROW_BIN)},
         )
 
     def __init__(self) -> None:

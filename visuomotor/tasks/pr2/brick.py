@@ -17,7 +17,7 @@ from visuomotor.props.brick import (
     add_studded_brick,
     brick_to_tool,
 )
-from visuomotor.props.clutter import add_background
+from visuomotor.props.clutter import NARROW_BIN, add_background
 from visuomotor.robots.pr2 import Pr2
 from visuomotor.tasks.pr2.pr2_task import Pr2Task, Scene
 from visuomotor.tasks.quaternions import rotate
@@ -58,7 +58,7 @@ class Brick(Pr2Task):
             target=base.top,
             grip_opening=BRICK_HALF[1],
             target_opening=BASE_HALF[0],
-            clutter={"visual": add_other_bricks(spec, base), "background": add_background(spec)},
+            clutter={"visual": add_other_bricks(spec, base), "background": add_background(spec, NARROW_BIN)},
         )
 
     def __init__(self) -> None:

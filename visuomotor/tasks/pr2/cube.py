@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.engine import Engine
-from visuomotor.props.clutter import add_background
+from visuomotor.props.clutter import NARROW_BIN, add_background
 from visuomotor.props.shape_cube import BLOCK_HALF, CUBE_HALF, add_held_block, add_shape_cube, add_stand
 from visuomotor.robots.pr2 import Pr2
 from visuomotor.tasks.pr2.pr2_task import Pr2Task, Scene
@@ -53,7 +53,7 @@ class Cube(Pr2Task):
             target=cube.hole,
             grip_opening=BLOCK_HALF[1],
             target_opening=CUBE_HALF,
-            clutter={"visual": add_stand(spec, self.center), "background": add_background(spec)},
+            clutter={"visual": add_stand(spec, self.center), "background": add_background(spec, NARROW_BIN)},
         )
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.engine import Engine
-from visuomotor.props.clutter import add_background
+from visuomotor.props.clutter import NARROW_BIN, add_background
 from visuomotor.props.nail import CLAW, HANDLE_RADIUS, HEAD_HEIGHT, add_bench, add_hammer, add_toys, bench_to_tool
 from visuomotor.robots.pr2 import Pr2
 from visuomotor.tasks.pr2.pr2_task import Pr2Task, Scene
@@ -52,7 +52,7 @@ class Hammer(Pr2Task):
             target=bench.nail,
             grip_opening=HANDLE_RADIUS,
             target_opening=bench.finger_opening,
-            clutter={"visual": add_toys(spec, bench), "background": add_background(spec)},
+            clutter={"visual": add_toys(spec, bench), "background": add_background(spec, NARROW_BIN)},
         )
 
     def __init__(self) -> None:

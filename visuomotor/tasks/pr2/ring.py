@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.engine import Engine
-from visuomotor.props.clutter import add_background
+from visuomotor.props.clutter import NARROW_BIN, add_background
 from visuomotor.props.peg import (
     PEG_HEIGHT,
     RING_RADIUS,
@@ -59,7 +59,7 @@ class Ring(Pr2Task):
             target=stand.foot,
             grip_opening=RING_RADIUS + TUBE_RADIUS,
             target_opening=STAND_HALF,
-            clutter={"visual": add_other_pegs(spec, stand), "background": add_background(spec)},
+            clutter={"visual": add_other_pegs(spec, stand), "background": add_background(spec, NARROW_BIN)},
         )
 
     def __init__(self) -> None:

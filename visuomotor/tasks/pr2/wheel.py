@@ -18,7 +18,7 @@ from visuomotor.props.axle import (
     add_wheel,
     axle_to_tool,
 )
-from visuomotor.props.clutter import add_background
+from visuomotor.props.clutter import NARROW_BIN, add_background
 from visuomotor.robots.pr2 import Pr2
 from visuomotor.tasks.pr2.pr2_task import Pr2Task, Scene
 from visuomotor.tasks.quaternions import rotate
@@ -62,7 +62,7 @@ class Wheel(Pr2Task):
             target=axle.root,
             grip_opening=WHEEL_RADIUS,
             target_opening=axle.finger_opening,
-            clutter={"visual": add_plane_parts(spec, axle), "background": add_background(spec)},
+            clutter={"visual": add_plane_parts(spec, axle), "background": add_background(spec, NARROW_BIN)},
         )
 
     def __init__(self) -> None:
