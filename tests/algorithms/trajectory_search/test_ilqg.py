@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from visuomotor.algorithms.gps.lqr import QuadraticCost
 from visuomotor.algorithms.trajectory_search.ilqg import Ilqg, IlqgConfig, expand_about, linear_quadratic
 from visuomotor.algorithms.trajectory_search.known_model import KnownModel
 from visuomotor.errors import VisuomotorError
@@ -131,6 +132,39 @@ def test_one_iteration_is_lqr():
     again = search(task, iterations=2)
     rows = list(again.steps())
     assert rows[1]["policy_cost"] == pytest.approx(rows[0]["policy_cost"], rel=1e-7)
+
+
+def test_the_problem_about_a_trajectory_whose_dynamics_vary():
+    """Against the dense quadratic program: F_t leads from step t to t + 1, and that of the last step leads nowhere."""
+    steps, price, draw = 5, 0.3, torch.Generator().manual_seed(4)
+    transition = torch.randn(1, steps, 2, 3, generator=draw, dtype=torch.float64)
+    root = torch.randn(1, steps, 3, 3, generator=draw, dtype=torch.float64)
+    hessian = root @ root.mT + torch.eye(3, dtype=torch.float64)
+    gradient = torch.randn(1, steps, 3, generator=draw, dtype=torch.float64)
+    cost = QuadraticCost(hessian, gradient, torch.zeros(1, steps, dtype=torch.float64))
+    found = linear_quadratic(cost, transition).backward(0, price)
+    forced, whole, slope = np.zeros((2, steps)), price * np.eye(steps), np.zeros(steps)
+    for t in range(steps):
+        z = np.vstack([forced, np.eye(steps)[t]])
+        whole += z.T @ hessian[0, t].numpy() @ z
+        slope += z.T @ gradient[0, t].numpy()
+        forced = transition[0, t].numpy() @ z
+    best, x = np.linalg.solve(whole, -slope), np.zeros(2)
+    for t in range(steps):
+        u = found.gain[t] @ x + found.offset[t]
+        np.testing.assert_allclose(u, best[t], atol=1e-9)
+        x = transition[0, t].numpy() @ np.concatenate([x, u])
+
+
+def test_steps_are_tried_at_halving_sizes():
+    ilqg = search(PointMass(), step_sizes=3)
+    run, seen = ilqg.run_episodes, []
+    ilqg.run_episodes = lambda env, policy: seen.append(run(env, policy)) or seen[-1]
+    ilqg.search()
+    held, tried = (each[0].actions[:, 0] for each in seen)
+    moves = tried.view(3, 2, -1) - held
+    assert moves[0].abs().min() > 1e-4
+    torch.testing.assert_close(moves, moves[0] * torch.tensor([1.0, 0.5, 0.25]).double()[:, None, None])
 
 
 def test_the_gain_holds_the_trajectory_where_the_start_is_another():
