@@ -51,7 +51,7 @@ def test_generate_prints_what_it_made(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["demos", "generate", "lifting", "--episodes", "2"]) == 0
     printed = capsys.readouterr().out
-    assert "of the episodes succeeded" in printed
+    assert "of all generated episodes succeeded" in printed
     assert "demos/lifting.hdf5: 2 episodes of lifting" in printed
     assert "mean return" in printed
     assert (tmp_path / "demos" / "lifting.hdf5").is_file()

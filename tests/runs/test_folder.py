@@ -247,15 +247,25 @@ def test_shared_rows_are_counted(tmp_path):
     assert again.shared_rows == 2
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_a_signal_asks_and_a_second_one_stops(name, capsys):
-    number = getattr(signal, name)
-    before = signal.getsignal(number)
+@pytest.fixture(params=["SIGINT", "SIGTERM", "SIGHUP"])
+def number(request):
+    """Of a signal that is not ignored, as jobs in the background may ignore some."""
+    found = getattr(signal, request.param)
+    before = signal.signal(found, signal.SIG_DFL)
+    yield found
+    signal.signal(found, before)
+
+
+def test_a_signal_asks_and_a_second_one_stops(number, capsys):
     with GracefulShutdown() as shutdown:
         assert not shutdown.requested
         signal.raise_signal(number)
         assert shutdown.requested
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(number)
-    assert signal.getsignal(number) == before
+    assert signal.getsignal(number) == signal.SIG_DFL
     assert "saving after this iteration" in capsys.readouterr().err
+    signal.signal(number, signal.SIG_IGN)
+    with GracefulShutdown() as shutdown:
+        signal.raise_signal(number)
+        assert not shutdown.requested  # what nohup ignores stays ignored
