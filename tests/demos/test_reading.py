@@ -33,7 +33,7 @@ def test_files_that_are_none(tmp_path, path):
 
 
 def test_texts_that_would_be_read_forever(path):
-    """The rest of the first heap gets the size 0, by which HDF5 would never get on."""
+    """The rest of the first heap gets the size 0, so that HDF5 would read it forever."""
     content = bytearray(path.read_bytes())
     first = content.index(b"GCOL\1") + 16
     rest = first + 16 + -(-int.from_bytes(content[first + 8 : first + 16], "little") // 8) * 8

@@ -123,23 +123,26 @@ def draw_box(buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector,
 
 
 @njit_inline
-def _sphere_conic(centre: Vector, distance: float) -> Conic:
-    """Of a sphere; distance: `centre.centre - r^2`. Q = identity / r^2, and all is multiplied by r^2."""
+def _sphere_outline(buffer: FrameBuffer, centre: Vector, radius: float) -> tuple[float, Conic, Box]:
+    """k, S and the box of a sphere for `rasterize_quadric`; an empty box where it is not seen from outside.
+
+    Q = identity / r^2, and everything is multiplied by r^2: k = c'c - r^2.
+    """
     x, y, z = centre
-    return (x * x - distance, x * y, x * z, y * y - distance, y * z, z * z - distance)
+    k = dot(centre, centre) - radius * radius
+    conic = (x * x - k, x * y, x * z, y * y - k, y * z, z * z - k)
+    box = (0.0, 0.0, 1.0, 0.0)
+    if k > 0.0 and z < radius:
+        box = conic_box(buffer, conic)
+    return k, conic, box
 
 
 @njit_inline
 def draw_sphere(buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector, radius: float) -> None:
-    distance = dot(centre, centre) - radius * radius
-    if distance <= 0.0 or centre[2] >= radius:
-        return
-    conic = _sphere_conic(centre, distance)
-    box = conic_box(buffer, conic)
-    if box[2] > box[3]:
-        return
-    surface = add_centred_surface(surfaces, geom, _IDENTITY, centre)
-    rasterize_quadric(buffer, surface, centre, conic, distance, box)
+    k, conic, box = _sphere_outline(buffer, centre, radius)
+    if box[2] <= box[3]:
+        surface = add_centred_surface(surfaces, geom, _IDENTITY, centre)
+        rasterize_quadric(buffer, surface, centre, conic, k, box)
 
 
 @njit_inline
@@ -279,17 +282,13 @@ def _draw_cap(
     buffer: FrameBuffer, surfaces: Surfaces, geom: int, centre: Vector, outwards: Vector, radius: float
 ) -> None:
     """The outer half of a sphere, and a little more, so that rounding leaves no gap beside the cylinder's side."""
-    distance = dot(centre, centre) - radius * radius
-    if distance <= 0.0 or centre[2] >= radius:
-        return
-    conic = _sphere_conic(centre, distance)
-    box = conic_box(buffer, conic)
+    k, conic, box = _sphere_outline(buffer, centre, radius)
     if box[2] > box[3]:
         return
     surface = add_centred_surface(surfaces, geom, _IDENTITY, centre)
     middle, half = dot(outwards, centre) + 0.5 * radius, (0.5 + _OVERLAP) * radius
     left, right = (0.0, 0.0, 0.0, 0.0), (box[1], 0.0, box[1], box[1])
-    rasterize_tube(buffer, surface, centre, conic, distance, outwards, middle, half, box, left, right)
+    rasterize_tube(buffer, surface, centre, conic, k, outwards, middle, half, box, left, right)
 
 
 @njit_inline

@@ -197,8 +197,8 @@ def assess_last_update(
     """Compare the new samples with those before the last update, and adapt the step size to how well the prediction
     held. A condition takes its update back, and keeps its last controller and samples, where the physics blew up or
     the cost rose by more than a fraction (`trajectory.largest_loss`) of what it gained since the first episode:
-    something was hit or dropped. Such an episode does not teach the dynamics either. Its multipliers stay: the policy
-    was fitted under them, and the next inner iteration corrects them by the gap to the controller that came back.
+    something was hit or dropped. Such an episode does not teach the dynamics either. Its multipliers stay:
+    the policy was fitted under them.
 
     The actual improvement is that of the samples' own costs. The model's expected costs of two iterations are not
     comparable: near the target the cost's expansion is the steeper the closer a sample came.
