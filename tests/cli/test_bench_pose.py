@@ -5,6 +5,7 @@ import torch
 
 from visuomotor.algorithms.gps.config import PoseConfig
 from visuomotor.cli import bench_pose as bench
+from visuomotor.cli import main
 from visuomotor.policies.pose_architectures import POSE_ARCHITECTURES
 from visuomotor.tasks import make_task
 
@@ -34,11 +35,14 @@ def test_each_network_has_its_own_best_learning_rate(monkeypatch):
 
 def test_networks_are_trained_and_measured_on_other_images(monkeypatch):
     monkeypatch.setattr(bench, "_LEARNING_RATES", (1e-3,))
-    monkeypatch.setattr(bench, "POSE_ARCHITECTURES", dict(list(POSE_ARCHITECTURES.items())[:1]))
-    measured = bench.bench_pose(
-        make_task("hanger"), (0,), 88, images=20, test_images=10, config=PoseConfig(epochs=2, batch=10)
-    )
+    config = PoseConfig(epochs=2, batch=10)
+    measured = bench.bench_pose(make_task("hanger"), (0,), 88, ["feature-points"], 20, 10, config)
     (found,) = measured["networks"].values()
     assert 1 < found["test_cm"] < 50
     assert found["training_cm"] != found["test_cm"]
     assert found["parameters"] == 86_336 + 65 * 9
+
+
+def test_unknown_networks_are_told(capsys):
+    assert main(["bench", "pose", "--methods", "transformer"]) == 2
+    assert "no pose network 'transformer'; choose one of: feature-points" in capsys.readouterr().err

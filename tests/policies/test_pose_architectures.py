@@ -31,10 +31,10 @@ def test_the_layer_reads_all_pixels_of_all_maps():
     ours = sum(one.numel() for one in PoseNetwork(9).parameters())
     extra = {name: sum(one.numel() for one in network.parameters()) - ours for name, network in weights.items()}
     assert extra == {
-        "softmax, feature points": 0,
-        "softmax, fully connected": 32 * 37**2 * 64 + 64,
-        "fully connected": 32 * 37**2 * 64 + 64,
-        "max-pooling, fully connected": 32 * 4**2 * 64 + 64,
+        "feature-points": 0,
+        "softmax-fully-connected": 32 * 37**2 * 64 + 64,
+        "fully-connected": 32 * 37**2 * 64 + 64,
+        "max-pooling": 32 * 4**2 * 64 + 64,
     }
 
 

@@ -83,21 +83,24 @@ def test_few_trials_are_measured_again(where):
 
 def test_the_second_table(where, tmp_path):
     page = tmp_path / "docs" / "page.md"
-    (command,) = PoseTable().missing(where)
-    assert command[:2] == ["bench", "pose"]
+    commands = list(PoseTable().missing(where))
+    assert [command[command.index("--methods") + 1] for command in commands] == list(POSE_ARCHITECTURES)
     assert PoseTable().write(where, page).count("missing") == 4 * len(POSE_ARCHITECTURES)
     network = {"parameters": 1234, "learning_rate": 1e-3, "training_cm": 0.5, "training_deviation_cm": 0.25}
     network |= {"test_cm": 0.75, "test_deviation_cm": 0.375}
-    content = {"networks": dict.fromkeys(POSE_ARCHITECTURES, network), "seeds": [0], "task": "hanger", "size": 128}
     where.results.mkdir()
-    path = where.results / "bench-pose-hanger-128.json"
-    path.write_text(json.dumps(content | {"images": 1000, "test_images": 500}))
+    for count, name in enumerate(POSE_ARCHITECTURES):
+        assert len(list(PoseTable().missing(where))) == 4 - count
+        content = {"networks": {name: network}, "seeds": [0], "task": "hanger", "size": 96, "images": 1000}
+        path = where.results / f"bench-pose-hanger-96-{name}.json"
+        path.write_text(json.dumps(content | {"test_images": 500}))
     assert not list(PoseTable().missing(where))
-    assert len(list(PoseTable().missing(replace(where, seeds=2)))) == 1
+    assert len(list(PoseTable().missing(replace(where, seeds=2)))) == 4
     text = PoseTable().write(where, page)
     first = "| softmax, feature points | 1,234 | 0.001 | 0.50 +- 0.25 | 1.14 +- 1.67 | 0.75 +- 0.38 | 1.30 +- 0.73 |"
     assert first in text
     assert "missing" not in text
+    assert text.count("1,000 images to train on") == 1  # once for networks that were measured alike
 
 
 def test_controllers_with_targets_elsewhere(where, tmp_path):
@@ -305,7 +308,7 @@ def test_damaged_measurements_are_told(where, tmp_path, text):
     page = tmp_path / "docs" / "page.md"
     where.results.mkdir()
     for part, name in (
-        (PoseTable(), "bench-pose-hanger-128.json"),
+        (PoseTable(), "bench-pose-hanger-96-feature-points.json"),
         (TargetShiftTable(), "bench-target-shifts-cube-seeds0-0.json"),
         (PolicySearchFigure(), "tuning-policy-search-insertion2d-cem.json"),
     ):

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -60,7 +60,7 @@ class Bench:
     episodes: int = 500
     """How many episodes each search samples (policy-search)."""
     methods: tuple[str, ...] = ()
-    """Which searches; by default all (policy-search)."""
+    """Which searches, or which networks; by default all (policy-search, pose)."""
     tune: bool = False
     """Search each method's grid of settings instead of comparing the methods (policy-search)."""
     tuned: tuple[Path, ...] = ()
@@ -85,8 +85,10 @@ def run(arguments: list[str]) -> None:
     if options.size is not None:
         check_range("--size", options.size, 88 if options.part == "pose" else 1, 4096)
     check_range("--episodes", options.episodes, 1, 1_000_000)
-    if options.part != "policy-search" and (options.tune or options.tuned or options.methods):
-        raise VisuomotorError("--methods, --tune and --tuned are for visuomotor bench policy-search")
+    if options.part != "policy-search" and (options.tune or options.tuned):
+        raise VisuomotorError("--tune and --tuned are for visuomotor bench policy-search")
+    if options.part not in ("policy-search", "pose") and options.methods:
+        raise VisuomotorError("--methods is for visuomotor bench policy-search and bench pose")
     if options.model is not None and (options.part != "camera" or options.task is not None):
         raise VisuomotorError("--model is for visuomotor bench camera, without --task")
     measured = {"bench": options.part, **_measure(options)}
@@ -97,7 +99,7 @@ def run(arguments: list[str]) -> None:
         detail = {
             "camera": f"-{measured.get('task')}-{measured.get('size')}",
             "engine": f"-{measured.get('task')}",
-            "pose": f"-{measured.get('task')}-{measured.get('size')}",
+            "pose": "".join(f"-{word}" for word in (measured.get("task"), measured.get("size"), *options.methods)),
             "target-shifts": f"-{measured.get('task')}{seeds}",
             "trajectories": f"-{measured.get('task')}{seeds}",
             "policy-search": "".join(f"-{word}" for word in (measured.get("task"), *options.methods)) + seeds,
@@ -139,8 +141,10 @@ def _measure(options: Bench) -> dict[str, Any]:
     seeds = range(options.seed, options.seed + options.seeds)
     if options.part == "pose":
         from visuomotor.cli.bench_pose import bench_pose
+        from visuomotor.policies.pose_architectures import POSE_ARCHITECTURES
 
-        return bench_pose(make_task(options.task or "hanger"), seeds, options.size or 128)
+        networks = _known("pose network", options.methods, POSE_ARCHITECTURES)
+        return bench_pose(make_task(options.task or "hanger"), seeds, options.size or 128, networks)
     if options.part == "target-shifts":
         from visuomotor.cli.bench_target_shifts import bench_target_shifts
 
@@ -171,16 +175,22 @@ def _policy_search(task: "Task", options: Bench) -> dict[str, Any]:
     from visuomotor.cli.bench_policy_search import bench_policy_search, read_tuned
     from visuomotor.cli.tune_policy_search import tune_policy_search
 
-    methods = options.methods or tuple(GRIDS)
-    for method in methods:
-        if method not in GRIDS:
-            raise unknown("policy search", method, GRIDS)
+    methods = _known("policy search", options.methods, GRIDS)
     if options.tune:
         return tune_policy_search(task, options.episodes, methods)
     tuned = {method: settings for path in options.tuned for method, settings in read_tuned(path, task).items()}
     return bench_policy_search(
         task, range(options.seed, options.seed + options.seeds), options.episodes, methods, tuned
     )
+
+
+def _known(kind: str, methods: tuple[str, ...], all_methods: Iterable[str]) -> tuple[str, ...]:
+    """The methods that were asked for, or all."""
+    known = tuple(all_methods)
+    for method in methods:
+        if method not in known:
+            raise unknown(kind, method, known)
+    return methods or known
 
 
 def _print_table(measured: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Pose regression with and without feature points: errors of four networks (Levine et al. 2015, table II)."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,7 @@ def bench_pose(
     task: Task,
     seeds: Sequence[int],
     size: int,
+    methods: Iterable[str] = POSE_ARCHITECTURES,
     images: int = 1000,
     test_images: int = 500,
     config: PoseConfig = PRESETS["paper"].pose,
@@ -31,7 +32,8 @@ def bench_pose(
     """Each network's own learning rate is the one with the smallest test error on images of another seed.
 
     Args:
-        size: side of the images in pixels. images: to train on. config: its batch and epochs.
+        size: side of the images in pixels. methods: names in `POSE_ARCHITECTURES`. images: to train on.
+        config: its batch and epochs.
 
     Returns:
         `task`, `size`, `images`, `test_images`, `epochs`, `seeds` and `networks`: for each `parameters`,
@@ -47,8 +49,7 @@ def bench_pose(
         for seed in (_SEARCH_SEED, *seeds)
     }
     networks: dict[str, dict[str, Any]] = {}
-    for name in POSE_ARCHITECTURES:
-        began = time.monotonic()
+    for name in methods:
         search = {rate: _errors(name, data[_SEARCH_SEED], _SEARCH_SEED, config, rate)[1] for rate in _LEARNING_RATES}
         rate = min(search, key=lambda rate: search[rate].mean().item())
         found = [_errors(name, data[seed], seed, config, rate) for seed in seeds]
@@ -62,12 +63,6 @@ def bench_pose(
             networks[name][f"{what}_cm"] = every.mean().item()
             networks[name][f"{what}_deviation_cm"] = every.std().item()
             networks[name][f"{what}_cm_by_seed"] = [100 * one.mean().item() for one in errors]
-        told = networks[name]
-        print(
-            f"{name}: {told['training_cm']:.2f} cm in training, {told['test_cm']:.2f} cm in tests, learning rate "
-            f"{rate:g}, {time.monotonic() - began:.0f} s",
-            flush=True,
-        )
     return {
         "task": task.name,
         "size": size,
@@ -89,6 +84,7 @@ def _errors(
     name: str, data: PoseData, seed: int, config: PoseConfig, learning_rate: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Of each training and each test image (m), after training; infinite where that diverged."""
+    began = time.monotonic()
     network = _network(name, data, seed).to(choose_device("auto"))
     training = PoseTraining(network, data, replace(config, learning_rate=learning_rate), AugmentationConfig())
     generator = torch.Generator().manual_seed(seed)
@@ -98,4 +94,11 @@ def _errors(
             training.run_epoch(generator)
     except VisuomotorError:
         return torch.full((train,), torch.inf), torch.full((data.held_out,), torch.inf)
-    return training.errors(0, train), training.errors(train, len(data.images))
+    errors = training.errors(0, train), training.errors(train, len(data.images))
+    training_cm, test_cm = (100 * each.mean().item() for each in errors)
+    print(
+        f"{name}, seed {seed}, learning rate {learning_rate:g}: {training_cm:.2f} cm in training, {test_cm:.2f} cm in "
+        f"tests, {time.monotonic() - began:.0f} s",
+        flush=True,
+    )
+    return errors

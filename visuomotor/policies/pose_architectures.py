@@ -46,11 +46,9 @@ class FullyConnectedPoseNetwork(PoseNetwork):
 
 
 POSE_ARCHITECTURES: Mapping[str, Callable[[int, int], PoseNetwork]] = {
-    "softmax, feature points": lambda coordinates, _size: PoseNetwork(coordinates),
-    "softmax, fully connected": lambda coordinates, size: FullyConnectedPoseNetwork(coordinates, size, softmax=True),
-    "fully connected": FullyConnectedPoseNetwork,
-    "max-pooling, fully connected": lambda coordinates, size: FullyConnectedPoseNetwork(
-        coordinates, size, max_pooling=True
-    ),
+    "feature-points": lambda coordinates, _size: PoseNetwork(coordinates),
+    "softmax-fully-connected": lambda coordinates, size: FullyConnectedPoseNetwork(coordinates, size, softmax=True),
+    "fully-connected": FullyConnectedPoseNetwork,
+    "max-pooling": lambda coordinates, size: FullyConnectedPoseNetwork(coordinates, size, max_pooling=True),
 }
-"""Networks for a number of coordinates and a side of the images, by what the paper's table calls them."""
+"""Networks for a number of coordinates and a side of the images."""

@@ -6,39 +6,41 @@ from typing import Any
 
 from visuomotor.reproduction.part import Command, Where, read_measured
 
-_TASK, _SIZE = "hanger", 128
+_TASK, _SIZE = "hanger", 96
 
-# Training and test error in cm, mean and deviation.
+# What the paper calls each network; training and test error in cm, mean and deviation.
 _PAPER = {
-    "softmax, feature points": ("1.14 +- 1.67", "1.30 +- 0.73"),
-    "softmax, fully connected": ("2.27 +- 1.70", "2.59 +- 1.19"),
-    "fully connected": ("4.65 +- 2.90", "4.75 +- 2.29"),
-    "max-pooling, fully connected": ("2.89 +- 2.08", "3.71 +- 1.73"),
+    "feature-points": ("softmax, feature points", "1.14 +- 1.67", "1.30 +- 0.73"),
+    "softmax-fully-connected": ("softmax, fully connected", "2.27 +- 1.70", "2.59 +- 1.19"),
+    "fully-connected": ("fully connected", "4.65 +- 2.90", "4.75 +- 2.29"),
+    "max-pooling": ("max-pooling, fully connected", "2.89 +- 2.08", "3.71 +- 1.73"),
 }
 
 
 class PoseTable:
-    """Table II: what `visuomotor bench pose` measures."""
+    """Table II: what `visuomotor bench pose` measures, one network at a time."""
 
     def missing(self, where: Where) -> Iterator[Command]:
-        seeds = read_measured(_path(where), lambda measured: len(measured["seeds"])) or 0
-        if seeds < where.seeds:
-            yield [
-                *("bench", "pose", "--task", _TASK, "--size", str(_SIZE), "--seeds", str(where.seeds)),
-                *("--results", str(where.results)),
-            ]
+        for name in _PAPER:
+            seeds = read_measured(_path(where, name), lambda measured: len(measured["seeds"])) or 0
+            if seeds < where.seeds:
+                yield [
+                    *("bench", "pose", "--task", _TASK, "--size", str(_SIZE), "--methods", name),
+                    *("--seeds", str(where.seeds), "--results", str(where.results)),
+                ]
 
     def write(self, where: Where, page: Path) -> str:
         lines = [
             "| network | parameters | learning rate | training error (cm) | paper | test error (cm) | paper |",
             "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
         ]
-        for name, (training, test) in _PAPER.items():
-            row = read_measured(_path(where), lambda measured, name=name: _row(measured["networks"][name]))
+        captions = []
+        for name, (label, training, test) in _PAPER.items():
+            row = read_measured(_path(where, name), lambda measured, name=name: _row(measured["networks"][name]))
             facts, *errors = row or ("missing | missing", "missing", "missing")
-            lines.append(f"| {name} | {facts} | {errors[0]} | {training} | {errors[1]} | {test} |")
-        caption = read_measured(_path(where), _caption)
-        return "\n".join(lines if caption is None else [*lines, "", caption])
+            lines.append(f"| {label} | {facts} | {errors[0]} | {training} | {errors[1]} | {test} |")
+            captions.append(read_measured(_path(where, name), _caption))
+        return "\n".join([*lines, *(f"\n{caption}" for caption in dict.fromkeys(captions) if caption)])
 
 
 def _row(found: dict[str, Any]) -> tuple[str, str, str]:
@@ -58,5 +60,5 @@ def _error(found: dict[str, Any], what: str) -> str:
     return f"{found[f'{what}_cm']:.2f} +- {found[f'{what}_deviation_cm']:.2f}"
 
 
-def _path(where: Where) -> Path:
-    return where.results / f"bench-pose-{_TASK}-{_SIZE}.json"
+def _path(where: Where, network: str) -> Path:
+    return where.results / f"bench-pose-{_TASK}-{_SIZE}-{network}.json"
