@@ -133,20 +133,20 @@ def test_policy_searches_are_tuned_and_then_compared(where, tmp_path):
     assert figure.write(where, page).startswith("Missing.")
     where.results.mkdir()
     best = points("cem")[3]
-    tuning = {"episodes": 400, "best": {"cem": best}, "points": {"cem": [{"settings": p} for p in points("cem")]}}
+    tuning = {"episodes": 600, "best": {"cem": best}, "points": {"cem": [{"settings": p} for p in points("cem")]}}
     Path(file).write_text(json.dumps(tuning))
     curves = {"episodes": [5, 10], "policy_cost": [3.0, 2.0], "policy_success": [0.0, 1.0]}
     curves |= {"policy_distance_m": [0.3, 0.1], "episodes_to_solve": 10, "seconds": 1.0}
     each = {"settings": best, "by_seed": {"0": curves, "1": curves | {"episodes_to_solve": None}}}
-    content = {"task": "insertion2d", "episodes": 400, "median_episodes_to_solve": {"cem": None}}
+    content = {"task": "insertion2d", "episodes": 600, "median_episodes_to_solve": {"cem": None}}
     content |= {"methods": {"cem": each}}
     path = where.results / "bench-policy-search-insertion2d-cem-seeds0-4.json"
     path.write_text(json.dumps(content))
     assert list(figure.missing(where)) == [command for command in commands if command not in (tune, compare)]
     lines = figure.write(where, page).splitlines()
     assert lines[0].endswith("(figures/policy_search.png)")
-    settings = "samples 10, initial_std 0.6, elite_fraction 0.25"
-    assert f"| insertion2d | cem | not in 400 | 10, - | {settings} |" in lines
+    settings = "samples 10, initial_std 0.3, policy.knots 20, elite_fraction 0.25"
+    assert f"| insertion2d | cem | not in 600 | 10, - | {settings} |" in lines
     others = [content | {"episodes": 300}, content | {"methods": {"cem": each | {"settings": {}}}}]
     for other in others:  # of other settings, or of fewer episodes
         path.write_text(json.dumps(other))

@@ -37,7 +37,7 @@ def bench_policy_search(
     """Every method with every seed, until it has sampled `episodes`.
 
     The solution is tried without noise after each iteration, in episodes that do not count. A search has solved the
-    task when three solutions in a row succeed from every start; the first of them tells after how many episodes. What
+    task when three solutions in a row succeed from every start; the episodes until the first of them count. What
     iLQG learns of the known model between its episodes does not count either.
 
     Args:
@@ -53,8 +53,8 @@ def bench_policy_search(
         settings = dict((tuned or {}).get(method, {}))
         by_seed = {str(seed): run_search(task, method, seed, episodes, settings) for seed in seeds}
         found[method] = {"settings": settings, "by_seed": by_seed}
-        told = ", ".join(str(each["episodes_to_solve"] or "-") for each in by_seed.values())
-        print(f"{method}: episodes to solve {task.name} by seed: {told}", flush=True)
+        text = ", ".join(str(each["episodes_to_solve"] or "-") for each in by_seed.values())
+        print(f"{method}: episodes to solve {task.name} by seed: {text}", flush=True)
     return {
         "task": task.name,
         "seeds": seeds,
@@ -92,17 +92,16 @@ def episodes_to_solve(curves: Curves) -> int | None:
 
 
 def _make(task: Task, method: str, seed: int, settings: Settings) -> TrajectorySearch:
-    name = method
-    if method not in registry.BUILT_IN["algorithm"]:  # one that searches the parameters of either
-        name, settings = method.removesuffix(_NETWORK), {"policy.kind": "network", **settings}
+    searches_both = method not in registry.BUILT_IN["algorithm"]  # parameters of either
+    name = method.removesuffix(_NETWORK) if searches_both else method
     kind: type[TrajectorySearch] = registry.load("algorithm", name, TrajectorySearch)
-    preset = kind.presets["laptop"]
+    preset = kind.presets["network" if searches_both else "laptop"]
     config = replace(config_from_dict(type(preset), changed(config_to_dict(preset), settings)), iterations=_ENDLESS)
     return kind(task, config, seed)
 
 
 def changed(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """A nested dict with `settings`, whose names tell the places.
+    """A nested dict with `settings`, whose names are the places, such as `policy.kind`.
 
     Raises:
         VisuomotorError: there is no such place.

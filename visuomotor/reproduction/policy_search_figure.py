@@ -11,14 +11,14 @@ from visuomotor.reproduction.part import Command, Where, picture, read_measured
 TASKS: Final = ("insertion2d", "insertion3d", "swimmer")
 EPISODES: Final[Mapping[str, int]] = {
     "gps-trajectories": 100,
-    "gps-network": 100,
-    "ilqg": 200,
-    "cem": 400,
-    "reps": 400,
-    "rwr": 400,
-    "cem-network": 400,
-    "reps-network": 400,
-    "rwr-network": 400,
+    "gps-network": 400,
+    "ilqg": 300,
+    "cem": 600,
+    "reps": 600,
+    "rwr": 600,
+    "cem-network": 2400,
+    "reps-network": 2400,
+    "rwr-network": 2400,
 }
 """How many each search may sample, in tuning and in the comparison."""
 _SEEDS = 5

@@ -16,7 +16,7 @@ HEAD: Final = "head"
 TORSO: Final = "front_link"
 """Body whose subtree is the whole swimmer."""
 _RADIUS, _MASS = 0.04, 2.0  # m; kg of a link
-_TORQUE = 5.0  # N m
+_TORQUE = 10.0  # N m
 _RANGE = 100.0  # degrees, MjSpec's unit of ranges
 _HOME = (0.5, -0.5)  # rad: bent, since from a straight line no torque leads ahead to first order
 _ARMATURE, _DAMPING = 0.02, 0.1  # kg m^2, N m s/rad

@@ -55,7 +55,7 @@ class GpsNetwork(TrajectorySearch):
     """
 
     name: ClassVar[str] = "gps-network"
-    presets: ClassVar[Mapping[str, Any]] = {"laptop": GpsNetworkConfig()}
+    presets: ClassVar[Mapping[str, Any]] = {"laptop": GpsNetworkConfig(num_conditions=4)}
     config: GpsNetworkConfig
 
     def __init__(

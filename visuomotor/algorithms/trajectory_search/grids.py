@@ -11,28 +11,30 @@ SEEDS: Final = (1000, 1001)
 DRAWS_NOTHING: Final = ("ilqg",)
 """Searches that draw no random number: all seeds are one."""
 
-_EPISODIC = {"samples": (10, 20, 40), "initial_std": (0.3, 0.6)}
-_CEM = {**_EPISODIC, "elite_fraction": (0.1, 0.25)}
-_REPS = {**_EPISODIC, "kl_bound": (0.5, 1.5)}
-_RWR = {**_EPISODIC, "inverse_temperature": (3.0, 10.0)}
+_EPISODIC = {"samples": (10, 30), "initial_std": (0.3, 0.6)}
+_LINEAR = {**_EPISODIC, "policy.knots": (5, 20)}
+_NETWORK = {**_EPISODIC, "min_std": (0.03, 0.1)}
+_CEM = {"elite_fraction": (0.1, 0.25)}
+_REPS = {"kl_bound": (0.5, 1.5)}
+_RWR = {"inverse_temperature": (3.0, 10.0)}
 _GPS = {"trajectory.initial_noise_std": (0.1, 0.2, 0.3), "trajectory.kl_step": (0.5, 1.0)}
 GRIDS: Final[Mapping[str, Mapping[str, Sequence[Any]]]] = {
     "gps-trajectories": _GPS,
     "gps-network": _GPS,
     "ilqg": {
-        "regularization": (0.01, 1.0, 100.0),
-        "regularization_factor": (2.0, 10.0),
-        "finite_difference": (1e-5, 1e-2),
+        "regularization": (1.0, 100.0, 1e4),
+        "regularization_factor": (1.5, 4.0),
+        "finite_difference": (1e-3, 1e-2),
     },
-    "cem": _CEM,
-    "reps": _REPS,
-    "rwr": _RWR,
-    "cem-network": _CEM,
-    "reps-network": _REPS,
-    "rwr-network": _RWR,
+    "cem": {**_LINEAR, **_CEM},
+    "reps": {**_LINEAR, **_REPS},
+    "rwr": {**_LINEAR, **_RWR},
+    "cem-network": {**_NETWORK, **_CEM},
+    "reps-network": {**_NETWORK, **_REPS},
+    "rwr-network": {**_NETWORK, **_RWR},
 }
-"""Values of each setting, all combinations of which are tried. Searches that end with `-network` look for the
-parameters of a small network, the others for those of a linear controller."""
+"""Values of each setting; all combinations are tried. Searches whose names end with `-network` train one small network
+for four starts, the others one linear controller for one start."""
 
 
 def points(method: str) -> list[dict[str, Any]]:

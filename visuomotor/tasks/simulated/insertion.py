@@ -47,9 +47,9 @@ class Insertion(Task):
     stage_rewards: ClassVar[tuple[float, ...]] = (0.0, 0.125, 1.0)
 
     joints: ClassVar[Sequence[PegJoint]]
-    """Of the arm."""
+    """Joints of the arm."""
     axes: ClassVar[tuple[int, ...]]
-    """Of the world, along which the arm moves the peg."""
+    """World axes along which the arm moves the peg."""
     camera_pose: ClassVar[tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]]
     """Where the camera is (m), and the directions of the right and the upper side of its image."""
     shifts: ClassVar[tuple[tuple[float, float], ...]]

@@ -16,8 +16,8 @@ from visuomotor.tasks.cost import Cost
 from visuomotor.tasks.reset_params import ResetParams
 from visuomotor.tasks.task import Task
 
-_SPEED = 0.4  # m/s, wanted of the centre of mass along x
-_FINISH = 1.0  # m, of the buoys ahead of the head's start: half of the way at the wanted speed
+_SPEED = 0.3  # m/s, wanted of the centre of mass along x
+_FINISH = 0.75  # m, of the buoys ahead of the head's start: half of the way at the wanted speed
 _NEAR = 0.5  # m, of the head behind the finish
 _HEIGHT = 0.3  # m, of the plane above the floor
 _DENSITY, _VISCOSITY = 3000.0, 0.1  # kg/m^3 and Pa s, of the medium
@@ -33,8 +33,8 @@ class Swimmer(Task):
     State (8): 2 joint angles, 2 velocities, heading (rad), velocity of the centre of mass in the plane (2), turning of
     the front link (rad/s). Where the swimmer is makes no difference: what is wanted is a speed along x.
 
-    Episodes are 100 steps of 50 ms, as in the other tasks; they hold about
-    four strokes. Success: the head has passed the buoys.
+    Episodes are 100 steps of 50 ms, as in the other tasks. The fastest strokes take 0.7 to 0.8 s: two sines a quarter of
+    a turn apart, with all torque, get 1.3 m far. Success: the head has passed the buoys.
     """
 
     name: ClassVar[str] = "swimmer"
@@ -110,7 +110,7 @@ class Swimmer(Task):
 
     @cached_property
     def cost(self) -> Cost:
-        """50 (v_x - 0.4 m/s)^2 + 0.005 |u|^2 of every step, v_x of the centre of mass along x."""
+        """50 (v_x - 0.3 m/s)^2 + 0.005 |u|^2 of every step, v_x of the centre of mass along x."""
 
         def squares(state: Tensor, actions: Tensor) -> Tensor:
             return torch.stack([_TOO_SLOW * (state[_AHEAD] - _SPEED).square(), _EFFORT * actions.square().sum()])
