@@ -9,11 +9,13 @@ import numpy as np
 
 from visuomotor.props.grasp import add_fixed, add_grasp
 from visuomotor.robots.collision import AS_HELD, AS_TARGET, NOTHING
-from visuomotor.robots.geoms import about_z, box, cylinder, on_circle
+from visuomotor.robots.geoms import about_z, box, cylinder, frustum, on_circle
 
 NECK_RADIUS: Final = 0.012  # m
 CLEARANCE: Final = 0.0015  # m, between the neck and the cap's teeth
 NECK_HEIGHT: Final = 0.022  # m
+LIP_RADIUS: Final = 0.008  # m, of the neck at its top; it reaches the neck's own 4 mm below, as rounded lips do
+_LIP_HEIGHT = 0.004  # m
 CAP_DEPTH: Final = 0.020  # m, inside
 CAP_HEIGHT: Final = 0.024  # m
 CAP_RADIUS: Final = 0.021  # m, outside
@@ -74,7 +76,10 @@ def add_bottle(spec: mujoco.MjSpec, tool: str) -> Bottle:
     label = (0, 0, bottom + 0.02), (0, 0, bottom + 0.07)
     cylinder(body, "bottle_label", *label, BODY_RADIUS + 0.0005, _LABEL_COLOR, NOTHING, mass=0.01)
     smooth = {"friction": (0.2, 0.005, 0.0001)}
-    cylinder(body, "bottle_neck", (0, 0, shoulder), (0, 0, 0), NECK_RADIUS, _NECK_COLOR, AS_TARGET, mass=0.02, **smooth)
+    below = (0, 0, -_LIP_HEIGHT)
+    cylinder(body, "bottle_neck", (0, 0, shoulder), below, NECK_RADIUS, _NECK_COLOR, AS_TARGET, mass=0.02, **smooth)
+    lip = (-_LIP_HEIGHT, 0.0), (NECK_RADIUS, LIP_RADIUS)
+    frustum(spec, body, "bottle_lip", *lip, _NECK_COLOR, AS_TARGET, **smooth)
     ring = body.add_body(name="bottle_thread", gravcomp=1)
     ring.add_joint(
         name="bottle_thread",

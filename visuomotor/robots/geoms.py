@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from visuomotor.robots.collision import NOTHING
 
+_SIDES = 16
+
 Color = tuple[float, float, float, float]
 Point = Sequence[float] | NDArray[np.float64]
 
@@ -54,6 +56,23 @@ def cylinder(
     """A cylinder whose axis runs from `start` to `end`."""
     ends, size = [*start, *end], [radius, 0, 0]
     return _geom(body, mujoco.mjtGeom.mjGEOM_CYLINDER, name, color, touch, fromto=ends, size=size, **more)
+
+
+def frustum(
+    spec: mujoco.MjSpec,
+    body: Any,
+    name: str,
+    heights: tuple[float, float],
+    radii: tuple[float, float],
+    color: Color,
+    collision: dict[str, int] = NOTHING,
+    **more: Any,
+):
+    """A cone without its tip, about the z axis: a mesh of 16 sides with `radii` at `heights` (m)."""
+    angles = np.linspace(0, 2 * np.pi, _SIDES, endpoint=False).tolist()
+    corners = [on_circle(radius, angle, z) for radius, z in zip(radii, heights, strict=True) for angle in angles]
+    spec.add_mesh(name=name, uservert=np.ravel(corners))
+    return _geom(body, mujoco.mjtGeom.mjGEOM_MESH, name, color, collision, meshname=name, **more)
 
 
 def on_circle(radius: float, angle: float, height: float) -> tuple[float, float, float]:

@@ -46,6 +46,7 @@ class Bottle(Pr2Task):
     start = ((0.50, -0.14, 1.09), _DOWN)
     points = ((0.02, 0.0, 0.0), (0.08, 0.0, 0.0), (-0.04, 0.0, 0.0))
     approach = (0.0, 0.0, -1.0)
+    approach_power = 2.0  # else the cap comes down beside the neck
     held_at = (_TOOL_TO_CAP, 0.0, 0.0), _UP
 
     def add_objects(self, spec: mujoco.MjSpec, pr2: Pr2) -> Scene:
@@ -86,7 +87,8 @@ class Bottle(Pr2Task):
             return _SPIN_COST * (state[_WRIST_SPEED] - _SPIN).square()
 
         effort = TORQUE_COST * self.robot.action_limits.square()
-        return keypoint_cost(POINTS, VELOCITIES, action=effort, approach=self.approach, extra=spin)
+        approach = {"approach": self.approach, "approach_power": self.approach_power}
+        return keypoint_cost(POINTS, VELOCITIES, action=effort, extra=spin, **approach)
 
     def stage(self, engine: Engine) -> Tensor:
         distance = (engine.field("xpos")[:, self._cap] - self.target_position(engine)).norm(dim=-1)
