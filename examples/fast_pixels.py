@@ -4,6 +4,7 @@ python examples/fast_pixels.py my_robot.xml [--camera NAME] [--size 128] [--worl
 """
 
 import argparse
+import itertools
 import os
 import sys
 import time
@@ -25,23 +26,28 @@ from visuomotor.robots.mjcf import compile_scene, load_mjcf
 def load(path: Path) -> tuple[mujoco.MjModel, str]:
     """The model, and a camera for it: the first with perspective, or one that sees all of the model."""
     spec = load_mjcf(path)
+    taken = {camera.name for camera in spec.cameras}
+    names = (name for number in itertools.count() if (name := f"camera{number}") not in taken)
     for camera in spec.cameras:
-        camera.name = camera.name or f"camera{camera.id}"
+        camera.name = camera.name or next(names)
     perspective = [camera.name for camera in spec.cameras if camera.proj == mujoco.mjtProjection.mjPROJ_PERSPECTIVE]
     if not perspective:
         statistic = spec.compile().stat
         place = statistic.center + statistic.extent * np.array([1.2, -1.2, 0.8])
         z = (place - statistic.center) / np.linalg.norm(place - statistic.center)
         x = np.cross([0, 0, 1], z)
-        camera = spec.worldbody.add_camera(name="overview", pos=place)
+        perspective = ["overview" if "overview" not in taken else next(names)]
+        camera = spec.worldbody.add_camera(name=perspective[0], pos=place)
         camera.alt.type, camera.alt.xyaxes = mujoco.mjtOrientation.mjORIENTATION_XYAXES, [*x, *np.cross(z, x)]
-    return compile_scene(spec, str(path)), (*perspective, "overview")[0]
+    return compile_scene(spec, str(path)), perspective[0]
 
 
 def mujoco_picture(model: mujoco.MjModel, camera: str, size: int, qpos: np.ndarray) -> np.ndarray | None:
     """The first world by MuJoCo's OpenGL renderer; None where there is no OpenGL."""
     model.vis.global_.offwidth = model.vis.global_.offheight = size
     data = mujoco.MjData(model)
+    if model.nkey:  # as the engine starts
+        mujoco.mj_resetDataKeyframe(model, data, 0)
     data.qpos[:] = qpos
     mujoco.mj_forward(model, data)
     try:
@@ -65,6 +71,8 @@ def main() -> None:
         render(parser.parse_args())
     except VisuomotorError as error:
         sys.exit(f"fast_pixels: {error}")
+    except (MemoryError, RuntimeError) as error:
+        sys.exit(f"fast_pixels: {error}; try fewer --worlds or a smaller --size")
 
 
 def render(options: argparse.Namespace) -> None:

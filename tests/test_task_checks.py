@@ -5,7 +5,8 @@ import torch
 from own_task import TASK, changed, refused
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.tasks import make_task
+from visuomotor.tasks import Task, make_task
+from visuomotor.tasks.check_attributes import _ATTRIBUTES, _EXPECTED
 
 
 def test_what_a_task_lacks_is_listed_with_what_is_expected(write):
@@ -16,7 +17,7 @@ def test_what_a_task_lacks_is_listed_with_what_is_expected(write):
         "stage_rewards (one number for each stage",
         "keypoints (keypoints(self, engine) -> (n, K, 3) float32, m)",
         "reset (reset(self, engine, env_ids, params))",
-        "sample_reset (sample_reset(self, count, generator, split, randomize) -> ResetParams",
+        'sample_reset (sample_reset(self, count, generator, split="random", randomize=True) -> ResetParams',
         "stage (stage(self, engine) -> (n,) int64)",
     ):
         assert member in told
@@ -182,13 +183,39 @@ ADDED = {
     "privileged ": ("torch.full((2, 4), float('nan'))", "is not finite at the start of an episode"),
     "proprioception ": ("1 / engine.field('time').reshape(2, 1).eq(0).float()", "is not finite after a step"),
     "keypoints": ("exit(3)", "raises SystemExit in line 39: 3; expected keypoints"),
-    "make_engine": ("1 / 0", "raises ZeroDivisionError|make_engine"),
-    "success": ("engine", r"gives \(2,\) torch.int64 for 2 worlds; expected success\(self, stage\) -> \(n,\) bool"),
-    "finish_episode": ("None", "gives NoneType; expected EpisodeOutcome"),
-    "finish_episode ": ("EpisodeOutcome([True, False], [0.0, 1.0])", "gives EpisodeOutcome; expected .* of tensors"),
-    "finish_episode  ": (
-        "EpisodeOutcome(torch.ones(2).bool(), torch.full((2,), torch.nan))",
-        "gives EpisodeOutcome; expected .* finite",
+    "make_engine": (
+        "1 / 0",
+        r"raises TypeError: .*; expected make_engine\(self, worlds, threads=0\) -> an engine of that many worlds",
+    ),
+    "reset_for_pose_data": ("0", r"raises TypeError: .*; expected reset_for_pose_data\(self, engine, generator\)"),
+    "randomize_appearance": (
+        "0",
+        r"raises TypeError: .*; expected randomize_appearance\(self, engine, generator, split",
+    ),
+    "apply_appearance": ("0", r"raises TypeError: .*; expected apply_appearance\(self, engine, env_ids, appearance\)"),
+    "apply_randomization": (
+        "0",
+        r"raises TypeError: .*; expected apply_randomization\(self, engine, env_ids, params\)",
+    ),
+    "step": ("0", r"raises TypeError: .*; expected step\(self, engine, actions\)"),
+    "proprioception  ": (
+        "5 / 0",
+        r"raises ZeroDivisionError in line 39: .*; expected proprioception\(self, engine\) -> ",
+    ),
+    "success": ("engine", r"gives \(1,\) torch.int64 for 1 worlds; expected success\(self, stage\) -> \(n,\) bool"),
+    "finish_episode": (
+        "EpisodeOutcome(torch.ones(2).bool(), torch.ones(2))",
+        r"raises TypeError: .*; expected finish_episode\(self, engine, callback=None\)",
+    ),
+}
+OUTCOMES = {
+    "None": "gives NoneType for 1 worlds; expected .* -> EpisodeOutcome of tensors",
+    "EpisodeOutcome([True], [0.0])": "gives EpisodeOutcome for 1 worlds; expected .* of tensors",
+    "EpisodeOutcome(torch.ones(1).bool(), torch.full((1,), torch.nan))": "gives EpisodeOutcome .*; expected .* finite",
+    "EpisodeOutcome(torch.ones(1).bool(), torch.ones(1))": "gives EpisodeOutcome for 3 worlds; expected",
+    "callback()": "raises TypeError in line 39: 'NoneType' object is not callable",
+    "callback(5) if callback else EpisodeOutcome(torch.ones(engine.worlds).bool(), torch.ones(engine.worlds))": (
+        "raises TypeError in line 39: .* takes 0 positional arguments but 1 was given"
     ),
 }
 
@@ -204,6 +231,80 @@ def test_a_faulty_task_is_refused_in_one_line(write, fault, capfd):
 def test_a_member_of_a_wrong_shape_or_type_is_named(write, fault):
     member, (value, told) = fault.strip(), ADDED[fault]
     refused(write(f"{TASK}\n{MEMBER.format(member, value)}"), rf"task 'reach': {member}.* {told}")
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_an_outcome_of_a_wrong_shape_or_type_is_refused(write, outcome):
+    text = f"{TASK}\n    def finish_episode(self, engine, callback=None):\n        return {outcome}\n"
+    refused(write(text), f"task 'reach': finish_episode {OUTCOMES[outcome]}")
+
+
+def test_an_error_of_the_package_in_a_member_names_task_member_and_line(write):
+    told = refused(write(changed('field("xpos")', 'field("xposs")')), "the engine has no field 'xposs'")
+    assert told.startswith("task 'reach': keypoints in line 33: the engine has no field 'xposs'")
+    already = "raise __import__('visuomotor').errors.VisuomotorError(\"task 'reach': so it is\")"
+    told = refused(write(changed('return engine.field("xpos")', f'{already}; engine.field("xpos")'), "told.py"), "so")
+    assert told == "task 'reach': so it is"
+
+
+@pytest.mark.parametrize("points", [1, 2, 3])
+def test_swapped_axes_are_noticed_for_any_number_of_points(write, points):
+    """Points first, `(E, n, 3)`: right by accident for as many worlds as there are points."""
+    errors = f"torch.stack({points} * [self.keypoints(engine)[:, 0].double()])"
+    told = refused(write(f"{TASK}\n{MEMBER.format('errors', errors)}"), r"task 'reach': errors\(engine\) gives ")
+    assert told.endswith("worlds; expected (n, size, 3), size at least 1")
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "told"),
+    [
+        ("reward", "torch.rand(engine.worlds, 2).squeeze()[..., 0]", r"gives \(\) torch.float32 for 1 worlds"),
+        ("stage", "torch.zeros(min(engine.worlds, 2)).long()", r"gives \(2,\) torch.int64 for 3 worlds"),
+        ("make_engine", "", "make_engine raises TypeError"),
+    ],
+)
+def test_members_must_be_right_for_one_world_and_for_three(write, member, value, told):
+    if member == "make_engine":
+        member = "def make_engine(self, worlds, threads):\n        return super().make_engine(worlds, threads)"
+        text = f"{TASK}\n    {member}\n"
+    else:
+        text = f"{TASK}\n{MEMBER.format(member, value)}"
+    refused(write(text), told)
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "count, generator, split, randomize",
+        "count, generator, split='random', vary=True",
+        "count, generator, divide='random', randomize=True",
+        "count, generator, split='random', *, randomize=True",
+    ],
+)
+def test_sample_reset_is_called_in_all_ways_in_which_it_is_later(write, signature):
+    text = changed('count, generator, split="random", randomize=True', signature)
+    refused(
+        write(text), r"sample_reset raises TypeError: .*; expected sample_reset\(self, count, generator, split=\"ran"
+    )
+
+
+@pytest.mark.parametrize("signature", ["engine, generator", "engine, generator, split"])
+def test_randomize_appearance_is_called_in_both_ways_in_which_it_is_later(write, signature):
+    text = f"{TASK}\n    def randomize_appearance(self, {signature}):\n        pass\n"
+    refused(
+        write(text), r"randomize_appearance raises TypeError: .*; expected randomize_appearance\(self, engine, gener"
+    )
+
+
+def test_a_success_that_takes_one_number_only_is_refused(write):
+    text = f"{TASK}\n    def success(self, stage):\n        return torch.tensor([int(stage) == 1])\n"
+    refused(write(text), r"task 'reach': success .*; expected success\(self, stage\) -> \(n,\) bool")
+
+
+def test_every_member_has_a_text_of_what_is_expected():
+    public = {name for name in (*vars(Task), *Task.__annotations__) if not name.startswith("_")}
+    given = {"action_size", "frame_skip", "size", "check_split", "randomizer"}  # a task does not define these
+    assert public - given == set(_EXPECTED) | set(_ATTRIBUTES)
 
 
 COST = """
@@ -239,6 +340,33 @@ def test_a_state_too_short_for_the_default_cost_is_refused(write):
         "task 'reach': state has 17 numbers, and the default cost reads .* first 18; begin it",
     )
     assert make_task(write(state.replace("{}", "18"), "longer.py"))
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ("5", "is 5"),
+        ("'ab'", "is 'ab'"),
+        ("[('a', 'm', 'n')]", "is .*"),
+        ("[('a', 5)]", "is .*"),
+        ("[('a', 'm')] * 22", "has 22 entries for 23 numbers"),
+        ("1 / 0", "raises ZeroDivisionError in line 40: .*"),
+    ],
+)
+def test_faulty_names_of_readings_are_refused(write, names, told):
+    text = f"{TASK}\n    @property\n    def proprioception_names(self):\n        return {names}\n"
+    refused(write(text), f"task 'reach': proprioception_names {told}; expected a property: a name and a unit")
+    good = "[(f'reading {index}', 'rad') for index in range(23)]"
+    text = text.replace(f"return {names}\n", f"return {good}\n")
+    assert len(make_task(write(text, "good.py")).proprioception_names) == 23
+
+
+def test_a_task_that_has_readings_of_its_own_need_not_name_them(write):
+    task = make_task(write(TASK))
+    assert len(task.proprioception_names) == task.size("proprioception") == 23
+    assert task.proprioception_names[0] == ("sin shoulder_pan", "1")
+    own = "self.robot.proprioception(engine)[:, :4]"
+    assert make_task(write(f"{TASK}\n{MEMBER.format('proprioception', own)}", "own2.py")).proprioception_names == ()
 
 
 @pytest.mark.parametrize("gains", ["5", "None", "(torch.ones(6),)", "torch.ones(2, 6)", "(torch.ones(6), [0.0] * 6)"])

@@ -1,7 +1,9 @@
 """The one exception that is meant for the user's eyes."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from numbers import Integral
+from types import TracebackType
 from typing import Any
 
 
@@ -12,6 +14,24 @@ class VisuomotorError(Exception):
 def one_line(error: BaseException | str) -> str:
     """A text, or an exception's message, without line breaks, to stand inside another message."""
     return " ".join(str(error).split())
+
+
+def describe_error(error: BaseException, own: Any) -> str:
+    """An exception in one line, with the last line of the file of the class or function `own` in its traceback."""
+    return f"{type(error).__name__}{in_own_line(error, own)}: {one_line(error)}"
+
+
+def in_own_line(error: BaseException, own: Any) -> str:
+    """`in line N` after a space, or nothing where no line of that file is in the traceback."""
+    file = getattr(sys.modules.get(getattr(own, "__module__", "")), "__file__", None)
+    lines = [step.tb_lineno for step in _steps(error.__traceback__) if step.tb_frame.f_code.co_filename == file]
+    return f" in line {lines[-1]}" if lines else ""
+
+
+def _steps(trace: TracebackType | None) -> Iterator[TracebackType]:
+    while trace is not None:
+        yield trace
+        trace = trace.tb_next
 
 
 def unknown(kind: str, name: str, choices: Iterable[str]) -> VisuomotorError:

@@ -1,4 +1,4 @@
-"""Names to classes: tasks and algorithms, each imported when it is asked for."""
+"""Names to classes: tasks, algorithms and policies' networks, each imported when it is asked for."""
 
 import hashlib
 import importlib
@@ -6,15 +6,15 @@ import importlib.util
 import os
 import sys
 import warnings
+from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
 from visuomotor.errors import VisuomotorError, one_line
 
-Kind = Literal["task", "algorithm"]
-Class = TypeVar("Class", bound=type)
+Kind = Literal["task", "algorithm", "network"]
 
 BUILT_IN: Final[dict[str, dict[str, str]]] = {
     "task": {
@@ -40,6 +40,10 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "cem": "visuomotor.algorithms.trajectory_search:Cem",
         "reps": "visuomotor.algorithms.trajectory_search:Reps",
         "rwr": "visuomotor.algorithms.trajectory_search:Rwr",
+    },
+    "network": {  # by these names policy files call them
+        "VisuomotorPolicy": "visuomotor.policies.visuomotor_policy:VisuomotorPolicy",
+        "RecurrentPolicy": "visuomotor.policies.recurrent_policy:RecurrentPolicy",
     },
 }
 """Short names and where their classes are. Installed packages add theirs as entry points of `visuomotor.tasks` and
@@ -115,8 +119,10 @@ def name_of(kind: Kind, found: type) -> str:
     for name, known in BUILT_IN[kind].items():
         if known == place:
             return name
-    file = getattr(sys.modules[found.__module__], "__file__", None)
-    return f"{file}:{found.__qualname__}" if found.__module__.startswith(_USER) else place
+    module, file = found.__module__, getattr(sys.modules[found.__module__], "__file__", None)
+    # A file's module may have imported another one beside it, which nobody else can import by its name.
+    beside = file is not None and "." not in module and PathFinder.find_spec(module) is None
+    return f"{file}:{found.__qualname__}" if module.startswith(_USER) or beside else place
 
 
 def absolute_name(kind: Kind, name: str, folder: Path = Path()) -> str:

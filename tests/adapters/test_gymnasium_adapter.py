@@ -34,7 +34,7 @@ def still() -> np.ndarray:
 def before_the_end(env: VisuomotorVectorEnv) -> None:
     """Leave the episodes one step from their time limit, world 2 two steps."""
     env.reset(seed=0)
-    env.vec_env.episode_length[:] = torch.tensor([99, 99, 98])
+    env.vec_env.episode_length_buf[:] = torch.tensor([99, 99, 98])
 
 
 @pytest.mark.parametrize("observations", [("image", "proprioception"), ("privileged",), ("image", "privileged")])
@@ -174,7 +174,7 @@ def test_a_name_alone_gives_its_array_alone():
     seen = env.reset(seed=0)[0]
     assert seen in env.observation_space
     assert np.array_equal(seen, other.reset(seed=0)[0]["privileged"])
-    env.vec_env.episode_length[1] = 99
+    env.vec_env.episode_length_buf[1] = 99
     final = env.step(still())[-1]["final_obs"]
     assert final[1] in env.single_observation_space
     assert final[0] is None
@@ -184,7 +184,7 @@ def test_the_same_seed_and_actions_give_the_same_episodes(env):
     seen = []
     for each in (env, make(seed=5)):
         each.reset(seed=7)
-        each.vec_env.episode_length[0] = 98
+        each.vec_env.episode_length_buf[0] = 98
         each.action_space.seed(0)
         seen.append([each.step(each.action_space.sample())[:4] for _ in range(4)])
     assert env_checker.data_equivalence(*seen, exact=True)
@@ -210,7 +210,7 @@ def test_the_time_limit_truncates_and_tells_the_end_within_the_step(env):
     twin = make()
     before_the_end(env)
     before_the_end(twin)
-    twin.vec_env.episode_length[:] = 0
+    twin.vec_env.episode_length_buf[:] = 0
     actions = np.full((WORLDS, 9), 0.5, dtype=np.float32)
     expected = twin.step(actions)
     seen, _, terminations, truncations, infos = env.step(actions)
@@ -224,13 +224,14 @@ def test_the_time_limit_truncates_and_tells_the_end_within_the_step(env):
             assert not np.array_equal(seen[name][world], expected[0][name][world])
         assert np.array_equal(seen[name][2], expected[0][name][2])
     assert set(infos["final_info"]) == {"stage", "_stage", "is_success", "_is_success"}
-    assert env.vec_env.episode_length.tolist() == [0, 0, 99]
+    assert env.vec_env.episode_length_buf.tolist() == [0, 0, 99]
 
 
 def test_stage_and_success_are_of_the_final_state(env, monkeypatch):
     before_the_end(env)
     before, after = torch.tensor([2, 1, 2]), torch.tensor([0, 0, 2])
-    monkeypatch.setattr(env.task, "stage", lambda engine: after if env.vec_env.episode_length.eq(0).any() else before)
+    lengths = env.vec_env.episode_length_buf
+    monkeypatch.setattr(env.task, "stage", lambda engine: after if lengths.eq(0).any() else before)
     _, rewards, _, _, infos = env.step(still())
     assert rewards.tolist() == [1.0, 0.125, 1.0]
     assert infos["final_info"]["stage"].tolist() == [2, 1, 0]
@@ -360,7 +361,10 @@ def test_a_single_world_takes_actions_without_an_axis_for_worlds(short):
         ({"options": {"reset_mask": np.array([1, 0, 0])}}, r"not \(3,\) int64"),
         ({"options": {"reset_mask": np.zeros(3, dtype=np.bool_)}}, "without any"),
         ({"options": "x"}, "options of reset are a dict, not 'x'"),
-        ({"seed": 1.5}, "seed must be an int of at least 0, not 1.5"),
+        ({"seed": 1.5}, r"seed must be an int from 0 to 2\*\*64 - 1, or a list of these, not 1.5"),
+        ({"seed": {1, 2, 3}}, "or a list of these, not {1, 2, 3}"),
+        ({"seed": 2**64}, "not 18446744073709551616"),
+        ({"seed": -1}, "not -1"),
     ],
 )
 def test_a_reset_that_cannot_be_leaves_all_as_it_was(env, arguments, told):
@@ -413,3 +417,21 @@ def test_the_time_limit_can_be_another_one(short):
     assert [bool(longer.step(still[:1])[3]) for _ in range(5)] == [False] * 4 + [True]
     with pytest.raises(VisuomotorError, match="max_episode_steps must be"):
         VisuomotorVectorEnv(short, 1, max_episode_steps=0)
+
+
+def test_small_integers_of_numpy_are_seeds_as_others(env):
+    """255 of eight bits, and worlds after it get 256, 257."""
+    first = env.reset(seed=np.uint8(255))[0]
+    again = env.reset(seed=[255, 256, 257])[0]
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, again[name])
+
+
+@pytest.mark.parametrize("limit", [2, 7])
+def test_gymnasium_s_own_limit_holds_also_above_the_task_s(limit):
+    gymnasium.register("short-v0", lambda: VisuomotorEnv(Short(), image_size=8))
+    env = gymnasium.make("short-v0", max_episode_steps=limit, disable_env_checker=True)
+    del gymnasium.registry["short-v0"]
+    env.reset(seed=0)
+    still = np.zeros(env.action_space.shape, np.float32)
+    assert [bool(env.step(still)[3]) for _ in range(limit)] == [False] * (limit - 1) + [True]

@@ -17,7 +17,7 @@ def env() -> StableBaselines3VecEnv:
 
 
 def test_its_ppo_trains_on_it(env):
-    env.env.vec_env.episode_length[:] = torch.tensor([0, 50])
+    env.env.vec_env.episode_length_buf[:] = torch.tensor([0, 50])
     model = PPO("MultiInputPolicy", VecMonitor(env), n_steps=64, batch_size=64, n_epochs=1, seed=0)
     before = torch.cat([p.detach().flatten() for p in model.policy.parameters()])
     model.learn(256)
@@ -32,7 +32,7 @@ def test_its_ppo_trains_on_it(env):
 def test_the_end_of_an_episode_as_it_wants_to_be_told(env):
     env.seed(3)
     env.reset()
-    env.env.vec_env.episode_length[1] = 99
+    env.env.vec_env.episode_length_buf[1] = 99
     seen, rewards, dones, infos = env.step(np.full((WORLDS, 9), 0.5, dtype=np.float32))
     assert rewards.dtype == np.float32
     assert dones.tolist() == [False, True]
@@ -47,9 +47,9 @@ def test_the_end_of_an_episode_as_it_wants_to_be_told(env):
 
 def test_success_is_that_of_the_state_an_episode_ended_in(env, monkeypatch):
     env.reset()
-    env.env.vec_env.episode_length[1] = 99
+    env.env.vec_env.episode_length_buf[1] = 99
     monkeypatch.setattr(
-        env.env.task, "success", lambda stage: torch.tensor([env.env.vec_env.episode_length[1] > 0] * 2)
+        env.env.task, "success", lambda stage: torch.tensor([env.env.vec_env.episode_length_buf[1] > 0] * 2)
     )
     infos = env.step(np.zeros((WORLDS, 9), dtype=np.float32))[-1]
     assert infos[1]["is_success"] is True

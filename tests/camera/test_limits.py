@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from visuomotor.camera import Camera
+from visuomotor.camera.mesh_clusters import read_meshes
 from visuomotor.engine import CpuEngine
 from visuomotor.errors import VisuomotorError
 
@@ -91,3 +92,18 @@ def test_what_worlds_cannot_differ_in(engine: CpuEngine, field: str) -> None:
     for use in (camera.rgb, lambda: Camera(engine, "eye", 8, 8)):
         with pytest.raises(VisuomotorError, match=f"the model's {field} in all worlds"):
             use()
+
+
+@pytest.mark.parametrize("groups", ["012", [7], [-1], [0.5], [True]])
+def test_groups_are_whole_numbers_from_0_to_5(engine: CpuEngine, groups) -> None:
+    with pytest.raises(VisuomotorError, match="a geom group must be a whole number from 0 to 5"):
+        Camera(engine, "eye", 8, 8, groups=groups)
+
+
+def test_arrays_for_the_kernel_lie_as_it_was_compiled_for() -> None:
+    """With others, it is compiled once more, which takes a minute."""
+    only_a_height_field = """<mujoco><asset><hfield name="h" nrow="2" ncol="2" size="1 1 .1 .1"/></asset>
+      <worldbody><geom type="hfield" hfield="h"/></worldbody></mujoco>"""
+    for xml in (SCENE, only_a_height_field):
+        meshes = read_meshes(mujoco.MjModel.from_xml_string(xml))
+        assert all(array.flags.c_contiguous for array in meshes)

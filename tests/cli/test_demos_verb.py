@@ -51,10 +51,12 @@ def test_generate_prints_what_it_made(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["demos", "generate", "lifting", "--episodes", "2"]) == 0
     printed = capsys.readouterr().out
-    assert "of all generated episodes succeeded" in printed
+    assert "of all generated episodes succeeded; failures are left out" in printed
     assert "demos/lifting.hdf5: 2 episodes of lifting" in printed
     assert "mean return" in printed
     assert (tmp_path / "demos" / "lifting.hdf5").is_file()
+    assert main(["demos", "generate", "lifting", "--episodes", "1", "--keep-failures", "--overwrite"]) == 0
+    assert "failures are kept" in capsys.readouterr().out
 
 
 def test_the_same_seed_gives_the_same_demonstrations(recorded, tmp_path):

@@ -63,7 +63,7 @@ def only_parse(*arguments, parse=tyro.cli, **options):
 def only_resume(algorithm, presets, path, arguments):
     """Without the run, whose settings are the defaults."""
     del algorithm, path
-    train._parse(train.Train(task="lifting", config=presets["laptop"]), arguments)
+    train._parse(train.Train(task="lifting", preset="laptop", config=presets["laptop"]), presets, arguments)
 
 
 @pytest.mark.parametrize("command", commands())

@@ -95,6 +95,17 @@ def test_errors_of_the_user_are_told_without_a_traceback(monkeypatch, capsys):
     assert capsys.readouterr().err == "visuomotor: do this instead\n"
 
 
+def test_a_path_that_no_disk_can_have_is_told(capsys):
+    assert main(["demos", "info", "x" * 5000]) == 2
+    assert capsys.readouterr().err.endswith("File name too long; name another one\n")
+
+
+def test_control_characters_do_not_reach_the_terminal(monkeypatch, capsys):
+    verb_that(monkeypatch, raising(VisuomotorError("red \x1b[31m and\nnext")))
+    main(["act"])
+    assert capsys.readouterr().err == "visuomotor: red \\x1b[31m and\nnext\n"
+
+
 def test_interrupt(monkeypatch):
     verb_that(monkeypatch, raising(KeyboardInterrupt()))
     assert main(["act"]) == 130

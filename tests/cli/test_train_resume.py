@@ -1,14 +1,17 @@
 """`visuomotor train --resume` and `--from`: runs that go on, and what they refuse."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from toy_algorithm import OWN_TASK, Config, Toy, make_run
 
 from visuomotor.cli import main
+from visuomotor.policies import TrainedPolicy, VisuomotorPolicy
 from visuomotor.runs import Run
 from visuomotor.runs.lock import RunLock
+from visuomotor.tasks import make_task
 
 
 def test_resume_continues_with_the_runs_own_config(made):
@@ -231,6 +234,24 @@ def test_weights_that_do_not_fit_leave_no_folder(made, capsys):
     assert main(["train", "toy", "lifting", "--from", "runs/other", "--name", "new"]) == 2
     assert "runs/other is a run of gps; its weights are of no use to toy" in capsys.readouterr().err
     assert not Path("runs/new").exists()
+
+
+def test_a_policy_file_that_is_of_no_use_leaves_no_folder(made, tmp_path, capsys):
+    task = make_task("lifting")
+    network = VisuomotorPolicy(task.size("proprioception"), task.action_size)
+    policy = Toy(task, Config(), 0).trained_policy(network, 24, 1, {"iterations": 1})
+    policy.save("toy.safetensors")
+    TrainedPolicy(network, replace(policy.spec, algorithm="gps")).save("gps.safetensors")
+    (tmp_path / "broken.safetensors").write_bytes(b"no")
+    for name, told in (
+        ("none", "there is no policy file none.safetensors"),
+        ("broken", "broken.safetensors is no policy file of visuomotor, or damaged"),
+        ("gps", "gps.safetensors is a policy of gps; its weights are of no use to toy"),
+        ("toy", "cannot begin with the weights of toy.safetensors: toy cannot begin with the weights of a policy file"),
+    ):
+        assert main(["train", "toy", "lifting", "--from", f"{name}.safetensors", "--name", "new"]) == 2
+        assert told in capsys.readouterr().err
+        assert not Path("runs/new").exists()
 
 
 def test_training_stops_before_its_time_is_up_and_goes_on_later(made, capsys, monkeypatch):

@@ -41,6 +41,7 @@ def test_help_shows_the_presets_defaults(made, capsys):
     with pytest.raises(SystemExit):
         main(["train", "toy", "--preset", "paper", "--help"])
     printed = capsys.readouterr().out
+    assert "--preset {laptop,paper}" in printed
     assert "--iterations" in printed
     assert "(default: 12)" in printed
     assert "How fast." in printed

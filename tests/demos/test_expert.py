@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from visuomotor.demos.expert import CLOSE, OPEN, ScriptedExpert, downwards
+from visuomotor.demos import CLOSE, OPEN
+from visuomotor.demos.expert import ScriptedExpert, downwards
 from visuomotor.demos.generate import demonstrate
 from visuomotor.demos.grasp import grasp
 from visuomotor.demos.noise import ExpertNoise, Tremor

@@ -53,6 +53,18 @@ def test_what_they_record_reproduces(lifting, lifts, stacks, hangings):
             assert result.error < 1e-7
 
 
+def test_success_is_asked_for_stages_of_n_worlds():
+    class Strict(Lifting):
+        def success(self, stage):
+            (_,) = stage.shape
+            return super().success(stage)
+
+    task = Strict()
+    (episode,) = demonstrate(task, 1, seeded(4))
+    (result,) = verify(Demonstrations(task.name, [episode], {}), task)
+    assert result.succeeded == episode.success
+
+
 def test_they_end_a_second_after_lifting(lifts):
     for episode in lifts:
         assert (episode.stages[-20:] == 2).all()
@@ -141,6 +153,65 @@ def test_a_task_without_an_expert_says_what_to_add(expert, message):
     mine = type("Mine", (Lifting,), {"expert": expert})
     with pytest.raises(VisuomotorError, match=message):
         demonstrate(mine(), 1, seeded(0))
+
+
+def _without_arguments():
+    yield
+
+
+def _misspelt(expert):
+    yield
+    expert.mvoe((0, 0, 0))
+
+
+def _beyond_the_objects(expert):
+    yield
+    expert.object(1)
+
+
+def _quits(expert):
+    yield
+    raise SystemExit(3)
+
+
+def _line_of(function, below):
+    return function.__code__.co_firstlineno + below
+
+
+@pytest.mark.parametrize(
+    ("expert", "message"),
+    [
+        (_without_arguments, "raises TypeError: .*takes 0 positional arguments but 1 was given; expected a generator"),
+        (_misspelt, f"raises AttributeError in line {_line_of(_misspelt, 2)}: .*'mvoe'; expected a generator function"),
+        (_beyond_the_objects, f"in line {_line_of(_beyond_the_objects, 2)}: the expert of .* handles object 1"),
+        (_quits, f"raises SystemExit in line {_line_of(_quits, 2)}: 3; expected a generator function of one Scripted"),
+    ],
+)
+def test_what_an_expert_raises_is_told_in_one_line(expert, message):
+    mine = type("Mine", (Lifting,), {"expert": staticmethod(expert)})
+    with pytest.raises(VisuomotorError, match=f"^task 'lifting': expert {message}") as caught:
+        demonstrate(mine(), 2, seeded(0))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["1 / 0", "exit(3)", "def plan(:"])
+def test_a_module_of_an_expert_may_raise_anything(tmp_path, monkeypatch, text):
+    (tmp_path / "broken_expert.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    mine = type("Mine", (Lifting,), {"expert": "broken_expert:plan"})
+    told = "the expert 'broken_expert:plan' of task 'lifting' cannot be imported .*; write module:function"
+    with pytest.raises(VisuomotorError, match=told) as caught:
+        demonstrate(mine(), 1, seeded(0))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_interrupt_in_an_expert_is_one():
+    def interrupted(expert):
+        yield
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        demonstrate(type("Mine", (Lifting,), {"expert": interrupted})(), 1, seeded(0))
 
 
 def test_an_expert_may_be_a_function(lifts):

@@ -109,3 +109,14 @@ def test_files_that_are_no_recordings(tmp_path, recorded, change, message):
 def replace(file, name: str, value: np.ndarray) -> None:
     del file[name]
     file[name] = value
+
+
+def test_an_observation_that_is_one_array_is_not_compared(tmp_path, recorded):
+    """As Minari stores it, with an environment of one observation."""
+    path = tmp_path / "array.hdf5"
+    with h5py.File(path, "w") as file:
+        group = file.create_group("episode_0")
+        group.attrs["seed"] = SEEDS[0]
+        group["actions"], group["observations"] = recorded[0]["actions"], recorded[0]["proprioception"]
+    (episode,) = simulate_recordings(path, make_task("lifting"))
+    np.testing.assert_allclose(episode.rewards, recorded[0]["rewards"], atol=1e-6)

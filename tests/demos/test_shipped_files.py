@@ -39,7 +39,7 @@ def test_old_files_are_read(name):
     assert params.dynamics.keys() == nominal.dynamics.keys()
     assert params.appearance.keys() == nominal.appearance.keys()
     (result,) = verify(read, task)
-    assert result.stages == result.rewards == 0
+    assert result.wrong_stages == result.wrong_rewards == 0
     assert result.succeeded
 
 

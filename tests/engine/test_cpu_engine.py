@@ -207,12 +207,12 @@ def test_any_number_of_threads_gives_the_same_bits(engine, threads):
 
 @pytest.mark.parametrize("jacobian", ["sparse", "auto"])
 def test_refuses_a_jacobian_that_may_be_sparse(jacobian):
-    with pytest.raises(VisuomotorError, match="dense"):
+    with pytest.raises(VisuomotorError, match="mjJAC_DENSE"):
         CpuEngine(mujoco.MjModel.from_xml_string(SCENE.format(jacobian=jacobian)), 1)
 
 
 def test_refuses_no_worlds():
-    with pytest.raises(VisuomotorError, match="at least one world"):
+    with pytest.raises(VisuomotorError, match="number of worlds must be a whole number"):
         CpuEngine(MODEL, 0)
 
 

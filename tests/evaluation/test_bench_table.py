@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,21 @@ def test_no_measurements_no_table(tmp_path):
     assert bench_table(tmp_path) == ""
 
 
-def test_a_damaged_file_is_named(tmp_path):
-    _write(tmp_path, "bench-gps.json", bench="gps")
-    with pytest.raises(VisuomotorError, match="bench-gps"):
+@pytest.mark.parametrize(
+    "text",
+    [
+        *('{"bench": "gps"}', "[]", "null", '{"bench": []}', '{"bench": "make-train", "seconds": null}', "{"),
+        '{"bench": "make-train", "seconds": 1}',  # without its command
+        f'{{"bench": "make-train", "seconds": {10**400}, "command": "x"}}',
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path, text):
+    (tmp_path / "bench-gps.json").write_text(text)
+    with pytest.raises(VisuomotorError, match=r"bench-gps.json cannot be read .*; delete it"):
         bench_table(tmp_path)
+
+
+def test_pipes_and_links_are_left_alone(tmp_path):
+    os.mkfifo(tmp_path / "bench-a.json")
+    (tmp_path / "bench-b.json").symlink_to("/dev/zero")
+    assert bench_table(tmp_path) == ""

@@ -126,6 +126,10 @@ def test_another_camera_than_the_policys_is_refused(made, monkeypatch):
     ("changes", "message"),
     [
         ({"proprioception_size": 5}, "proprioception size was 5 in training, is 24 now"),
+        (
+            {"proprioception": (*[("sin jaco_joint_1", "1")] * 6, *[("?", "rad")] * 18)},
+            r"reading 1 was sin jaco_joint_1 \(1\) in training, is sin jaco_joint_2 \(1\) now",
+        ),
         ({"action_limits": (1.0, 2.0)}, "number of actions was 2 in training, is 9 now"),
         ({"action_unit": "N m"}, "unit of actions was N m in training, is rad/s now"),
         ({"action_limits": (5.0,) * 9}, r"action_limits was \[5.0, .* in training, is \[0.628"),

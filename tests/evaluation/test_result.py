@@ -16,10 +16,10 @@ def test_read_is_what_was_written(tmp_path, result):
 
 
 def test_other_settings_are_another_file(tmp_path, result):
-    changed = [result(settings=text) for text in ("gail.weight 0.0, total_steps 10", "x" * 300, "x" * 301)]
+    changed = [result(settings=text) for text in ("imitation.weight 0.0, total_steps 10", "x" * 300, "x" * 301)]
     names = [write_result(each, tmp_path).name for each in (result(), *changed)]
     assert len(set(names)) == 4
-    assert names[1] == "gps-hanger-laptop-gail.weight-0.0-total_steps-10-training-seed0.json"
+    assert names[1] == "gps-hanger-laptop-imitation.weight-0.0-total_steps-10-training-seed0.json"
     assert max(map(len, names)) < 200  # of 255 that file systems allow
     assert result(settings="x" * 300) in read_results(tmp_path)
 

@@ -49,7 +49,7 @@ def example() -> ModuleType:
         (["bad.xml"], "bad.xml is no valid MuJoCo model"),
         (["arm.xml", "--camera", "nose"], "there is no camera 'nose'; choose one of: overview"),
         (["arm.xml", "--camera", ""], "there is no camera ''"),
-        (["arm.xml", "--worlds", "0"], "an engine needs at least one world, not 0"),
+        (["arm.xml", "--worlds", "0"], "the number of worlds must be a whole number from 1 to 10000000, not 0"),
         (["arm.xml", "--size", "0"], "height must be a whole number from 1 to 4096, not 0"),
         (["arm.xml", "--output", "nowhere/x.png"], "there is no folder nowhere for --output"),
         (["arm.xml", "--output", "x.foo"], "--output must end in .png or .jpg, not x.foo"),
@@ -76,7 +76,13 @@ CAMERAS = """<mujoco><worldbody><geom size="1"/><camera projection="orthographic
 
 @pytest.mark.parametrize(
     ("more", "chosen"),
-    [("<camera/><camera name='last'/>", "camera1"), ("<camera name='last'/>", "last"), ("", "overview")],
+    [
+        ("<camera/><camera name='last'/>", "camera1"),
+        ("<camera name='last'/>", "last"),
+        ("", "overview"),
+        ("<camera name='camera0'/>", "camera0"),  # which the unnamed one must not be called too
+        ("<camera name='overview' projection='orthographic'/>", "camera1"),
+    ],
 )
 def test_takes_the_first_camera_with_perspective(example: ModuleType, tmp_path: Path, more: str, chosen: str) -> None:
     (tmp_path / "m.xml").write_text(CAMERAS.format(more))

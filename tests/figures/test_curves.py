@@ -113,3 +113,9 @@ def test_a_comparison_says_which_metric_of_its_group_it_shows(tmp_path, monkeypa
     monkeypatch.setattr(Axes, "set_title", lambda self, label, **_: titles.append(label))
     assert draw_comparison(tmp_path / "a.png", {"a": [[{key: 0.5}, {key: 0.6}]]}, key)
     assert titles == [title]
+
+
+def test_numbers_that_no_axis_can_hold_are_left_out(tmp_path):
+    rows = [{"control_steps": i, "kl": 0.1} for i in range(3)]
+    odd = [{"control_steps": -1e308, "kl": -1e308}, {"control_steps": 3, "kl": 10**400}]
+    assert draw_curves(tmp_path / "c.png", [[*rows, *odd]]) == tmp_path / "c.png"

@@ -13,6 +13,7 @@ from visuomotor.policies import (
     spatial_softmax,
     vision_encoder,
 )
+from visuomotor.policies.vision_encoder import receptive_centers
 
 
 def count(module):
@@ -210,3 +211,19 @@ def test_bad_filter_files_are_refused(tmp_path):
             vision.load_first_layer(path)
         for name, value in vision.state_dict().items():  # nothing half taken
             assert torch.equal(value, before[name]), name
+
+
+def test_response_maps_are_centred_where_it_is_said():
+    """The gradient of a map's pixel by the image reaches 23x23 pixels around its centre."""
+    encoder = VisionEncoder().eval()
+    side = 40
+    for corner, expected in ((0, receptive_centers(side)[0]), (-1, receptive_centers(side)[1])):
+        pixels = torch.zeros(1, 3, side, side, requires_grad=True)
+        with torch.no_grad():
+            for layer in (encoder.conv1, encoder.conv2, encoder.conv3):
+                layer.weight.abs_()
+                layer.bias.fill_(1.0)  # nothing is cut off at zero
+        encoder._convolve(pixels)[0, 0, corner, corner].backward()
+        touched = pixels.grad[0].abs().sum((0, 1)).nonzero().flatten()
+        assert len(touched) == 23
+        assert touched.double().mean().item() == expected

@@ -242,8 +242,11 @@ def test_files_that_are_not_ours_are_refused(tmp_path: Path):
         ("camera", {"supersampling": 0}, "camera.supersampling must be between 1 and 8, not 0"),
         ("camera", {"size": 0}, "camera.size must be between 1 and 4096, not 0"),
         ("training", {"control_steps": None}, "training has neither control_steps nor iterations"),
-        ("training", {"control_steps": -3}, "training.control_steps is -3, which it can never be"),
+        ("training", {"control_steps": -3}, "training.control_steps is -3, expected a whole number of at least 0"),
         ("training", {"notes": [1]}, "training.notes.0. is 1, expected str"),
+        (None, {"proprioception": [["a", "m"]] * 4}, "proprioception has 4 entries, and proprioception_size is 5"),
+        (None, {"proprioception": [["a", "m"]] * 4 + [["a"]]}, r"proprioception\[4\] has 1 entries, expected 2"),
+        (None, {"proprioception": [["a", 5]] * 5}, r"proprioception\[0\]\[1\] is 5, expected str"),
         (None, {"action_unit": "bananas"}, "header.spec.action_unit is 'bananas'; choose one of: N m, rad/s"),
         (None, {"control_dt": -1.0}, "control_dt must be between"),
         (None, {"action_limits": [2.0, -0.5]}, "action_limits must be between"),
@@ -261,6 +264,16 @@ def test_what_a_policy_cannot_have_been_trained_for(tmp_path: Path, part, change
     rewrite(tmp_path / FILE_NAME, spec=spec)
     with pytest.raises(VisuomotorError, match=told):
         load_policy(tmp_path)
+
+
+def test_older_files_do_not_name_their_readings(tmp_path: Path):
+    older = asdict(SPEC)
+    del older["proprioception"]
+    rewrite(tmp_path / FILE_NAME, spec=older)
+    assert load_policy(tmp_path).spec.proprioception == ()
+    names = tuple((f"reading {index}", "rad") for index in range(READINGS))
+    rewrite(tmp_path / FILE_NAME, spec=older | {"proprioception": names})
+    assert load_policy(tmp_path).spec.proprioception == names
 
 
 def test_a_new_file_takes_the_place_of_the_old_one(tmp_path: Path):

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
-from visuomotor.algorithms.gps import PRESETS, GpsConfig
+from visuomotor.algorithms.gps import PRESETS, Gps, GpsConfig
 from visuomotor.algorithms.ppo_gail import PpoGailConfig
 from visuomotor.algorithms.trajectory_search.grids import GRIDS, points
 from visuomotor.cli import main
@@ -20,7 +21,7 @@ from visuomotor.evaluation.evaluate import run_settings
 from visuomotor.policies.policy import FILE_NAME
 from visuomotor.policies.pose_architectures import POSE_ARCHITECTURES
 from visuomotor.reproduction import Where
-from visuomotor.reproduction.feature_figures import FeatureFigure
+from visuomotor.reproduction.feature_figures import FeatureFigure, _in_image
 from visuomotor.reproduction.learning_figures import LearningFigure
 from visuomotor.reproduction.levine2015 import PARTS
 from visuomotor.reproduction.policy_search_figure import EPISODES, PolicySearchFigure
@@ -31,7 +32,9 @@ from visuomotor.reproduction.training import SPLITS, Training
 from visuomotor.reproduction.training_tables import augmentation, paper_size
 from visuomotor.runs import Run, config_from_dict, config_to_dict
 
-RESULT = Result("hanger", "gps", "training", "laptop", 0, 100, 98, 3.0, "a laptop", None, "x")
+RESULT = Result(
+    "hanger", "gps", "training", "laptop", 0, 100, 98, 3.0, "a laptop", None, "x", algorithm_version=Gps.version
+)
 
 
 @pytest.fixture
@@ -44,8 +47,12 @@ def measured(where, **changes):
 
 
 def test_the_first_table_holds_results_of_its_own_cell_only(where, tmp_path):
-    measured(where)
+    measured(where, successes=50)
     measured(where, seed=1, successes=90)
+    measured(where, seed=2, successes=70)  # more seeds than are asked for
+    measured(where, successes=98)
+    measured(where, split="spatial", algorithm_version=Gps.version - 1)
+    where = replace(where, seeds=2)
     measured(where, split="visual", settings="vision pose-features", successes=50)
     measured(where, split="visual", settings="vision pose-features, num_conditions 9", successes=1)  # another policy
     measured(where, split="spatial", preset="paper", successes=2)
@@ -201,16 +208,17 @@ def test_scenes_are_drawn_without_any_run(where, tmp_path):
 
 
 VIEWS = {
-    "images": np.full((4, 16, 16, 3), 90, np.uint8),
+    "images": np.full((4, 32, 32, 3), 90, np.uint8),
     "policy": np.zeros((4, 3, 2), np.float32),
     "pose": np.ones((4, 3, 2), np.float32),
     "responses": np.eye(5, dtype=np.float16)[None].repeat(4, 0),
+    "algorithm_version": np.array(Gps.version),
 }
 
 
 def test_views_of_finished_runs_are_kept_among_the_results(where, tmp_path, monkeypatch):
     """And drawn from there without the run."""
-    page, figure = tmp_path / "docs" / "page.md", FeatureFigure(("cube",), responses=True)
+    page, figure = tmp_path / "docs" / "page.md", FeatureFigure(("cube",))
     assert figure.write(where, page) == "The cube: missing."
     assert [command[2] for command in figure.missing(where)] == ["cube"]
     monkeypatch.setattr(Training, "finished", lambda self, where, seed: "a run")
@@ -228,6 +236,19 @@ def test_views_of_finished_runs_are_kept_among_the_results(where, tmp_path, monk
     np.savez(where.results / "levine2015-views-cube.npz", **(VIEWS | {"policy": np.zeros(3)}))
     with pytest.raises(VisuomotorError, match=r"other shapes.*; delete it"):
         figure.write(where, page)
+    older = VIEWS | {"algorithm_version": np.array(Gps.version - 1)}
+    np.savez(where.results / "levine2015-views-cube.npz", **older)
+    assert figure.write(where, page) == "The cube: missing."
+    assert len(list(figure.missing(where))) == 1
+
+
+def test_maps_are_drawn_where_they_are_in_the_image():
+    """An image of 32 pixels has maps of 5; the first is centred on pixel 11, the next one on pixel 13."""
+    placed = _in_image(torch.arange(25.0).view(5, 5), np.zeros((32, 32, 3)))
+    assert placed[11, 11] == 0
+    assert placed[11, 13] == 1
+    assert placed[19, 11] == 20
+    assert np.isnan(placed).sum() == 32**2 - 10**2
 
 
 def log_run(where, place, rows, **other):
@@ -259,11 +280,15 @@ def test_learning_curves_of_finished_runs_are_kept_among_the_results(where, tmp_
     assert [command[2] for command in figure.missing(where)] == [task for task in TASKS if task != "cube"]
     assert len(list(figure.missing(replace(where, seeds=2)))) == 7
     kept = where.results / "levine2015-learning.json"
-    assert json.loads(kept.read_text())["cube"] == {"0": [0.0, 0.5, 1.0]}
+    content = json.loads(kept.read_text())
+    assert content["curves"]["cube"] == {"0": [{"success": success} for success in (0.0, 0.5, 1.0)]}
     for value in ("7", "NaN", "-0.1"):
-        kept.write_text(f'{{"cube": {{"0": [{value}]}}}}')
-        with pytest.raises(VisuomotorError, match=r"learning\.json cannot be read .* is no success rate"):
+        curves = f'{{"cube": {{"0": [{{"success": {value}}}]}}}}'
+        kept.write_text(f'{{"algorithm_version": {Gps.version}, "curves": {curves}}}')
+        with pytest.raises(VisuomotorError, match=r"learning\.json cannot be read .* holds no success rates"):
             figure.write(where, page)
+    kept.write_text(json.dumps(content | {"algorithm_version": Gps.version - 1}))
+    assert figure.write(where, page) == every
 
 
 def _opened(path):
@@ -277,9 +302,13 @@ def test_a_run_is_finished_when_its_policy_says_so(where, monkeypatch):
     assert training.finished(where, 0) is None  # no policy yet
     (run.path / FILE_NAME).touch()
     notes = []
-    policy = SimpleNamespace(spec=SimpleNamespace(training={"notes": notes}))
+    trained = {"notes": notes, "algorithm_version": Gps.version}
+    policy = SimpleNamespace(spec=SimpleNamespace(training=trained))
     monkeypatch.setattr("visuomotor.reproduction.training.load_policy", lambda path: policy)
     assert training.finished(where, 0).path == run.path
+    trained["algorithm_version"] -= 1
+    assert training.finished(where, 0) is None
+    trained["algorithm_version"] += 1
     notes.append("stopped after 1 iterations")
     assert training.finished(where, 0) is None
 

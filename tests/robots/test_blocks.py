@@ -9,6 +9,7 @@ from visuomotor.engine import CpuEngine
 from visuomotor.props.blocks import HALF, MASS, Block, add_block, block_fields, block_rows
 from visuomotor.props.table import add_table
 from visuomotor.robots.jaco import BASE_POS, HOME_QPOS, add_jaco
+from visuomotor.robots.mjcf import compile_scene
 
 RED = (0.8, 0.1, 0.1, 1.0)
 BLOCKS = tuple(Block.named(name) for name in ("red", "blue"))
@@ -23,7 +24,7 @@ def build(half=HALF, mass=MASS) -> mujoco.MjModel:
         assert add_block(spec, block.body, RED) == block
         geom = spec.geom(block.geom)
         geom.size, geom.mass = (half, half, half), mass
-    return spec.compile()
+    return compile_scene(spec, "the scene")
 
 
 MODEL = build()

@@ -7,6 +7,7 @@ import pytest
 from visuomotor.props.clutter import add_clothes
 from visuomotor.props.hanger import add_hanger, hook_inside_height
 from visuomotor.props.rack import BAR_RADIUS, add_rack, rack_to_tool
+from visuomotor.robots.mjcf import compile_scene
 from visuomotor.robots.pr2 import add_pr2, solve_arm
 
 BAR = np.array([0.72, -0.1, 1.0])
@@ -28,7 +29,7 @@ class Scene:
         self.pr2 = add_pr2(spec)
         self.rack, self.hanger = add_rack(spec, self.pr2.left_tool), add_hanger(spec, self.pr2.right_tool)
         self.clutter = add_clothes(spec, self.rack)
-        self.model = spec.compile()
+        self.model = compile_scene(spec, "the scene")
         self.data = mujoco.MjData(self.model)
         joints = [self.model.joint(name) for name in self.pr2.robot.joints]
         self.positions = [joint.qposadr[0] for joint in joints]

@@ -12,6 +12,7 @@ from visuomotor.props.blocks import add_block, block_fields, block_rows
 from visuomotor.props.table import add_table
 from visuomotor.robots.ik import solve_ik
 from visuomotor.robots.jaco import BASE_POS, HOME_QPOS, add_jaco
+from visuomotor.robots.mjcf import compile_scene
 
 SLOW, FAST = np.radians(36), np.radians(48)
 D1, D2, D3, D4, D5, D6, E2 = 0.2755, 0.4100, 0.2073, 0.0741, 0.0741, 0.1600, 0.0098
@@ -43,7 +44,7 @@ def _build():
     add_table(spec, BASE_POS)
     robot = add_jaco(spec)
     block = add_block(spec, "block", (0.8, 0.1, 0.1, 1))
-    return spec.compile(), robot, block
+    return compile_scene(spec, "the scene"), robot, block
 
 
 MODEL, ROBOT, BLOCK = _build()

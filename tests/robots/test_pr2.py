@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visuomotor.errors import VisuomotorError
+from visuomotor.robots.mjcf import compile_scene
 from visuomotor.robots.pr2 import END_EFFECTOR_POINTS, add_pr2, solve_arm
 from visuomotor.robots.pr2_head import look_at
 
@@ -42,7 +43,7 @@ angle = st.floats(-1, 1)
 def _build():
     spec = mujoco.MjSpec()
     robot = add_pr2(spec, torso_height=LIFT, camera_target=CAMERA_TARGET)
-    return spec.compile(), robot
+    return compile_scene(spec, "the scene"), robot
 
 
 MODEL, PR2 = _build()
@@ -221,8 +222,6 @@ def test_inverse_kinematics_round_trip(side, pan, lift, roll, elbow, forearm, wr
 def test_inverse_kinematics_with_a_free_orientation():
     found = solve_arm(MODEL, "l", (0.6, 0.1, 0.9))
     np.testing.assert_allclose(tool_pose("l", found)[0], (0.6, 0.1, 0.9), atol=1e-3)
-    found = solve_arm(MODEL, "r", (0.6, -0.2, 0.9), (1, 0, 0, 0), orientation_weight=(0, 0.3, 0.3))
-    np.testing.assert_allclose(tool_pose("r", found)[1][:, 0], (1, 0, 0), atol=1e-2)  # may roll about the hand's axis
 
 
 def test_out_of_reach_is_an_error_that_says_how_far():

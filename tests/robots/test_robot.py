@@ -383,6 +383,22 @@ def test_proprioception_is_sines_and_cosines_of_hinges_slides_and_the_arms_veloc
     assert robot.joint_velocities(engine)[0].tolist() == [1.0, -2.0, 3.0]
 
 
+def test_readings_have_names_and_units_in_their_order():
+    _, robot = engine_of("torque", worlds=1)
+    assert robot.proprioception_names == (
+        ("sin turn", "1"),
+        ("sin grip", "1"),
+        ("cos turn", "1"),
+        ("cos grip", "1"),
+        ("push", "m"),
+        ("turn velocity", "rad/s"),
+        ("push velocity", "m/s"),
+    )
+    engine, robot = engine_of("position")
+    assert robot.proprioception_names[-3:] == (("turn lead", "rad"), ("push lead", "m"), ("grip lead", "rad"))
+    assert len(robot.proprioception_names) == robot.proprioception(engine).shape[1]
+
+
 def test_the_lead_of_position_actuators_is_known_and_no_other():
     engine, robot = engine_of("position")
     robot.apply(engine, torch.tensor([[0.5, -0.5, 1.0], [0.0, 0.25, 0.0]]), 0.05)

@@ -230,3 +230,11 @@ def test_a_new_file_replaces_none(tmp_path, monkeypatch, links):
     with pytest.raises(VisuomotorError, match=r"cannot write .*a\.txt: File exists"):
         write_atomically(tmp_path / "a.txt", "second", new=True)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.txt", "first")]
+
+
+def test_a_pipe_is_not_replaced(tmp_path):
+    """Nor is a device: as root, `--out /dev/null` would make it a file."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(VisuomotorError, match="pipe: it is no regular file"):
+        write_atomically(tmp_path / "pipe", "text")
+    assert (tmp_path / "pipe").is_fifo()

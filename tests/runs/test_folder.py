@@ -14,6 +14,7 @@ from visuomotor.errors import VisuomotorError
 from visuomotor.runs import Run
 from visuomotor.runs.graceful_shutdown import GracefulShutdown
 from visuomotor.runs.lock import RunLock
+from visuomotor.runs.metrics import MetricsLog
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,18 @@ def test_opened_run_knows_what_it_was_created_with(tmp_path):
     assert run.metadata["command"] == "visuomotor train 'two words'"
     assert {"python", "torch", "mujoco", "numpy", "visuomotor"} <= run.metadata["versions"].keys()
     assert "core" in run.metadata["hardware"]
+
+
+def test_a_setting_s_old_word_is_read_as_todays(tmp_path):
+    run = new_run(tmp_path)
+    path = run.path / "config.json"
+    for written, read in (
+        ({"curriculum": {"strategy": "frontier", "more": 1}}, {"strategy": "intermediate-difficulty", "more": 1}),
+        ({"curriculum": {"strategy": "stages"}}, {"strategy": "stages"}),
+        ({"curriculum": "frontier"}, "frontier"),
+    ):
+        path.write_text(json.dumps(run.metadata | {"config": written}))
+        assert Run.open(run.path).metadata["config"]["curriculum"] == read
 
 
 def test_default_name_says_what_the_run_is(tmp_path):
@@ -269,3 +282,8 @@ def test_a_signal_asks_and_a_second_one_stops(number, capsys):
     with GracefulShutdown() as shutdown:
         signal.raise_signal(number)
         assert not shutdown.requested  # what nohup ignores stays ignored
+
+
+def test_a_number_beyond_all_floats_is_no_number(tmp_path):
+    (tmp_path / "metrics.jsonl").write_text(f'{{"kl": {10**400}, "reward": 1}}\n')
+    assert MetricsLog(tmp_path).rows() == [{"kl": None, "reward": 1}]

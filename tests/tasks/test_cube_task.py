@@ -43,6 +43,22 @@ def test_the_block_is_in_15_mm_below_the_top_and_5_mm_off_the_axis(cube, x, y, s
     assert cube.stage(engine).tolist() == [stage] * 9
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "sunk", "inside"),
+    [
+        (0.0, 0.0, 0.0151, True),  # how far the middle is below the cube's top
+        (0.0, 0.0, 0.0149, False),
+        (0.0049, 0.0, 0.016, True),
+        (0.0051, 0.0, 0.016, False),
+        (0.0, -0.0051, 0.016, False),
+    ],
+)
+def test_the_released_block_is_through_with_its_middle_15_mm_below_the_top(cube, x, y, sunk, inside):
+    engine = started(cube)
+    put(cube, engine, "block_joint", cube.target_position(engine) + offset(x, y, -sunk))
+    assert cube.in_place(engine).tolist() == [inside] * 9
+
+
 def test_a_block_that_lies_across_the_hole_is_not_in_it(cube):
     engine = at_goal(cube)
     engine.field("eq_active")[:] = 0

@@ -24,25 +24,27 @@ def test_the_claw_fits_under_the_nail_with_2_5_mm_beside_it(hammer):
 
 
 @pytest.mark.parametrize(
-    ("along", "up", "stage"),
+    ("aside", "along", "up", "stage"),
     [
-        (0.0, -0.010, 2),
-        (0.0099, -0.010, 2),
-        (0.0101, -0.010, 1),
-        (-0.0101, -0.010, 1),
-        (0.0, -0.0001, 2),
-        (0.0, 0.0001, 1),  # the claw is above the head
-        (0.0, -0.0299, 2),
-        (0.0, -0.0301, 1),  # in the bench
-        (0.0, 0.0401, 0),
-        (0.0401, 0.0, 0),
+        (0.0, 0.0, -0.010, 2),
+        (0.0, 0.0099, -0.010, 2),
+        (0.0, 0.0101, -0.010, 1),
+        (0.0, -0.0101, -0.010, 1),
+        (0.0024, 0.0, -0.010, 2),
+        (0.0101, 0.0, -0.010, 1),
+        (0.0, 0.0, -0.0001, 2),
+        (0.0, 0.0, 0.0001, 1),  # the claw is above the head
+        (0.0, 0.0, -0.0299, 2),
+        (0.0, 0.0, -0.0301, 1),  # in the bench
+        (0.0, 0.0, 0.0401, 0),
+        (0.0, 0.0401, 0.0, 0),
     ],
 )
-def test_the_claw_is_under_the_nail(hammer, along, up, stage):
+def test_the_claw_is_under_the_nail(hammer, aside, along, up, stage):
     engine = started(hammer, count=5)
     turned, claw = (cos(pi / 4), 0.0, 0.0, sin(pi / 4)), hammer.model.site("claw").pos
     hold = offset(-claw[1], claw[0], claw[2])  # of the claw, turned to the left
-    put(hammer, engine, "hammer_joint", hammer.target_position(engine) - hold + offset(0.0, along, up), turned)
+    put(hammer, engine, "hammer_joint", hammer.target_position(engine) - hold + offset(aside, along, up), turned)
     assert hammer.stage(engine).tolist() == [stage] * 5
     assert hammer.finish_episode(engine).success.tolist() == [stage == 2] * 5
 

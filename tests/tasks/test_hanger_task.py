@@ -257,6 +257,13 @@ def test_proprioception_tells_nothing_about_the_target(task):
     torch.testing.assert_close(seen[:, POINTS], points.flatten(1).float())
 
 
+def test_readings_have_names_and_units(task):
+    names = task.proprioception_names
+    assert len(names) == 32
+    assert (names[0], names[7]) == (("r_shoulder_pan_joint", "rad"), ("r_shoulder_pan_joint velocity", "rad/s"))
+    assert (names[14], names[24]) == (("r_point_0 x", "m"), ("r_point_0 y velocity", "m/s"))
+
+
 def test_state_holds_angles_velocities_errors_and_the_points_velocities(task):
     engine = started(task, some(starts(task), 4))
     torque = torch.tensor([[3.0, -2.0, 1.0, -1.0, 0.5, 0.5, 0.2]]) / task.robot.action_limits
@@ -421,3 +428,20 @@ def test_all_that_follows_from_what_is_drawn_follows(task):
             value = getattr(expected, name)
             if isinstance(value, np.ndarray):
                 np.testing.assert_array_equal(getattr(model, name), value, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("place", "hangs"),
+    [
+        ((0.0299, 0.0, 0.0), True),
+        ((0.0301, 0.0, 0.0), False),
+        ((0.0, 0.0, -0.0301), False),
+        ((0.02, 0.0, 0.02), True),
+        ((0.0, BAR_HALF_LENGTH - 1e-4, 0.0), True),
+        ((0.0, BAR_HALF_LENGTH + 1e-4, 0.0), False),
+    ],
+)
+def test_a_released_hanger_hangs_within_3_cm_of_the_bar(task, place, hangs):
+    engine = started(task, some(starts(task), 0, 5))
+    hang(task, engine, place)
+    assert task.in_place(engine).tolist() == [hangs] * 2

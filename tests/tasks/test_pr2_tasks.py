@@ -201,7 +201,7 @@ def test_worlds_are_saved_with_all_that_is_in_them(name):
         ("hanger", 2, 1.0, 0.0),  # no approach: errors count fully at once
         ("cube", 2, 0.02 + 0.98 * (0.2 / 0.7) ** 2, 0.0),
         ("hammer", 1, 0.02 + 0.98 * 0.2 / 0.7, 0.0),
-        ("bottle", 2, 0.02 + 0.98 * 0.2 / 0.7, 0.5 * 0.5 * (1.5 - 2.0) ** 2),
+        ("bottle", 2, 0.02 + 0.98 * (0.2 / 0.7) ** 2, 0.5 * 0.5 * (1.5 - 2.0) ** 2),
     ],
 )
 def test_costs_by_hand(name, axis, near, spin):

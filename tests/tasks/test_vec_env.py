@@ -108,7 +108,7 @@ def test_episodes_end_by_time_and_start_anew(lifting):
     assert not transition.diverged.any()
     before = env.engine.state()
     env.reset(torch.tensor([0, 2]))
-    assert env.episode_length.tolist() == [0, 100, 0, 100, 100, 100]
+    assert env.episode_length_buf.tolist() == [0, 100, 0, 100, 100, 100]
     changed = (env.engine.state() != before).any(-1)
     assert changed.tolist() == [True, False, True, False, False, False]
     assert env.random_start.all()
@@ -187,7 +187,7 @@ def test_given_parameters_are_the_start(name, request):
     other.reset(torch.tensor([0, 2]), params)
     assert torch.equal(other.engine.state()[[0, 2]], env.engine.state()[[1, 4]])
     assert torch.equal(other.render(torch.tensor([0, 2])), env.render(torch.tensor([1, 4])))
-    assert other.episode_length.tolist() == [0, 1, 0, 1, 1, 1]
+    assert other.episode_length_buf.tolist() == [0, 1, 0, 1, 1, 1]
     params.placement[next(iter(params.placement))] += 1.0  # the caller's own: the environment keeps a copy
     again = env.params.clone()
     env.reset(params=again)
@@ -288,7 +288,7 @@ def test_a_restored_batch_goes_on_bit_equal(task):
         for action in actions(15):
             transition = each.step(action)
             each.reset(transition.done.nonzero()[:, 0])
-            state = (each.engine.state(), each.render(), each.episode_length.clone(), each.initial_state_id.clone())
+            state = (each.engine.state(), each.render(), each.episode_length_buf.clone(), each.initial_state_id.clone())
             seen.append((*state, transition.reward, transition.done, *transition.observations.values()))
         return seen
 
@@ -332,7 +332,7 @@ def test_actions_that_are_not_finite_are_refused_and_nothing_moves(lifting):
     with pytest.raises(VisuomotorError, match=r"worlds \[2, 4\] are not finite"):
         env.step(bad)
     assert torch.equal(env.engine.state(), before)
-    assert env.episode_length.eq(0).all()
+    assert env.episode_length_buf.eq(0).all()
 
 
 def test_actions_are_fractions_of_the_limits_and_clipped(lifting):
@@ -356,7 +356,7 @@ def test_a_world_that_blows_up_is_flagged_and_the_others_go_on(lifting):
     others = torch.tensor([0, 1, 2, 4, 5])
     assert torch.equal(transition.observations["privileged"][others], expected.observations["privileged"][others])
     env.reset(transition.done.nonzero()[:, 0])
-    assert env.episode_length.tolist() == [1, 1, 1, 0, 1, 1]
+    assert env.episode_length_buf.tolist() == [1, 1, 1, 0, 1, 1]
     assert env.observe()["stage"][3] == 0
     assert not env.step(action).diverged.any()
 

@@ -23,9 +23,9 @@ Indices = None | int | Iterable[int]
 class StableBaselines3VecEnv(VecEnv):
     """The worlds of a `VisuomotorVectorEnv` for stable-baselines3, say for its PPO with a MultiInputPolicy.
 
-    They are reset within the step that ends their episode, whatever `env.autoreset_mode` was. `infos` of each world
-    have `stage`, `is_success` and `TimeLimit.truncated` of the state that the step led to, and `terminal_observation`
-    where an episode ended. Wrap it in `VecMonitor` for the returns of episodes.
+    They are reset within the step that ends their episode: `env.autoreset_mode` is set to `SameStep`. `infos` of each
+    world have `stage`, `is_success` and `TimeLimit.truncated` of the state that the step led to, and
+    `terminal_observation` where an episode ended. Wrap it in `VecMonitor` for the returns of episodes.
     """
 
     def __init__(self, env: VisuomotorVectorEnv):
@@ -53,12 +53,14 @@ class StableBaselines3VecEnv(VecEnv):
         assert self._actions is not None
         observation, rewards, terminations, truncations, infos = self.env.step(self._actions)
         dones = terminations | truncations
-        told = [self._info(infos["final_info"] if dones[world] else infos, world) for world in range(self.num_envs)]
+        step_infos = [
+            self._info(infos["final_info"] if dones[world] else infos, world) for world in range(self.num_envs)
+        ]
         for world in dones.nonzero()[0]:
-            told[world]["terminal_observation"] = infos["final_obs"][world]
-        for world, each in enumerate(told):
+            step_infos[world]["terminal_observation"] = infos["final_obs"][world]
+        for world, each in enumerate(step_infos):
             each["TimeLimit.truncated"] = bool(truncations[world])
-        return observation, rewards.astype(np.float32), dones, told
+        return observation, rewards.astype(np.float32), dones, step_infos
 
     def close(self) -> None:
         self.env.close()

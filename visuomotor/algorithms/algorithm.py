@@ -1,7 +1,7 @@
 """What every algorithm is to the training loop, to evaluation and to the command line."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from visuomotor.camera import camera_spec, check_camera_spec
@@ -25,7 +25,7 @@ class Algorithm(ABC):
     name: ClassVar[str]
     """Short name, such as "gps"."""
     version: ClassVar[int]
-    """Of `state_dict`: changes with what is in it."""
+    """It changes with what is in `state_dict`, and with what training makes of the same settings."""
     presets: ClassVar[Mapping[str, Any]]
     """Configs by name; "laptop" is the default."""
     adjustable: ClassVar[frozenset[str]] = frozenset()
@@ -79,6 +79,14 @@ class Algorithm(ABC):
         """
         raise VisuomotorError(f"{self.name} cannot begin with the weights of another run")
 
+    def load_policy_weights(self, weights: dict[str, Any]) -> None:
+        """Likewise with those of a policy file's network, which are all that there is.
+
+        Raises:
+            VisuomotorError: none of its tensors has the size of one here.
+        """
+        raise VisuomotorError(f"{self.name} cannot begin with the weights of a policy file; give a run's folder")
+
     @property
     def pretraining_settings(self) -> dict[str, Any] | None:
         """The settings that training depends on until `is_pretrained`, where runs that differ in others can share it;
@@ -129,7 +137,8 @@ class Algorithm(ABC):
             action_limits=robot.robot.action_limits,
             action_unit=action_unit(robot.robot),
             control_dt=self.task.control_dt,
-            training=training,
+            training={**training, "algorithm_version": self.version},
+            proprioception=tuple((name, unit) for name, unit in self.task.proprioception_names),
         )
         return TrainedPolicy(network, spec)
 
@@ -147,6 +156,7 @@ def check_policy_fits(spec: PolicySpec, task: Task, algorithm: str, whose: str) 
         ("task", spec.task_name, task.name),
         ("algorithm", spec.algorithm, algorithm),
         ("proprioception size", spec.proprioception_size, task.size("proprioception")),
+        *_readings(spec.proprioception, task.proprioception_names),
         ("number of actions", len(spec.action_limits), task.action_size),
         ("unit of actions", spec.action_unit, action_unit(robot)),
         ("action_limits", list(spec.action_limits), list(robot.action_limits)),
@@ -161,6 +171,12 @@ def check_policy_fits(spec: PolicySpec, task: Task, algorithm: str, whose: str) 
     check_camera_spec(spec.camera, now, whose)
 
 
+def _readings(trained: Sequence[Sequence[str]], now: Sequence[Sequence[str]]) -> Iterator[tuple[str, str, str]]:
+    """What each reading was and is now, where both are known."""
+    for index, (before, after) in enumerate(zip(trained, now, strict=False)):
+        yield f"reading {index}", "{} ({})".format(*before), "{} ({})".format(*after)
+
+
 def action_unit(robot: Robot) -> ActionUnit:
-    """Of a robot's actions times their limits."""
+    """Unit of a robot's actions times their limits."""
     return "N m" if robot.control == "torque" else "rad/s"

@@ -61,14 +61,14 @@ class SharedPretraining:
 
 
 def _model_hash(model: mujoco.MjModel) -> str:
-    """Of everything in it, also of what is only seen."""
+    """Hash of everything in the model, also of what is only visible."""
     content = np.empty(mujoco.mj_sizeModel(model), np.uint8)
     mujoco.mj_saveModel(model, None, content)
     return hashlib.sha256(content.tobytes()).hexdigest()
 
 
 def _code_hash(task: Task) -> str:
-    """Of all code of this package, and of all in the folders of a task from elsewhere."""
+    """Hash of all code of this package, and of all code in the folder of a task from elsewhere."""
     files = [Path(inspect.getfile(kind)).resolve() for kind in type(task).mro() if issubclass(kind, Task)]
     folders = {_PACKAGE} | {file.parent for file in files if not file.is_relative_to(_PACKAGE)}
     digest = hashlib.sha256()

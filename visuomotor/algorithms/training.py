@@ -3,16 +3,19 @@
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from visuomotor.algorithms.algorithm import Algorithm
 from visuomotor.algorithms.shared_pretraining import SharedPretraining
 from visuomotor.errors import VisuomotorError
-from visuomotor.policies.policy import FILE_NAME
+from visuomotor.policies.policy import FILE_NAME, load_policy
 from visuomotor.runs import Run, config_to_dict, load_checkpoint, save_checkpoint
-from visuomotor.runs.config import changed_settings
+from visuomotor.runs.config import changed_settings, with_new_words
 from visuomotor.runs.graceful_shutdown import GracefulShutdown
 from visuomotor.runs.lock import RunLock
+
+POLICY_SUFFIX: Final = ".safetensors"
 
 
 def train(
@@ -20,7 +23,7 @@ def train(
     run: Run,
     *,
     resume: bool = False,
-    source: Run | None = None,
+    source: Path | None = None,
     pretraining: SharedPretraining | None = None,
     time_limit: float | None = None,
     callback: Callable[[dict[str, Any]], None] | None = None,
@@ -32,8 +35,9 @@ def train(
 
     Args:
         resume: go on from the run's checkpoint, if it has one. The algorithm's config may differ from the run's in
-            `Algorithm.adjustable`; the run's config.json then tells both.
-        source: begin with the networks of this run's checkpoint; see `Algorithm.load_weights`.
+            `Algorithm.adjustable`; the run's config.json then has both values.
+        source: begin with the networks of the checkpoint in this run's folder, or with the policy in this file
+            (.safetensors); see `Algorithm.load_weights` and `Algorithm.load_policy_weights`.
         pretraining: begin with what it holds for this algorithm, or store there what other runs can begin with. A
             resumed run does neither: its first half may be of other code.
         time_limit: s from now. Training is saved and stops before a step that would pass it if it took as long as
@@ -61,7 +65,7 @@ def train(
             _save(algorithm, run, logged)  # what is resumed later does not depend on the source
         elif pretraining is not None:
             logged = _begin_after(pretraining, algorithm, run, callback)
-        # Of several processes torchrun is the master, and stops them itself.
+        # With several processes, torchrun gets the signals and stops them.
         with GracefulShutdown(enabled=distributed.world_size == 1) as shutdown:
             for row in algorithm.steps():
                 logged, steps = logged + 1, steps + 1
@@ -99,18 +103,18 @@ def _resume(algorithm: Algorithm, run: Run) -> int:
     content = None
     if path.exists():
         content = load_checkpoint(path, expect=algorithm.header(), types={"logged": int, "config": dict, "state": dict})
-        logged, trained_with = content["logged"], content["config"]
+        logged, trained_with = content["logged"], with_new_words(content["config"])
     elif run.metrics_lines > run.shared_rows + algorithm.save_interval:  # rows are logged before their checkpoint
         raise VisuomotorError(
             f"{run.path} has {run.metrics_lines} rows of metrics and no checkpoint, though one is written every "
-            f"{algorithm.save_interval}; put back {path}, or delete metrics.jsonl to begin anew"
+            f"{algorithm.save_interval}; put back {path}, or delete metrics.jsonl to start again"
         )
     changes = changed_settings(trained_with, config)
     fixed = sorted(name for name in changes if name not in algorithm.adjustable)
     if fixed:
-        told = ", ".join(f"{name} {changes[name][0]} (now {changes[name][1]})" for name in fixed)
+        text = ", ".join(f"{name} {changes[name][0]} (now {changes[name][1]})" for name in fixed)
         raise VisuomotorError(
-            f"a resumed run keeps its settings, and {run.path} was trained with {told}; what may change is "
+            f"a resumed run keeps its settings, and {run.path} was trained with {text}; what may change is "
             f"{', '.join(sorted(algorithm.adjustable)) or 'nothing'}. For other settings begin a new run with its "
             f"weights: --from {run.path}"
         )
@@ -129,18 +133,27 @@ def _resume(algorithm: Algorithm, run: Run) -> int:
         run.update_config(config, logged)
         run.truncate_metrics(logged)
     if content is None and run.metadata.get("source") is not None:  # it died before its weights were saved
-        _begin_from(algorithm, Run.open(run.metadata["source"]))
+        _begin_from(algorithm, Path(run.metadata["source"]))
         _save(algorithm, run, logged)
     return logged
 
 
-def _begin_from(algorithm: Algorithm, source: Run) -> None:
-    header = {name: value for name, value in algorithm.header().items() if name.startswith("algorithm")}
-    content = load_checkpoint(source.latest_checkpoint, expect=header, types={"state": dict})
+def _begin_from(algorithm: Algorithm, source: Path) -> None:
+    if source.suffix == POLICY_SUFFIX:
+        policy = load_policy(source)
+        if policy.spec.algorithm != algorithm.name:
+            raise VisuomotorError(
+                f"{source} is a policy of {policy.spec.algorithm}; its weights are of no use to {algorithm.name}"
+            )
+        load, weights = algorithm.load_policy_weights, dict(policy.network.state_dict())
+    else:
+        header = {name: value for name, value in algorithm.header().items() if name.startswith("algorithm")}
+        content = load_checkpoint(Run.open(source).latest_checkpoint, expect=header, types={"state": dict})
+        load, weights = algorithm.load_weights, content["state"]
     try:
-        algorithm.load_weights(content["state"])
+        load(weights)
     except VisuomotorError as error:
-        raise VisuomotorError(f"cannot begin with the weights of {source.path}: {error}") from error
+        raise VisuomotorError(f"cannot begin with the weights of {source}: {error}") from error
 
 
 def _begin_after(

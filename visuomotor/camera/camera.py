@@ -65,8 +65,8 @@ class Camera:
 
     Raises:
         VisuomotorError: an argument does not fit; the model's texture coordinates or repeats are not finite; worlds
-            have types or groups of geoms of their own, or ids of materials, meshes or textures that do not exist. What
-            is wrong with worlds is also told when an image is made.
+            have types or groups of geoms of their own, or ids of materials, meshes or textures that do not exist.
+            Errors in worlds are also raised when an image is made.
     """
 
     def __init__(
@@ -87,6 +87,8 @@ class Camera:
         check_whole("the image's width", width, 1, LARGEST_SIDE)
         check_whole("supersampling", supersampling, 1, LARGEST_SUPERSAMPLING)
         check_whole("threads (0 for all cores)", threads, 0, 10_000)
+        for group in groups:
+            check_whole("a geom group", group, 0, mujoco.mjNGROUP - 1)
         self._threads = threads or available_cores()
         self._index = names.index(name)
         check_meshes(model)

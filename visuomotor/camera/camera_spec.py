@@ -9,7 +9,7 @@ import numpy as np
 from visuomotor.errors import VisuomotorError
 
 LARGEST_SIDE, LARGEST_SUPERSAMPLING = 4096, 8
-"""Of an image in pixels; rays along each side of a pixel."""
+"""Side of an image in pixels; rays along each side of a pixel."""
 
 
 def camera_spec(model: mujoco.MjModel, camera: str, size: int, supersampling: int) -> dict[str, Any]:
@@ -33,9 +33,9 @@ def check_camera_spec(trained: Mapping[str, Any], now: Mapping[str, Any], whose:
     """
     different = [name for name in now if not _same(trained.get(name), now[name])]
     if different:
-        told = "; ".join(f"{name.replace('_', ' ')} {trained.get(name)}, now {now[name]}" for name in different)
+        text = "; ".join(f"{name.replace('_', ' ')} {trained.get(name)}, now {now[name]}" for name in different)
         raise VisuomotorError(
-            f"the policy of {whose} was trained with another camera ({told}). Restore the run's config.json, use the "
+            f"the policy of {whose} was trained with another camera ({text}). Restore the run's config.json, use the "
             "visuomotor that trained it, or train again"
         )
 

@@ -24,8 +24,8 @@ from visuomotor.camera.surfaces import ALPHA, COLOUR, INVISIBLE, OPAQUE, Surface
 from visuomotor.camera.texture_mapping import CUBE, FLAT, GLOBE, TUBE, map_flat, map_texture
 from visuomotor.camera.textures import Textures
 
-# MuJoCo's numbers, as plain constants for compiled code.
-_PLANE, _HFIELD, _SPHERE, _CAPSULE, _ELLIPSOID, _CYLINDER, _BOX, _MESH, _SDF = 0, 1, 2, 3, 4, 5, 6, 7, 8
+# MuJoCo's numbers, as plain constants for compiled code. Signed distance fields (8) are drawn as their meshes.
+_PLANE, _HFIELD, _SPHERE, _CAPSULE, _ELLIPSOID, _CYLINDER, _BOX, _MESH = 0, 1, 2, 3, 4, 5, 6, 7
 _RGB = 1  # the role of a material's texture that is its colour
 _ALPHA_FROM_BEHIND = np.float32(0.3)  # of what a plane's alpha is to a camera behind it
 _FAR = 1e10

@@ -60,7 +60,7 @@ def rasterize_face(
     axes: Mat3,
     centre: Vector,
 ) -> None:
-    """Paint a face that lies beyond the near plane, is seen from its front and has pixels in its box.
+    """Rasterize a face that lies beyond the near plane, is seen from its front and has pixels in its box.
 
     Args:
         first: its cluster's first vertex.
@@ -111,7 +111,7 @@ def corner_of(meshes: Meshes, face: int, corner: int, axes: Mat3, centre: Vector
 def rasterize_as_polygon(
     buffer: FrameBuffer, surface: int, meshes: Meshes, face: int, axes: Mat3, centre: Vector
 ) -> None:
-    """Paint a face as a polygon, if it is seen from its front."""
+    """Rasterize a face as a polygon, if it is seen from its front."""
     a = corner_of(meshes, face, 0, axes, centre)
     b = corner_of(meshes, face, 1, axes, centre)
     c = corner_of(meshes, face, 2, axes, centre)

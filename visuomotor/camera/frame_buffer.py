@@ -1,4 +1,4 @@
-"""Painting of surfaces onto the image of one world, for every primitive.
+"""Rasterization of every primitive's surface into the image of one world.
 
 Everything is in the camera's frame. The ray through a pixel is `d = (X, Y, -1)`, so the ray's parameter `t` is the
 depth along the view axis. The buffer holds the inverse depth `w = 1 / t`, for two reasons: on a plane `n.p = D` it is
@@ -39,7 +39,9 @@ class FrameBuffer(NamedTuple):
 
 Conic = tuple[float, float, float, float, float, float]  # S00, S01, S02, S11, S12, S22 of a symmetric matrix
 Spans = tuple[float, float, float, float, float]
+Quadratic = tuple[np.float32, np.float32, np.float32]  # the coefficients of x^2, x and 1
 Box = tuple[float, float, float, float]  # left column, right column, top row, bottom row; inclusive, not rounded
+Border = tuple[float, float, float, float]  # column at row 0, columns per row, least and greatest column
 
 
 @njit_inline
@@ -73,7 +75,7 @@ def _largest_on(buffer: FrameBuffer, plane: Vector, box: Box) -> float:
 
 @njit_inline
 def rasterize_polygon(buffer: FrameBuffer, surface: int, plane: Vector, sides: int, box: Box) -> None:
-    """Paint the part of a plane where `edge.d >= 0` for the first `sides` (at most 5) rows of `buffer.edges`.
+    """Rasterize the part of a plane where `edge.d >= 0` for the first `sides` (at most 5) rows of `buffer.edges`.
 
     Args:
         plane: `n / D`, so that `w = plane.d`.
@@ -175,28 +177,40 @@ def span_at(spans: Spans, row: int, low: float, high: float) -> tuple[float, flo
 
 
 @njit_inline
-def rasterize_disc(buffer: FrameBuffer, surface: int, plane: Vector, conic: Conic, box: Box) -> None:
-    """Paint the part of a plane inside the cone of rays `d' S d >= 0`."""
-    height, width = buffer.surface_id.shape
-    number = np.uint32(surface)
+def _expand_row(
+    buffer: FrameBuffer, conic: Conic, spans: Spans, row: int, low: float, high: float
+) -> tuple[int, int, float, float, Quadratic]:
+    """The columns of a row inside a conic, and `d' S d` there about their middle, where single precision loses nothing
+    to cancellation.
+
+    Returns:
+        First and end column, X of their middle, Y of the row, and the quadratic in the distance from the middle.
+    """
     s00, s01, s02, s11, s12, s22 = conic
+    y = buffer.top + buffer.dy * row
+    low, high = span_at(spans, row, low, high)
+    start, end = first_index(low), end_index(high, buffer.surface_id.shape[1])
+    middle = buffer.left + buffer.dx * 0.5 * (start + end)
+    b = s00 * middle + s01 * y - s02
+    c0 = s11 * y * y - 2.0 * s12 * y + s22 + (b + s01 * y - s02) * middle
+    return start, end, middle, y, (np.float32(s00), np.float32(2.0 * b), np.float32(c0))
+
+
+@njit_inline
+def rasterize_disc(buffer: FrameBuffer, surface: int, plane: Vector, conic: Conic, box: Box) -> None:
+    """Rasterize the part of a plane inside the cone of rays `d' S d >= 0`."""
+    height = buffer.surface_id.shape[0]
+    number = np.uint32(surface)
     w_column, nearest = np.float32(plane[0]), np.float32(1.0 / buffer.near)
     spans = conic_spans(buffer, conic)
     for row in range(first_index(box[2]), end_index(box[3], height)):
-        y = buffer.top + buffer.dy * row
-        low, high = span_at(spans, row, box[0], box[1])
-        start, end = first_index(low), end_index(high, width)
-        # Expanded about the span's middle, where single precision loses nothing to cancellation.
-        middle = buffer.left + buffer.dx * 0.5 * (start + end)
-        b = s00 * middle + s01 * y - s02
-        c2, c1 = np.float32(s00), np.float32(2.0 * b)
-        c0 = np.float32(s11 * y * y - 2.0 * s12 * y + s22 + (b + s01 * y - s02) * middle)
+        start, end, middle, y, (c2, c1, c0) = _expand_row(buffer, conic, spans, row, box[0], box[1])
         x0 = np.float32(middle)
         w_row = np.float32(plane[1] * y - plane[2])
         line = np.uint64(row)
         for x in range(np.uint64(start), np.uint64(max(start, end))):
-            dx = buffer.columns[x] - x0
-            inside = (c2 * dx + c1) * dx + c0
+            away = buffer.columns[x] - x0
+            inside = (c2 * away + c1) * away + c0
             w = w_column * buffer.columns[x] + w_row
             old = buffer.inverse_depth[line, x]
             wins = (inside >= _ZERO) & (w >= old * TIE) & (w <= nearest)
@@ -213,7 +227,7 @@ def rasterize_quadric(
     offset: float,
     box: Box,
 ) -> None:
-    """Paint the near side of a quadric around `c`, `(p - c)' Q (p - c) = 1`, seen from outside.
+    """Rasterize the near side of a quadric around `c`, `(p - c)' Q (p - c) = 1`, seen from outside.
 
     With `q = Q c` and `k = c' Q c - 1 > 0` a ray meets it where `k w^2 - 2 (q.d) w + d' Q d = 0`, first at
 
@@ -224,26 +238,19 @@ def rasterize_quadric(
         conic: `S`.
         offset: `k`.
     """
-    height, width = buffer.surface_id.shape
+    height = buffer.surface_id.shape[0]
     number = np.uint32(surface)
-    s00, s01, s02, s11, s12, s22 = conic
     inverse, nearest = np.float32(1.0 / offset), np.float32(1.0 / buffer.near)
     spans = conic_spans(buffer, conic)
     for row in range(first_index(box[2]), end_index(box[3], height)):
-        y = buffer.top + buffer.dy * row
-        low, high = span_at(spans, row, box[0], box[1])
-        start, end = first_index(low), end_index(high, width)
-        middle = buffer.left + buffer.dx * 0.5 * (start + end)
-        b = s00 * middle + s01 * y - s02
-        c2, c1 = np.float32(s00), np.float32(2.0 * b)
-        c0 = np.float32(s11 * y * y - 2.0 * s12 * y + s22 + (b + s01 * y - s02) * middle)
+        start, end, middle, y, (c2, c1, c0) = _expand_row(buffer, conic, spans, row, box[0], box[1])
         x0 = np.float32(middle)
         b1, b0 = np.float32(pull[0]), np.float32(pull[0] * middle + pull[1] * y - pull[2])
         line = np.uint64(row)
         for x in range(np.uint64(start), np.uint64(max(start, end))):
-            dx = buffer.columns[x] - x0
-            inside = (c2 * dx + c1) * dx + c0
-            w = (b1 * dx + b0 + np.sqrt(max(inside, _ZERO))) * inverse
+            away = buffer.columns[x] - x0
+            inside = (c2 * away + c1) * away + c0
+            w = (b1 * away + b0 + np.sqrt(max(inside, _ZERO))) * inverse
             old = buffer.inverse_depth[line, x]
             wins = (inside >= _ZERO) & (w >= old * TIE) & (w <= nearest)
             buffer.inverse_depth[line, x] = w if wins else old
@@ -261,42 +268,34 @@ def rasterize_tube(
     axial_centre: float,
     half_length: float,
     box: Box,
-    left_border: Box,
-    right_border: Box,
+    left_border: Border,
+    right_border: Border,
 ) -> None:
     """`rasterize_quadric` for an endless cylinder, kept only where `|axis.p - axial_centre| <= half_length`.
 
     With `p = d / w` that is `|axis.d - axial_centre w| <= half_length w`.
 
     Args:
-        left_border, right_border: the outline's column as a clamped line over the rows: column at row 0, columns per
-            row, least, greatest.
+        left_border, right_border: the outline's column as a clamped line over the rows.
     """
-    height, width = buffer.surface_id.shape
+    height = buffer.surface_id.shape[0]
     number = np.uint32(surface)
-    s00, s01, s02, s11, s12, s22 = conic
     inverse, nearest = np.float32(1.0 / offset), np.float32(1.0 / buffer.near)
     centre, half = np.float32(axial_centre), np.float32(half_length)
     spans = conic_spans(buffer, conic)
     for row in range(first_index(box[2]), end_index(box[3], height)):
-        y = buffer.top + buffer.dy * row
         low = max(box[0], min(max(left_border[0] + left_border[1] * row, left_border[2]), left_border[3]))
         high = min(box[1], min(max(right_border[0] + right_border[1] * row, right_border[2]), right_border[3]))
-        low, high = span_at(spans, row, low, high)
-        start, end = first_index(low), end_index(high, width)
-        middle = buffer.left + buffer.dx * 0.5 * (start + end)
-        b = s00 * middle + s01 * y - s02
-        c2, c1 = np.float32(s00), np.float32(2.0 * b)
-        c0 = np.float32(s11 * y * y - 2.0 * s12 * y + s22 + (b + s01 * y - s02) * middle)
+        start, end, middle, y, (c2, c1, c0) = _expand_row(buffer, conic, spans, row, low, high)
         x0 = np.float32(middle)
         b1, b0 = np.float32(pull[0]), np.float32(pull[0] * middle + pull[1] * y - pull[2])
         g1, g0 = np.float32(axis[0]), np.float32(axis[0] * middle + axis[1] * y - axis[2])
         line = np.uint64(row)
         for x in range(np.uint64(start), np.uint64(max(start, end))):
-            dx = buffer.columns[x] - x0
-            inside = (c2 * dx + c1) * dx + c0
-            w = (b1 * dx + b0 + np.sqrt(max(inside, _ZERO))) * inverse
-            between = abs(g1 * dx + g0 - centre * w) <= half * w
+            away = buffer.columns[x] - x0
+            inside = (c2 * away + c1) * away + c0
+            w = (b1 * away + b0 + np.sqrt(max(inside, _ZERO))) * inverse
+            between = abs(g1 * away + g0 - centre * w) <= half * w
             old = buffer.inverse_depth[line, x]
             wins = (inside >= _ZERO) & between & (w >= old * TIE) & (w <= nearest)
             buffer.inverse_depth[line, x] = w if wins else old

@@ -26,7 +26,7 @@ from visuomotor.camera.tile import (
 )
 
 # Columns of the light table. VECTOR: direction to a directional light, else the light's place.
-VECTOR, DIFFUSE, HIGHLIGHT, AXIS, ATTENUATION, CUTOFF_COSINE, SPOT_EXPONENT, KIND, AMBIENT, LIGHT_WIDTH = (
+VECTOR, DIFFUSE, SPECULAR, AXIS, ATTENUATION, CUTOFF_COSINE, SPOT_EXPONENT, KIND, AMBIENT, LIGHT_WIDTH = (
     0,
     3,
     6,
@@ -66,7 +66,7 @@ def put_light(
         row[AXIS + i] = direction[i]
         row[AMBIENT + i] = ambient[i]
         row[DIFFUSE + i] = diffuse[i]
-        row[HIGHLIGHT + i] = specular[i]
+        row[SPECULAR + i] = specular[i]
         row[ATTENUATION + i] = attenuation[i]
     row[CUTOFF_COSINE] = cos(cutoff_degrees * pi / 180.0)
     row[SPOT_EXPONENT] = exponent if 0.0 <= exponent <= _LARGEST_EXPONENT else 0.0
@@ -104,11 +104,7 @@ def _power(base: np.float32, exponent: np.float32) -> np.float32:
 def add_directional(scratch: Floats, pixels: int, light: Float64Array) -> None:
     lx, ly, lz = np.float32(light[0]), np.float32(light[1]), np.float32(light[2])
     dr, dg, db = np.float32(light[DIFFUSE]), np.float32(light[DIFFUSE + 1]), np.float32(light[DIFFUSE + 2])
-    hr, hg, hb = (
-        np.float32(light[HIGHLIGHT]),
-        np.float32(light[HIGHLIGHT + 1]),
-        np.float32(light[HIGHLIGHT + 2]),
-    )
+    hr, hg, hb = np.float32(light[SPECULAR]), np.float32(light[SPECULAR + 1]), np.float32(light[SPECULAR + 2])
     for x in range(np.uint64(pixels)):
         cosine = scratch[ROW_NX, x] * lx + scratch[ROW_NY, x] * ly + scratch[ROW_NZ, x] * lz
         lit = max(cosine, ZERO)
@@ -134,11 +130,7 @@ def add_positional(scratch: Floats, pixels: int, light: Float64Array) -> None:
     a0, a1 = np.float32(light[ATTENUATION]), np.float32(light[ATTENUATION + 1])
     a2 = np.float32(light[ATTENUATION + 2])
     dr, dg, db = np.float32(light[DIFFUSE]), np.float32(light[DIFFUSE + 1]), np.float32(light[DIFFUSE + 2])
-    hr, hg, hb = (
-        np.float32(light[HIGHLIGHT]),
-        np.float32(light[HIGHLIGHT + 1]),
-        np.float32(light[HIGHLIGHT + 2]),
-    )
+    hr, hg, hb = np.float32(light[SPECULAR]), np.float32(light[SPECULAR + 1]), np.float32(light[SPECULAR + 2])
     spot = light[KIND] == SPOT
     cutoff = np.float32(light[CUTOFF_COSINE]) if spot else np.float32(-2.0)
     exponent = np.float32(light[SPOT_EXPONENT] if spot else 0.0)

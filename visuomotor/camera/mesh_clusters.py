@@ -138,7 +138,9 @@ def _strip(lower: NDArray[np.float64], upper: NDArray[np.float64]) -> NDArray[np
 def _flat_normals(corners: Floats) -> Floats:
     across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-30)
-    return np.broadcast_to(across[:, None], corners.shape).astype(np.float32)
+    return np.broadcast_to(across[:, None], corners.shape).astype(
+        np.float32, order="C"
+    )  # else the kernel compiles again
 
 
 def _clusters(features: NDArray[np.float32]) -> list[NDArray[np.int64]]:

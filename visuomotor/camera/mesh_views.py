@@ -9,7 +9,7 @@ from visuomotor.camera.surfaces import COLOUR, FIRST_FACE, WIDTH, Surfaces
 class MeshViews(NamedTuple):
     """One row for each mesh that is drawn, in the order of their faces' surface numbers; `used[0]` are in use."""
 
-    owner: Integers  # (mesh in view + 1, 3): its first face's surface number, its geom, the mesh
+    ids: Integers  # (mesh in view + 1, 3): its first face's surface number, its geom, the mesh
     pose: Float64Array  # (mesh in view, 4, 3): its three axes and its centre in the camera's frame
     look: Floats  # (mesh in view, WIDTH - COLOUR), as in `Surfaces`
     used: Integers  # (1,)
@@ -18,7 +18,7 @@ class MeshViews(NamedTuple):
 @njit_inline
 def clear_views(views: MeshViews) -> None:
     views.used[0] = 0
-    views.owner[0, 0] = FIRST_FACE
+    views.ids[0, 0] = FIRST_FACE
 
 
 @njit_inline
@@ -26,9 +26,9 @@ def add_view(views: MeshViews, surfaces: Surfaces, geom: int, mesh: int, faces: 
     """Enter a mesh of the geom whose look is set; returns the surface number of its first face."""
     place = views.used[0]
     views.used[0] = place + 1
-    first = int(views.owner[place, 0])
-    views.owner[place + 1, 0] = first + faces
-    views.owner[place, 1], views.owner[place, 2] = geom, mesh
+    first = int(views.ids[place, 0])
+    views.ids[place + 1, 0] = first + faces
+    views.ids[place, 1], views.ids[place, 2] = geom, mesh
     pose, look = views.pose[place], views.look[place]
     pose[0, 0], pose[0, 1], pose[0, 2] = axes[0]
     pose[1, 0], pose[1, 1], pose[1, 2] = axes[1]
@@ -45,7 +45,7 @@ def view_of(views: MeshViews, surface: int) -> int:
     low, high = 0, views.used[0]
     while high - low > 1:
         middle = (low + high) >> 1
-        if views.owner[middle, 0] <= surface:
+        if views.ids[middle, 0] <= surface:
             low = middle
         else:
             high = middle
@@ -57,4 +57,4 @@ def geom_of(surfaces: Surfaces, views: MeshViews, surface: int) -> int:
     """The id of the geom that a surface belongs to; -1 for the background."""
     if surface < FIRST_FACE:
         return surfaces.geom[surface]
-    return views.owner[view_of(views, surface), 1]
+    return views.ids[view_of(views, surface), 1]

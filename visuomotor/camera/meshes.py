@@ -104,7 +104,7 @@ def draw_mesh(
     meshes: Meshes,
     scratch: ClusterScratch,
 ) -> None:
-    """Paint the front faces of a mesh.
+    """Rasterize the front faces of a mesh.
 
     Args:
         first_surface: the number of its first face's surface.
@@ -164,10 +164,10 @@ def read_face(surfaces: Surfaces, views: MeshViews, meshes: Meshes, surface: int
     of the corners' values is linear in p.
     """
     place = view_of(views, surface)
-    owner, pose = views.owner[place], views.pose[place]
+    ids, pose = views.ids[place], views.pose[place]
     axes = (vector_at(pose, 0), vector_at(pose, 1), vector_at(pose, 2))
-    centre, mesh = vector_at(pose, 3), owner[2]
-    face = surface - owner[0] + meshes.mesh_faces[mesh]
+    centre, mesh = vector_at(pose, 3), ids[2]
+    face = surface - ids[0] + meshes.mesh_faces[mesh]
     a = corner_of(meshes, face, 0, axes, centre)
     b = corner_of(meshes, face, 1, axes, centre)
     c = corner_of(meshes, face, 2, axes, centre)

@@ -42,7 +42,7 @@ def source_digest() -> int:
     """A number that changes whenever a source file of this package does.
 
     Numba's disk cache only watches the file of the outermost function. The kernel closes over this number, which
-    makes it part of the cache's key, so that a change in any of its parts compiles it anew.
+    makes it part of the cache's key, so that a change in any of its parts compiles it again.
     """
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):

@@ -16,7 +16,7 @@ _PLANE, _BOX = int(mujoco.mjtGeom.mjGEOM_PLANE), int(mujoco.mjtGeom.mjGEOM_BOX)
 
 
 def not_drawn(model: mujoco.MjModel, groups: Collection[int]) -> list[str]:
-    """In words, what of this model is missing from the camera's images or looks otherwise there.
+    """In words, what of this model is missing from the camera's images or looks different there.
 
     By default every light casts shadows, and every model has numbers for a fog that is off. These two are named only
     where the model's settings of them are not the default.

@@ -7,6 +7,7 @@ camera inside a geom looks through it.
 from math import sqrt
 
 from visuomotor.camera.frame_buffer import (
+    Border,
     Box,
     Conic,
     FrameBuffer,
@@ -67,16 +68,16 @@ def draw_rectangle(
     # With p = d / w and w = plane.d, the limit |u.(p - c)| <= s is |(u - (u.c) plane).d| <= s plane.d.
     sides = 0
     if half_u > 0.0:
-        dx = add_scaled(u, plane, -dot(u, centre))
+        along = add_scaled(u, plane, -dot(u, centre))
         reach = scale(plane, half_u)
-        _edge(buffer, sides, add_scaled(reach, dx, 1.0))
-        _edge(buffer, sides + 1, add_scaled(reach, dx, -1.0))
+        _edge(buffer, sides, add_scaled(reach, along, 1.0))
+        _edge(buffer, sides + 1, add_scaled(reach, along, -1.0))
         sides += 2
     if half_v > 0.0:
-        dx = add_scaled(v, plane, -dot(v, centre))
+        along = add_scaled(v, plane, -dot(v, centre))
         reach = scale(plane, half_v)
-        _edge(buffer, sides, add_scaled(reach, dx, 1.0))
-        _edge(buffer, sides + 1, add_scaled(reach, dx, -1.0))
+        _edge(buffer, sides, add_scaled(reach, along, 1.0))
+        _edge(buffer, sides + 1, add_scaled(reach, along, -1.0))
         sides += 2
     box = whole_image(buffer)
     if sides == 4:
@@ -197,7 +198,7 @@ def _sphere_box(buffer: FrameBuffer, centre: Vector, radius: float) -> Box:
 
 
 @njit_inline
-def _left_border(upper: Box, lower: Box, sign: float) -> Box:
+def _left_border(upper: Box, lower: Box, sign: float) -> Border:
     """The left border (`sign` 1) or right border (-1) of two boxes' hull as a clamped line (`rasterize_tube`).
 
     Between a box and one further left below it the border joins their top corners, otherwise their bottom corners.

@@ -7,8 +7,8 @@ the material's specular, `e` 128 times its shininess, `w_l` the light's attenuat
 are cut to 0..1 and stored as bytes, rounded down; a texture then multiplies them. This is MuJoCo's OpenGL renderer,
 worked out at every pixel where that does so at vertices only.
 
-A few rows of pixels (a tile) at a time. The work that differs between surfaces goes by runs of pixels with one owner;
-all else runs over the whole tile in loops that vectorise.
+A few rows of pixels (a tile) at a time. The work that differs between surfaces goes by runs of pixels with one surface
+id; all else runs over the whole tile in loops that vectorise.
 """
 
 import numpy as np
@@ -31,7 +31,7 @@ from visuomotor.camera.surfaces import (
     SPECULAR,
     Surfaces,
 )
-from visuomotor.camera.texels import spread_texels
+from visuomotor.camera.texels import fill_texels
 from visuomotor.camera.textures import Textures
 from visuomotor.camera.tile import (
     HALF,
@@ -61,7 +61,7 @@ _BYTE, _TWO_BYTES = np.int32(8), np.int32(16)
 
 
 @njit_inline
-def _spread(
+def _fill_gbuffer(
     buffer: FrameBuffer,
     surfaces: Surfaces,
     views: MeshViews,
@@ -88,11 +88,11 @@ def _spread(
             end = start + one
             while end < width and buffer.surface_id[line, end] == surface_id:
                 end += one
-            owner = surface_id
+            entry = surface_id
             if surface_id >= FIRST_FACE:
                 read_face(surfaces, views, meshes, surface_id)
-                owner = np.uint32(FACE)
-            surface = table[owner]
+                entry = np.uint32(FACE)
+            surface = table[entry]
             g00, g01, g02 = surface[GRADIENT], surface[GRADIENT + 1], surface[GRADIENT + 2]
             g10, g11, g12 = surface[GRADIENT + 3], surface[GRADIENT + 4], surface[GRADIENT + 5]
             g20, g21, g22 = surface[GRADIENT + 6], surface[GRADIENT + 7], surface[GRADIENT + 8]
@@ -166,10 +166,10 @@ def _modulate(scratch: Floats, pixels: int, image: Bytes) -> None:
 
 
 @njit_call
-def _blend(owners: SurfaceIds, scratch: Floats, pixels: int, over: Bytes, image: Bytes) -> None:
+def _blend(surface_ids: SurfaceIds, scratch: Floats, pixels: int, over: Bytes, image: Bytes) -> None:
     """Lay the colours `over` on an image, as far as their alpha goes."""
     for x in range(np.uint64(pixels)):
-        if owners[x] != NOTHING:
+        if surface_ids[x] != NOTHING:
             alpha = min(scratch[ROW_TEXEL + 3, x], ONE)
             for channel in range(3):
                 below = np.float32(image[x, channel])
@@ -177,10 +177,10 @@ def _blend(owners: SurfaceIds, scratch: Floats, pixels: int, over: Bytes, image:
 
 
 @njit_inline
-def _is_empty(owners: SurfaceIds) -> bool:
+def _is_empty(surface_ids: SurfaceIds) -> bool:
     seen = 0
-    for x in range(owners.shape[0]):
-        seen += owners[x] != NOTHING
+    for x in range(surface_ids.shape[0]):
+        seen += surface_ids[x] != NOTHING
     return seen == 0
 
 
@@ -197,22 +197,22 @@ def shade(
     scratch: Scratch,
     image: Bytes,
 ) -> None:
-    """Fill `image` `(height * width, 3)` from the surfaces that own the pixels.
+    """Fill `image` `(height * width, 3)` from the surfaces in `buffer.surface_id`.
 
     Args:
         transparent: whether to lay the surfaces over what the image shows; it stays as it is where there are none.
     """
     height, width = buffer.surface_id.shape
-    owners = buffer.surface_id.reshape(height * width)
+    surface_ids = buffer.surface_id.reshape(height * width)
     step = tile_rows(height, width)
     rows_of = scratch.rows
     for first in range(0, height, step):
         rows = min(step, height - first)
         pixels = rows * width
         start, end = first * width, first * width + pixels
-        if transparent and _is_empty(owners[start:end]):
+        if transparent and _is_empty(surface_ids[start:end]):
             continue
-        _spread(buffer, surfaces, views, meshes, first, rows, rows_of)
+        _fill_gbuffer(buffer, surfaces, views, meshes, first, rows, rows_of)
         _prepare(rows_of, pixels, ambient)
         for index in range(lights.shape[0]):
             light = lights[index]
@@ -225,7 +225,7 @@ def shade(
         colours = scratch.colours if transparent else image[start:end]
         _finish(rows_of, scratch.packed, pixels, colours)
         if transparent or textures.texels.shape[0] > 0:
-            spread_texels(buffer, surfaces, views, meshes, textures, first, rows, rows_of)
+            fill_texels(buffer, surfaces, views, meshes, textures, first, rows, rows_of)
             _modulate(rows_of, pixels, colours)
         if transparent:
-            _blend(owners[start:end], rows_of, pixels, colours, image[start:end])
+            _blend(surface_ids[start:end], rows_of, pixels, colours, image[start:end])

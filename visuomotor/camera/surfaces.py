@@ -30,7 +30,7 @@ MAP_SCALE = 33  # 2, of the coordinates on the texture
 WIDTH = 35
 
 MOST_PER_PRIMITIVE = 3  # a capsule's side and two caps; at most three faces of a box are in view
-NOTHING = 0  # the surface that owns the background
+NOTHING = 0  # the surface id of the background
 FACE = 1  # the row of the mesh's face that is being shaded
 FIRST_FACE = 1 << 24
 

@@ -23,7 +23,7 @@ from visuomotor.camera.tile import ONE, ROW_DEPTH, ROW_NX, ROW_NY, ROW_NZ, ROW_T
 
 
 @njit_call
-def spread_texels(
+def fill_texels(
     buffer: FrameBuffer,
     surfaces: Surfaces,
     views: MeshViews,
@@ -45,11 +45,11 @@ def spread_texels(
             end = start + np.uint64(1)
             while end < width and buffer.surface_id[line, end] == surface_id:
                 end += np.uint64(1)
-            owner = surface_id
+            entry = surface_id
             if surface_id >= FIRST_FACE:
                 read_face(surfaces, views, meshes, surface_id)
-                owner = np.uint32(FACE)
-            surface = surfaces.table[owner]
+                entry = np.uint32(FACE)
+            surface = surfaces.table[entry]
             scratch[ROW_TEXEL + 3, base + start : base + end] = surface[ALPHA]
             if surface[TEXTURE] >= ZERO:
                 _sample_run(buffer, surface, textures, base + start, base + end, scratch)

@@ -32,18 +32,18 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code.
 
-    0 done, 1 a check failed, 2 something the user can fix (told on stderr, without a traceback), 70 an error of ours or
-    of a user's own code (one line, and a log file with the traceback), 130 interrupted.
+    0 done, 1 a check failed, 2 something the user can fix (printed on stderr, without a traceback), 70 an error of ours
+    or of a user's own code (one line, and a log file with the traceback), 130 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     warnings.formatwarning = lambda message, *_, **__: f"visuomotor: {message}\n"
     if threading.excepthook is threading.__excepthook__:  # TensorBoard writes from a thread of its own
-        threading.excepthook = lambda told: print(
-            f"visuomotor: {told.exc_type.__name__}: {told.exc_value}", file=sys.stderr
+        threading.excepthook = lambda hook: print(
+            f"visuomotor: {hook.exc_type.__name__}: {hook.exc_value}", file=sys.stderr
         )
     try:
         if not words or words[0] in ("-h", "--help", "help"):
-            print(listing("usage: visuomotor VERB ...", VERBS) + "\n\nvisuomotor VERB --help tells more.")
+            print(listing("usage: visuomotor VERB ...", VERBS) + "\n\nvisuomotor VERB --help lists its options.")
             return 0
         if words[0] == "--version":
             print(importlib.import_module("visuomotor").__version__)
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module, _ = choose("verb", words[0], VERBS)
         return importlib.import_module(module).run(words[1:]) or 0
     except VisuomotorError as error:
-        print(f"visuomotor: {error}", file=sys.stderr)
+        print(f"visuomotor: {_printable(error)}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
         print("visuomotor: interrupted", file=sys.stderr)
@@ -59,11 +59,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `visuomotor ... | head`: nobody reads on, and Python must not complain at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.filename is None:
+            return _unexpected(error, words)
+        print(f"visuomotor: {_printable(error.filename)}: {error.strerror}; name another one", file=sys.stderr)
+        return USER_ERROR
     except Exception as error:
-        from visuomotor.cli.error_log import write_error_log
+        return _unexpected(error, words)
 
-        print(f"visuomotor: {type(error).__name__}: {one_line(error)}; {write_error_log(words)}", file=sys.stderr)
-        return INTERNAL_ERROR
+
+def _unexpected(error: Exception, words: Sequence[str]) -> int:
+    """A fault of ours, or of a user's own code."""
+    from visuomotor.cli.error_log import write_error_log
+
+    log = write_error_log(words)
+    print(f"visuomotor: {type(error).__name__}: {_printable(one_line(error))}; {log}", file=sys.stderr)
+    return INTERNAL_ERROR
+
+
+def _printable(text: object) -> str:
+    """Without control characters, which a file from elsewhere could send to the terminal; line breaks stay."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in str(text))
 
 
 def choose(kind: str, word: str, choices: Mapping[str, tuple[str, str]]) -> tuple[str, str]:

@@ -54,7 +54,7 @@ class Bench:
     seconds: float = 15.0
     """How long to measure (env, ppo-gail)."""
     seed: int = 0
-    """Of the training (pose, trajectories, policy-search, target-shifts) or the episodes (env, ppo-gail)."""
+    """Seed of the training (pose, trajectories, policy-search, target-shifts) or the episodes (env, ppo-gail)."""
     seeds: int = 1
     """How many seeds to train with, from --seed on (pose, trajectories, policy-search, target-shifts)."""
     episodes: int = 500

@@ -2,13 +2,11 @@
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
@@ -21,7 +19,6 @@ from visuomotor.engine import CpuEngine
 from visuomotor.errors import VisuomotorError
 from visuomotor.robots.mjcf import load_mjcf, named
 
-_PACKAGES = ("visuomotor", "mujoco", "mujoco-warp", "warp-lang", "numba", "torch", "numpy")
 _GL_BACKENDS = ("egl", "osmesa")
 _GL_SECONDS_AT_MOST = 300
 
@@ -41,8 +38,7 @@ def bench_camera(
     Returns:
         `frames_per_second` (the median of repeated calls), `ratio_to_mujoco_gl` and `ratio_to_mujoco_warp_cpu` (how
         many times faster; None where that renderer is missing), `mujoco_gl_frames_per_second`,
-        `mujoco_warp_cpu_frames_per_second`, `mujoco_gl_backend`, `size`, `num_envs`, `geoms`, `cores`, `processor`,
-        `versions`.
+        `mujoco_warp_cpu_frames_per_second`, `mujoco_gl_backend`, `size`, `num_envs`, `geoms`.
     """
     engine = _scattered_engine(model, num_envs, seed)
     own = Camera(engine, camera, size, size)
@@ -60,9 +56,6 @@ def bench_camera(
         "size": size,
         "num_envs": num_envs,
         "geoms": int(model.ngeom),
-        "cores": os.cpu_count(),
-        "processor": platform.processor() or platform.machine(),
-        "versions": _versions(),
     }
 
 
@@ -97,16 +90,6 @@ def _median_seconds(call: Callable[[], object], seconds: float) -> float:
         call()
         durations.append(time.perf_counter() - start)
     return median(durations)
-
-
-def _versions() -> dict[str, str | None]:
-    found: dict[str, str | None] = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = None
-    return found
 
 
 def _time_gl(

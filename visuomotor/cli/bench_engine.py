@@ -1,7 +1,5 @@
 """What the engine costs on top of MuJoCo's own batch, measured side by side."""
 
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -23,7 +21,7 @@ def bench_engine(model: mujoco.MjModel, num_envs: int = 64, rounds: int = 40) ->
 
     Returns:
         `overhead_ratio`: median over the rounds of engine time over raw time; `control_steps_per_second`: of the engine
-        (worlds times steps of 10 physics steps, from its median time); `num_envs`, `rounds`, `cores`, `versions`.
+        (worlds times steps of 10 physics steps, from its median time); `num_envs`, `rounds`.
     """
     engine, raw = CpuEngine(model, num_envs), Batch(model, num_envs, 0)
     controls, raw_state = engine.field("ctrl"), raw.state
@@ -53,12 +51,6 @@ def bench_engine(model: mujoco.MjModel, num_envs: int = 64, rounds: int = 40) ->
         "control_steps_per_second": num_envs / statistics.median(engine_times),
         "num_envs": num_envs,
         "rounds": rounds,
-        "cores": os.cpu_count(),
-        "versions": {
-            "mujoco": mujoco.__version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
     }
 
 

@@ -13,7 +13,7 @@ from visuomotor.tasks import Observations, ResetParams, Task, Transition, VecEnv
 
 IMAGE_SIZE = 64
 OBSERVED = ("proprioception", "privileged", "object_features", "keypoints")  # what ppo-gail learns from
-_ROUND = 25  # control steps of every world between two looks at the clock
+_ROUND = 25  # control steps of every world between two readings of the clock
 
 
 def bench_env(task: Task, num_envs: int = 256, seconds: float = 15.0, seed: int = 0) -> dict[str, Any]:

@@ -14,8 +14,6 @@ from visuomotor.algorithms.gps.linear_gaussian import Controller
 from visuomotor.algorithms.gps.lqr import QuadraticCost
 from visuomotor.algorithms.gps.rollout import Samples, rollout
 from visuomotor.algorithms.gps.trajectory_update import TrajectoryUpdate, update_controllers
-from visuomotor.engine.thread_pool import available_cores
-from visuomotor.runs.provenance import versions
 from visuomotor.tasks import VecEnv, make_task
 
 _SEED = 0
@@ -31,7 +29,7 @@ def bench_gps(repeats: int = 9) -> dict[str, Any]:
     Returns:
         `seconds_fit_and_update`: median over the repeats of prior, dynamics and update together;
         `seconds_prior`, `seconds_dynamics`, `seconds_update`: the medians of its parts; `search_passes`: the most that
-        a condition's search on eta took; `conditions`, `steps`, `states`, `actions`, `repeats`, `cores`, `versions`.
+        a condition's search on eta took; `conditions`, `steps`, `states`, `actions`, `repeats`.
     """
     settings = PRESETS["laptop"]
     task = make_task("hanger")
@@ -68,8 +66,6 @@ def bench_gps(repeats: int = 9) -> dict[str, Any]:
         "states": task.size("state"),
         "actions": task.action_size,
         "repeats": repeats,
-        "cores": available_cores(),
-        "versions": versions(),
     }
 
 

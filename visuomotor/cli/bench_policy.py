@@ -7,9 +7,7 @@ from typing import Any
 import torch
 
 from visuomotor.algorithms.gps.config import PRESETS
-from visuomotor.engine.thread_pool import available_cores
 from visuomotor.policies import VisuomotorPolicy
-from visuomotor.runs.provenance import versions
 
 _PROPRIOCEPTION, _ACTIONS = 32, 7
 
@@ -21,7 +19,7 @@ def bench_policy(repeats: int = 200) -> dict[str, Any]:
 
     Returns:
         `milliseconds_per_step`: median at the laptop's size; `milliseconds_per_step_paper`: at the paper's;
-        `size`, `size_paper`: those sides in pixels; `repeats`, `cores`, `versions`.
+        `size`, `size_paper`: those sides in pixels; `repeats`.
     """
     laptop, paper = PRESETS["laptop"].image.size, PRESETS["paper"].image.size
     return {
@@ -30,8 +28,6 @@ def bench_policy(repeats: int = 200) -> dict[str, Any]:
         "size": laptop,
         "size_paper": paper,
         "repeats": repeats,
-        "cores": available_cores(),
-        "versions": versions(),
     }
 
 

@@ -83,7 +83,7 @@ def _network(name: str, data: PoseData, seed: int) -> PoseNetwork:
 def _errors(
     name: str, data: PoseData, seed: int, config: PoseConfig, learning_rate: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of each training and each test image (m), after training; infinite where that diverged."""
+    """Errors (m) on each training image and on each test image after training; infinite where training diverged."""
     began = time.monotonic()
     network = _network(name, data, seed).to(choose_device("auto"))
     training = PoseTraining(network, data, replace(config, learning_rate=learning_rate), AugmentationConfig())

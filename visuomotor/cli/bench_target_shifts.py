@@ -53,8 +53,8 @@ def bench_target_shifts(
         by_seed = {str(seed): _train(task, seed, noise, config) for seed in seeds}
         share = [mean(part["success"][i] for part in by_seed.values()) for i in range(len(SHIFTS))]
         found[f"{noise:g}"] = {"success": share, "by_seed": by_seed}
-        told = ", ".join(f"{100 * shift:.0f} cm {part:.0%}" for shift, part in zip(SHIFTS, share, strict=True))
-        print(f"{task.name}, trained with {100 * noise:.0f} cm of noise: {told}", flush=True)
+        text = ", ".join(f"{100 * shift:.0f} cm {part:.0%}" for shift, part in zip(SHIFTS, share, strict=True))
+        print(f"{task.name}, trained with {100 * noise:.0f} cm of noise: {text}", flush=True)
     return {"task": task.name, "seeds": seeds, "shifts": list(SHIFTS), "noises": found}
 
 
@@ -125,7 +125,7 @@ def _train(task: Pr2Task, seed: int, noise: float, config: GpsTrajectoriesConfig
 
 
 def _share_of_successes(search: BlindTrajectories, shift: float) -> float:
-    """Of the solution's episodes with the target moved in eight directions."""
+    """Share of the solution's episodes that succeed, with the target moved in eight directions."""
     env = search.make_env(_DIRECTIONS)
     _, outcome, _ = search.run_shifted(env, search.solution(env), shifts_of(shift, _DIRECTIONS))
     return outcome.success.double().mean().item()

@@ -26,10 +26,13 @@ def bench_trajectories(task: Task, seeds: Iterable[int], config: GpsConfig = PRE
 
     Returns:
         `task`, `seeds`, `conditions`, `iterations`; `mean_share_with_noise`, `mean_share_without_noise` and
-        `lowest_share_without_noise` over seeds; `by_seed`, for each: `with_noise` and `without_noise`, a string an
-        iteration with a digit for each condition, 1 where it succeeds; `share_with_noise` and `share_without_noise`,
-        the share of conditions that succeed, mean over the last five iterations; `final_distance_m`, mean over the last
-        episodes with noise; `seconds` of training.
+        `lowest_share_without_noise` over seeds, and `mean_actual_to_predicted`; `by_seed`, for each: `with_noise` and
+        `without_noise`, a string an iteration with a digit for each condition, 1 where it succeeds; `share_with_noise`
+        and `share_without_noise`, the share of conditions that succeed, mean over the last five iterations;
+        `final_distance_m`, mean over the last episodes with noise; `predicted_improvement` and `actual_improvement` of
+        the cost by the update before each iteration, null where there was none or all conditions took it back;
+        `actual_to_predicted`, the sum of the actual ones over that of the predicted ones, 1 where predictions hold;
+        `seconds` of training.
     """
     config = replace(config, pose=replace(config.pose, epochs=0), end_to_end=replace(config.end_to_end, iterations=0))
     seeds = list(seeds)
@@ -37,8 +40,9 @@ def bench_trajectories(task: Task, seeds: Iterable[int], config: GpsConfig = PRE
     for seed in seeds:
         part = parts[str(seed)] = _train(task, seed, config)
         print(f"seed {seed}: {part['share_without_noise']:.0%} of conditions, in {part['seconds']:.0f} s", flush=True)
-    with_noise, without_noise = (
-        [part[name] for part in parts.values()] for name in ("share_with_noise", "share_without_noise")
+    with_noise, without_noise, held = (
+        [part[name] for part in parts.values()]
+        for name in ("share_with_noise", "share_without_noise", "actual_to_predicted")
     )
     return {
         "task": task.name,
@@ -49,6 +53,7 @@ def bench_trajectories(task: Task, seeds: Iterable[int], config: GpsConfig = PRE
         "mean_share_with_noise": mean(with_noise),
         "mean_share_without_noise": mean(without_noise),
         "lowest_share_without_noise": min(without_noise),
+        "mean_actual_to_predicted": mean(held),
         "by_seed": parts,
     }
 
@@ -60,6 +65,8 @@ def _train(task: Task, seed: int, config: GpsConfig) -> dict[str, Any]:
     )
     with_noise: list[str] = []
     without_noise: list[str] = []
+    predicted: list[float | None] = []
+    actual: list[float | None] = []
     distance, seconds = float("nan"), 0.0
     began = time.monotonic()
     for row in algorithm.steps():
@@ -67,6 +74,8 @@ def _train(task: Task, seed: int, config: GpsConfig) -> dict[str, Any]:
         assert algorithm.badmm is not None
         with_noise.append(_digits(row["success_by_condition"]))
         without_noise.append(_digits(_mean_actions_succeed(env, algorithm, algorithm.badmm.controller)))
+        predicted.append(row.get("predicted_improvement"))
+        actual.append(row.get("actual_improvement"))
         distance = row["final_distance_m"]
         began = time.monotonic()
     return {
@@ -75,6 +84,9 @@ def _train(task: Task, seed: int, config: GpsConfig) -> dict[str, Any]:
         "with_noise": with_noise,
         "without_noise": without_noise,
         "final_distance_m": distance,
+        "predicted_improvement": predicted,
+        "actual_improvement": actual,
+        "actual_to_predicted": sum(filter(None, actual)) / sum(filter(None, predicted)),
         "seconds": seconds,
     }
 

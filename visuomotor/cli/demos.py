@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 def run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(listing("usage: visuomotor demos COMMAND ...", COMMANDS))
-        print("\nvisuomotor demos COMMAND --help tells more.")
+        print("\nvisuomotor demos COMMAND --help lists its options.")
         return 0
     module, _ = choose("command of demos", arguments[0], COMMANDS)
     name = {"import": "import_"}.get(arguments[0], arguments[0])  # `import` is a word of Python's

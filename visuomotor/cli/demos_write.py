@@ -26,7 +26,7 @@ class Generate:
     policy: Path | None = None
     """A run folder or policy file: its policy demonstrates, from pixels, in place of the expert."""
     seed: int = 0
-    """Of every random draw."""
+    """Seed of all random draws."""
     out: Path | None = None
     """The file; by default demos/NAME.hdf5."""
     observations: bool = False
@@ -60,7 +60,7 @@ class Import:
 
 @dataclass(frozen=True)
 class Merge:
-    """Merge files of one task. Episodes are numbered anew, in the order of the files, and stay in their masks; those of
+    """Merge files of one task. Episodes are renumbered, in the order of the files, and stay in their masks; those of
     a file without masks get the usual ones."""
 
     files: Positional[tuple[Path, ...]]
@@ -128,7 +128,8 @@ def generate(arguments: list[str]) -> int:
         "command": shlex.join(["visuomotor", "demos", "generate", *arguments]),
     }
     written = write_demonstrations(path, task, episodes, metadata, options.overwrite)
-    print(f"{rate:.0%} of all generated episodes succeeded; failures are left out")
+    failures = "kept" if options.keep_failures else "left out"
+    print(f"{rate:.0%} of all generated episodes succeeded; failures are {failures}")
     print_summary(path, written)
     return 0
 

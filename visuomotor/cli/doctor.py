@@ -56,7 +56,7 @@ def run(arguments: list[str]) -> int:
 def _guarded(check: Callable[[], Finding]) -> Finding:
     try:
         return check()
-    except Exception as error:  # whatever breaks a check is what the doctor is there to tell
+    except Exception as error:  # any error of a check is a finding
         fix = "pip install -c constraints.txt -e . in the project's folder, then visuomotor doctor again"
         return Finding(f"{type(error).__name__}: {error}", fix)
 
@@ -126,7 +126,7 @@ def _numba_cache() -> Finding:
     folder = Path(named) if named else Path(visuomotor.__file__).parent / "camera"
     if os.access(folder if folder.exists() else folder.parent, os.W_OK):
         return Finding(f"in {folder}")
-    fix = "set NUMBA_CACHE_DIR to a folder you may write, else each start compiles the camera anew"
+    fix = "set NUMBA_CACHE_DIR to a folder you may write, else each start compiles the camera again"
     return Finding(f"{folder} is not writable", fix, needed=False)
 
 

@@ -17,11 +17,11 @@ class Evaluate:
     """Folder of the run."""
     split: str = "all"
     """Distribution of starts: one of the task's, such as `training`, `spatial` (new positions), `visual` (distractors)
-    or `random`; or `all` that the task has."""
+    or `random`; or `all`, which runs every split of the task."""
     trials: int = 100
     """How many trials of each split."""
     seed: int = 0
-    """Of the trials' randomness; the policy's own seed is the run's."""
+    """Seed of the trials. It is independent of the training seed."""
     video: bool = False
     """Also record the trials into the run's videos/, and draw feature points into its figures/."""
     task: str | None = None
@@ -60,7 +60,7 @@ def run(arguments: list[str]) -> None:
                 print(write_result(results[-1], folder), flush=True)
             if result.outcomes:
                 print(f"{split}: {result.outcomes.failure_summary(list(result.stages or ()))}", flush=True)
-    finally:  # what was measured is told, also where the disk is full by now
+    finally:  # print what was measured, also when the disk is full
         if results:
             print("\n" + markdown_table(results), flush=True)
     if options.video:

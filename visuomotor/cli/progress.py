@@ -15,8 +15,8 @@ _SILENCE = 30.0  # s, at most, in a log
 
 
 def say(text: str) -> None:
-    """Print a line. When nobody reads on (`train ... | head`, a closed terminal), tell so once, and be silent from then
-    on: training must not end with its log."""
+    """Print a line. When nobody reads on (`train ... | head`, a closed terminal), say so once and print nothing more:
+    training must not end with its log."""
     try:
         print(text, flush=True)
     except OSError:

@@ -14,7 +14,7 @@ from visuomotor.errors import VisuomotorError
 
 @dataclass(frozen=True)
 class Reproduce:
-    """Run or resume what is missing, then write the tables and figures of the page. Each command is shown before it
+    """Run or resume what is missing, then write the tables and figures of the page. Each command is printed before it
     runs; Ctrl-C stops, and the next call goes on from there."""
 
     paper: Positional[Literal["levine2015"]]

@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, NoReturn, TypeVar
@@ -23,20 +23,21 @@ if TYPE_CHECKING:
     from visuomotor.tasks import Task
 
 Config = TypeVar("Config")
+Preset = TypeVar("Preset")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train(Generic[Config]):
+class Train(Generic[Config, Preset]):
     """Train a policy. Every field of the algorithm's config is an option; the defaults shown are the preset's."""
 
     task: Annotated[Positional[str], tyro.conf.arg(metavar="TASK")]
     """Name of the task (`visuomotor tasks` lists them); or module:Class or path/to/file.py:Class of your own."""
-    preset: str = "laptop"
-    """Named set of defaults: `laptop` (two cores), `paper` (the paper's numbers where it gives them), `gpu`."""
+    preset: Preset
+    """Named set of defaults."""
     seed: int = 0
-    """Of every random draw; the same seed on the same CPU gives the same policy, bit for bit."""
+    """Seed of all random draws; the same seed on the same CPU gives the same policy, bit for bit."""
     name: str | None = None
-    """Of the run's folder; by default made of algorithm, task, preset, seed and time."""
+    """Name of the run folder. The default is built from algorithm, task, preset, seed and time."""
     root: Path = Path("runs")
     """Folder that run folders go into."""
     resume: Path | None = None
@@ -44,11 +45,12 @@ class Train(Generic[Config]):
     (--total-steps, --end-to-end.iterations, --iterations), how often it is saved, its device, and where its
     demonstrations lie."""
     source: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """Begin with the networks of this run; the new run may have other settings."""
+    """Begin with the networks of this run, or with the policy in this file (.safetensors). The new run may have other
+    settings."""
     share: bool = True
     """Begin with the pretraining that another run of this task, seed and settings has stored in ROOT/pretraining, or
-    store it there; the policy is the same, bit for bit. Of gps: pose regression and trajectories, which all kinds of
-    `--vision` share."""
+    store it there; the policy is the same, bit for bit. With gps this is pose regression and trajectories, which all
+    kinds of `--vision` share."""
     time_limit: str | None = None
     """Save and stop, with exit code 0, before a step that would pass this time if it took as long as the longest so
     far: 90s, 9m or 1h30m. With gps, the first step of a new phase may be longer than all before."""
@@ -65,18 +67,19 @@ def run(arguments: list[str]) -> None:
         return
 
     began = time.monotonic()
-    from visuomotor.algorithms.algorithm import Algorithm
+    from visuomotor.algorithms.check import load_algorithm, make_algorithm
     from visuomotor.runs.distributed import Distributed
 
     name = registry.absolute_name("algorithm", arguments[0])
-    kind: type[Algorithm] = registry.load("algorithm", name, Algorithm)
+    kind = load_algorithm(name)
     early = _parse_early(arguments[1:])
     distributed = Distributed()
     if early.resume is None:
         options, task, open_folder = _new(name, kind.presets, early.preset or "laptop", arguments, distributed)
     else:
         options, task, open_folder = _resumed(name, kind.presets, early.resume, arguments)
-    algorithm = kind(task, options.config, options.seed, distributed, options.task)  # bad input ends here
+    # bad input ends here
+    algorithm = make_algorithm(kind, task, options.config, options.seed, distributed, options.task)
     _train(algorithm, options, open_folder(), began)
 
 
@@ -93,9 +96,10 @@ def _parse_early(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_known_args(arguments)[0]
 
 
-def _parse(defaults: Train[Any], arguments: list[str]) -> Train[Any]:
+def _parse(defaults: Train[Any, str], presets: Iterable[str], arguments: list[str]) -> Train[Any, str]:
+    preset: Any = Annotated[str, tyro.conf.arg(metavar=f"{{{','.join(presets)}}}")]
     options = tyro.cli(
-        Train[type(defaults.config)],  # pyright: ignore[reportInvalidTypeArguments]
+        Train[type(defaults.config), preset],  # pyright: ignore[reportInvalidTypeArguments]
         default=defaults,
         prog=f"visuomotor train {arguments[0]}",
         args=arguments[1:],
@@ -107,12 +111,14 @@ def _parse(defaults: Train[Any], arguments: list[str]) -> Train[Any]:
 
 def _new(
     algorithm: str, presets: Mapping[str, Any], preset: str, arguments: list[str], distributed: "Distributed"
-) -> "tuple[Train[Any], Task, Callable[[], Run]]":
+) -> "tuple[Train[Any, str], Task, Callable[[], Run]]":
     """Options, task and what makes a new run folder: nothing is made yet."""
     if preset not in presets:
         raise unknown("preset", preset, presets)
-    options = _parse(Train(task=tyro.MISSING, preset=preset, config=presets[preset]), arguments)
+    options = _parse(Train(task=tyro.MISSING, preset=preset, config=presets[preset]), presets, arguments)
 
+    from visuomotor.algorithms.training import POLICY_SUFFIX
+    from visuomotor.policies import load_policy
     from visuomotor.runs import Run
     from visuomotor.runs.config import absolute_paths, check_range
     from visuomotor.runs.devices import choose_device
@@ -120,7 +126,9 @@ def _new(
     from visuomotor.tasks import make_task
 
     check_range("--seed", options.seed, 0, LARGEST_SEED)
-    if options.source is not None and (source := Run.open(options.source)).algorithm != algorithm:
+    if options.source is not None and options.source.suffix == POLICY_SUFFIX:
+        load_policy(options.source)  # raises where it is none
+    elif options.source is not None and (source := Run.open(options.source)).algorithm != algorithm:
         raise VisuomotorError(f"{source.path} is a run of {source.algorithm}; its weights are of no use to {algorithm}")
     task = make_task(options.task)
     config = absolute_paths(options.config)
@@ -171,7 +179,7 @@ def _is_of_this_job(found: "Run", metadata: Mapping[str, Any], config: Any) -> b
 
 def _resumed(
     algorithm: str, presets: Mapping[str, Any], path: Path, arguments: list[str]
-) -> "tuple[Train[Any], Task, Callable[[], Run]]":
+) -> "tuple[Train[Any, str], Task, Callable[[], Run]]":
     from visuomotor.runs import Run
     from visuomotor.runs.config import absolute_paths
 
@@ -180,7 +188,7 @@ def _resumed(
         raise VisuomotorError(f"{path} is a run of {folder.algorithm}; use visuomotor train {folder.algorithm}")
     config = folder.config(type(next(iter(presets.values()))))
     kept = Train(task=folder.task, preset=folder.preset, seed=folder.seed, config=config)
-    options = _parse(kept, arguments)
+    options = _parse(kept, presets, arguments)
     named = registry.absolute_name("task", options.task)
     moved = registry.is_gone("task", folder.task) and named != folder.task
     surplus = [] if moved or named in (folder.task, folder.task_name) else [options.task]
@@ -199,12 +207,11 @@ def _resumed(
     return options, task, lambda: folder
 
 
-def _train(algorithm: "Algorithm", options: Train[Any], folder: "Run", began: float) -> None:
+def _train(algorithm: "Algorithm", options: Train[Any, str], folder: "Run", began: float) -> None:
     from visuomotor.algorithms.shared_pretraining import SharedPretraining
     from visuomotor.algorithms.training import train
     from visuomotor.cli.progress import Progress, say
     from visuomotor.policies.policy import FILE_NAME
-    from visuomotor.runs import Run
 
     new, distributed = options.resume is None, algorithm.distributed
     if distributed.is_main:
@@ -222,7 +229,7 @@ def _train(algorithm: "Algorithm", options: Train[Any], folder: "Run", began: fl
                 algorithm,
                 folder,
                 resume=not new or distributed.restarted,
-                source=None if options.source is None else Run.open(options.source),
+                source=options.source,
                 pretraining=SharedPretraining(folder.path.parent / "pretraining", algorithm) if shares else None,
                 time_limit=limit,
                 callback=progress.update,

@@ -42,5 +42,5 @@ def _try(task: Task, method: str, settings: Settings, episodes: int) -> dict[str
 
 
 def _last_cost(costs: Sequence[float | None]) -> float:
-    """Of the last solution whose physics did not blow up."""
+    """Cost of the last solution whose physics did not blow up."""
     return next((cost for cost in reversed(costs) if cost is not None), float("inf"))

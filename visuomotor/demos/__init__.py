@@ -2,11 +2,14 @@
 
 from visuomotor.demos.dataset import write_demonstrations
 from visuomotor.demos.episode import Demonstrations, Episode, mean_return
-from visuomotor.demos.expert import MotionPlan, ScriptedExpert
+from visuomotor.demos.expert import CLOSE, OPEN, STILL, MotionPlan, ScriptedExpert
 from visuomotor.demos.noise import ExpertNoise
 from visuomotor.demos.reading import read_demonstrations
 
 __all__ = [
+    "CLOSE",
+    "OPEN",
+    "STILL",
     "Demonstrations",
     "Episode",
     "ExpertNoise",

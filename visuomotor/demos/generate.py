@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable
+from functools import partial
 from typing import Final, cast
 
 import torch
@@ -12,16 +13,17 @@ from visuomotor.demos.episode import Episode
 from visuomotor.demos.expert import MotionPlan, ScriptedExpert
 from visuomotor.demos.noise import ExpertNoise
 from visuomotor.engine import Engine
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, one_line
 from visuomotor.policies import Policy
 from visuomotor.tasks import ResetParams, Task
+from visuomotor.tasks.check import guarded
 
 Expert = Callable[[ScriptedExpert], MotionPlan]
 
-LONGEST: Final = 60.0
-"""s; the published demonstrations were all shorter (Zhu et al. 2018)."""
+_MAX_SECONDS: Final = 60.0  # the published demonstrations were all shorter (Zhu et al. 2018)
 
 _GRID: Final = 2.0**24  # steps a unit: 0.06 micrometres
+_OVER: Final = object()  # what a plan that has ended yields
 _MAX_TRIES: Final = 3  # for each episode that is wanted
 
 
@@ -43,57 +45,55 @@ def expert_of(task: Task) -> Expert:
         module, _, function = found.partition(":")
         try:
             found = getattr(importlib.import_module(module), function)
-        except (ImportError, AttributeError, ValueError) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a user's module may raise anything
             raise VisuomotorError(
-                f"the expert {found!r} of task {task.name!r} cannot be imported ({error}); write module:function"
+                f"the expert {found!r} of task {task.name!r} cannot be imported ({type(error).__name__}: "
+                f"{one_line(error)}); write module:function"
             ) from error
     if not callable(found):
         raise VisuomotorError(f"the expert of task {task.name!r} must be a function, not {found!r}")
     return cast(Expert, found)
 
 
-def demonstrate(
-    task: Task, count: int, generator: torch.Generator, noise: ExpertNoise | None = None, threads: int = 0
-) -> list[Episode]:
+def demonstrate(task: Task, count: int, generator: torch.Generator, noise: ExpertNoise | None = None) -> list[Episode]:
     """`count` episodes of the task's expert in worlds drawn at random, successful or not; those whose physics diverged
     are left out.
 
     Raises:
-        VisuomotorError: the task has no expert.
+        VisuomotorError: the task has no expert, or it raises an exception; the message has its line.
     """
     expert = expert_of(task)
-    engine, params = _draw_worlds(task, count, generator, threads)
+    engine, params = _draw_worlds(task, count, generator)
     # Each expert has a generator of its own, so that its moves do not depend on what happens in other worlds.
     seeds = torch.randint(2**62, (count,), generator=generator).tolist()
     experts = [
         ScriptedExpert(task, engine, world, torch.Generator().manual_seed(seeds[world]), noise)
         for world in range(count)
     ]
-    plans = [expert(each) for each in experts]
+    plans = [guarded(task, "expert", partial(expert, each), own=expert) for each in experts]
     if not all(hasattr(plan, "__next__") for plan in plans):
         raise VisuomotorError(f"the expert of task {task.name!r} is no generator; let it yield once a control step")
 
     def act(running: Tensor) -> tuple[Tensor, Tensor]:
         action, over = torch.zeros(count, task.action_size), torch.zeros(count, dtype=torch.bool)
         for world in running.nonzero()[:, 0].tolist():
-            try:
-                next(plans[world])
-                action[world] = torch.from_numpy(experts[world].action())
-            except StopIteration:
+            if guarded(task, "expert", partial(next, plans[world], _OVER), own=expert) is _OVER:
                 over[world] = True
+            else:
+                action[world] = torch.from_numpy(experts[world].action())
         return action, over
 
-    tried = run_episodes(task, engine, params, act, round(LONGEST / task.control_dt))
+    tried = run_episodes(task, engine, params, act, round(_MAX_SECONDS / task.control_dt))
     return [episode for episode in tried if episode is not None]
 
 
-def demonstrate_by_policy(
-    task: Task, policy: Policy, count: int, generator: torch.Generator, threads: int = 0
-) -> list[Episode]:
+def demonstrate_by_policy(task: Task, policy: Policy, count: int, generator: torch.Generator) -> list[Episode]:
     """`count` whole episodes of a policy from pixels, likewise."""
-    engine, params = _draw_worlds(task, count, generator, threads)
+    engine, params = _draw_worlds(task, count, generator)
     size, never = policy.spec.image_size, torch.zeros(count, dtype=torch.bool)
-    camera = Camera(engine, task.camera, size, size, policy.spec.supersampling, threads)
+    camera = Camera(engine, task.camera, size, size, policy.spec.supersampling)
     policy.reset(count)
 
     def act(running: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,8 +104,8 @@ def demonstrate_by_policy(
     return [episode for episode in tried if episode is not None]
 
 
-def _draw_worlds(task: Task, count: int, generator: torch.Generator, threads: int) -> tuple[Engine, ResetParams]:
-    engine = task.make_engine(count, threads)
+def _draw_worlds(task: Task, count: int, generator: torch.Generator) -> tuple[Engine, ResetParams]:
+    engine = task.make_engine(count)
     params = task.sample_reset(count, generator)
     task.reset(engine, torch.arange(count), params)
     return engine, params
@@ -202,5 +202,5 @@ def _episode(task: Task, rows: list[Tensor], params: ResetParams, steps: int) ->
         rewards=rewards[:steps].clone(),
         dynamics={name: value[0].clone() for name, value in params.dynamics.items()},
         appearance={name: value[0].clone() for name, value in params.appearance.items()},
-        success=bool(task.success(stages[steps])),
+        success=bool(task.success(stages[steps : steps + 1])),
     )

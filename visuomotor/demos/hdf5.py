@@ -51,7 +51,7 @@ class CheckedFile:
         return names
 
     def attribute_names(self, where: str) -> list[str]:
-        """Of a group, sorted."""
+        """Sorted names of a group's attributes."""
         return sorted(self._find(where, h5py.Group).attrs)
 
     def whole_number(self, where: str, attribute: str, low: int, high: int) -> int:
@@ -79,7 +79,7 @@ class CheckedFile:
         return values.astype(numbers.dtype or values.dtype, copy=False)
 
     def shape(self, where: str) -> tuple[int, ...]:
-        """Of a dataset."""
+        """Shape of a dataset."""
         return tuple(self._dataset(where).shape)
 
     def texts(self, where: str) -> list[str]:
@@ -151,7 +151,7 @@ def opened(path: Path) -> Generator[CheckedFile]:
         _check_heaps(path)
         with h5py.File(path, "r") as file:
             yield CheckedFile(file)
-    except Exception as error:  # of whatever type; h5py has them all
+    except Exception as error:  # h5py raises errors of many types
         if isinstance(error, VisuomotorError):
             raise
         if isinstance(error, BlockingIOError) or "already open for" in str(error):
@@ -169,9 +169,11 @@ def opened(path: Path) -> Generator[CheckedFile]:
 
 
 def _check_heaps(path: Path) -> None:
-    """HDF5 2.0 would read an entry without a size forever, where texts of any length lie: in global heaps, in the words
-    of the format. Each entry begins with a number of two bytes, six others, and its size. Number 0 is the rest of the
-    heap, whose size includes these.
+    """Refuse files on which HDF5 2.0 loops forever.
+
+    HDF5 keeps strings of variable length in global heaps. A heap entry is an index (2 bytes), 6 other bytes, a size
+    (8 bytes), then the content; an entry of size 0 never ends. Index 0 is the free space, whose size includes this
+    header.
 
     Raises:
         OSError: there is such an entry, or there are more entries than fit into the file.

@@ -16,8 +16,8 @@ def merge(paths: Sequence[Path]) -> Demonstrations:
     """The episodes of all files, named demo_0, demo_1, ... in the order of the files, in the masks that they were in.
     Those of a file with neither `train` nor `valid` get the masks that they would have as new ones.
 
-    The metadata are what all files say, and the first one's versions. What they say otherwise of themselves (seed,
-    command, versions) stands in `sources`, an entry for each file.
+    The metadata are the entries that are equal in all files, and the versions of the first file. `sources` has an entry
+    for each file, with the metadata that may differ (seed, command, versions).
 
     Raises:
         VisuomotorError: a file cannot be read, is given twice, or differs in its task, its scene, or in what is

@@ -19,11 +19,11 @@ class ExpertNoise:
     speed: Range = (0.10, 0.20)
     """m/s, the mean over one movement."""
     pause_chance: float = 0.3
-    """Of a stop between two movements."""
+    """Probability of a stop between two movements."""
     pause: Range = (0.2, 0.7)
     """s."""
     via_point_chance: float = 0.3
-    """Of a movement that does not go straight."""
+    """Probability that a movement does not go straight."""
     via_point: float = 0.04
     """m, standard deviation along each axis of the point that it goes through, from the middle of the straight way."""
     tremor: float = 0.003
@@ -35,7 +35,7 @@ class ExpertNoise:
     grasp_turn: float = 0.12
     """rad, standard deviation of a grasp's angle about the vertical."""
     first_miss_chance: float = 0.15
-    """Of closing the fingers above the object at the first attempt."""
+    """Probability that the fingers close above the object at the first attempt."""
     release: Range = (1.0, 1.4)
     """s, for which the gripper opens before it leaves an object."""
 

@@ -1,4 +1,4 @@
-"""Reads files of demonstrations and checks them, once: what is wrong is told in one line, with its place."""
+"""Reads and checks files of demonstrations. An error is one line, with the place in the file."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from visuomotor.demos import format1
 from visuomotor.demos.episode import Demonstrations, Episode
 from visuomotor.demos.hdf5 import CheckedFile, opened
 from visuomotor.demos.metadata import FORMAT, check_metadata, check_task, generate_command
-from visuomotor.demos.schema import APPEARANCE, LONGEST, Numbers, check_names, episode_schema
+from visuomotor.demos.schema import APPEARANCE, MAX_STEPS, Numbers, check_names, episode_schema
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks import Task
 from visuomotor.tasks.reset_params import Rows
@@ -114,7 +114,7 @@ def _entry(args: Any, name: str) -> Any:
 
 def _read_episode(file: CheckedFile, name: str, metadata: Mapping[str, Any], observations: bool) -> Episode:
     where = f"data/{name}"
-    schema = episode_schema(file.whole_number(where, "num_samples", 1, LONGEST), metadata)
+    schema = episode_schema(file.whole_number(where, "num_samples", 1, MAX_STEPS), metadata)
     places = {entry: entry for entry in schema if "/" not in entry and f"{where}/{entry}" in file}
     for kind in ("dynamics", "appearance"):
         places.update(_rows_of(file, where, kind, metadata["format"]))

@@ -18,7 +18,7 @@ from visuomotor.demos.episode import Episode
 from visuomotor.demos.generate import run_episodes
 from visuomotor.demos.hdf5 import CheckedFile, opened
 from visuomotor.demos.replay import StateReplay
-from visuomotor.demos.schema import LONGEST, Numbers
+from visuomotor.demos.schema import MAX_STEPS, Numbers
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks import ResetParams, Task
 
@@ -77,12 +77,13 @@ def _read(file: CheckedFile, where: str, task: Task) -> _Recording:
     if "seed" not in file.attribute_names(where):
         raise VisuomotorError(f"{where} has no attribute seed: record with which seed the environment was reset")
     shape = file.shape(f"{where}/actions")
-    if len(shape) != 2 or shape[1] != task.action_size or not 0 < shape[0] <= LONGEST:
+    if len(shape) != 2 or shape[1] != task.action_size or not 0 < shape[0] <= MAX_STEPS:
         raise VisuomotorError(f"{where}/actions has the shape {shape}, expected (T, {task.action_size})")
     readings = None
-    for group in ("obs", "observations"):
-        if "proprioception" in file.names(f"{where}/{group}"):
-            readings = torch.from_numpy(file.array(f"{where}/{group}/proprioception", Numbers())).double()
+    for group in {"obs", "observations"} & set(file.names(where)):
+        place = f"{where}/{group}"
+        if file.is_group(place) and "proprioception" in file.names(place):
+            readings = torch.from_numpy(file.array(f"{place}/proprioception", Numbers())).double()
     actions = file.array(f"{where}/actions", Numbers(np.float32, shape))
     seed = file.whole_number(where, "seed", 0, 2**63 - 1)
     return _Recording(where, seed, torch.from_numpy(actions).clamp(-1, 1), readings)

@@ -18,16 +18,16 @@ class StateReplay:
     """Puts an engine into the states of demonstrations. One is enough for any number of a task's episodes.
 
     Args:
-        image_size, supersampling: of the task's camera. threads: of engine and camera; 0 for all cores.
+        image_size, supersampling: of the task's camera.
     """
 
-    def __init__(self, task: Task, image_size: int = 64, supersampling: int = 1, threads: int = 0):
+    def __init__(self, task: Task, image_size: int = 64, supersampling: int = 1):
         self.task = task
-        self.engine = task.make_engine(_WORLDS, threads)
+        self.engine = task.make_engine(_WORLDS)
         self._nominal = nominal_params(task).appearance
         # Shows which fields differ between worlds; the camera must know before it is made.
         task.apply_randomization(self.engine, torch.arange(_WORLDS), nominal_params(task, _WORLDS))
-        self._camera = Camera(self.engine, task.camera, image_size, image_size, supersampling, threads)
+        self._camera = Camera(self.engine, task.camera, image_size, image_size, supersampling)
 
     def images(self, episode: Episode, appearance: Mapping[str, Tensor] | None = None) -> Tensor:
         """`(T + 1, height, width, 3)` uint8, of every state.
@@ -39,8 +39,8 @@ class StateReplay:
         Raises:
             VisuomotorError: the recorded appearance does not fit the task of today.
         """
-        shown = episode.reset_params(self.task).appearance if appearance is None else appearance
-        return torch.cat([self._camera.rgb(worlds) for worlds in self._visit(episode, shown)])
+        drawn = episode.reset_params(self.task).appearance if appearance is None else appearance
+        return torch.cat([self._camera.rgb(worlds) for worlds in self._visit(episode, drawn)])
 
     def observations(self, episode: Episode, groups: Sequence[str] = OBSERVATIONS) -> Observations:
         """Groups of observations of every state, `(T + 1, ...)` each, as `VecEnv.observe` gives them; "reward" too."""
@@ -72,12 +72,12 @@ class StateReplay:
     def _visit(self, episode: Episode, appearance: Mapping[str, Tensor] | None = None) -> Generator[Tensor]:
         """Yield worlds `(n,)`, which hold the next n states; without `appearance` in the nominal one."""
         dynamics = {name: row[None] for name, row in episode.dynamics.items()}
-        shown = self._nominal if appearance is None else appearance
+        drawn = self._nominal if appearance is None else appearance
         for first in range(0, len(episode.states), _WORLDS):
             states = episode.states[first : first + _WORLDS]
             worlds = torch.arange(len(states))
             rows = torch.arange(first, first + len(states))
-            params = ResetParams(dynamics=_rows(dynamics, rows), appearance=_rows(shown, rows))
+            params = ResetParams(dynamics=_rows(dynamics, rows), appearance=_rows(drawn, rows))
             self.task.apply_randomization(self.engine, worlds, params)
             self.engine.set_state(states, worlds)
             yield worlds

@@ -9,8 +9,8 @@ import numpy as np
 
 from visuomotor.errors import VisuomotorError
 
-LONGEST: Final = 100_000
-"""Steps of an episode; at 20 steps a second that is more than an hour."""
+MAX_STEPS: Final = 100_000
+"""Of an episode; at 20 steps a second that is more than an hour."""
 
 _OPTIONAL = {"actions", "dones"}  # arrays that an episode can do without
 _LARGEST = 1e10  # of any number of a state; MuJoCo itself takes larger ones for a simulation that has diverged

@@ -22,32 +22,33 @@ class EpisodeCheck:
         name: the episode's, in its file.
         error: the largest difference between a state and the one that follows from the state and the action before it;
             None where no actions were recorded, so that there is nothing to compare.
-        stages: how many states are in another stage than recorded.
-        rewards: how many rewards differ from those of their states.
+        wrong_stages: how many states are in another stage than recorded.
+        wrong_rewards: how many rewards differ from those of their states.
         succeeded: whether the episode ends in success.
-        success: whether the recorded `success` says so too.
+        success_agrees: whether the recorded `success` says so too.
     """
 
     name: str
     error: float | None
-    stages: int
-    rewards: int
+    wrong_stages: int
+    wrong_rewards: int
     succeeded: bool
-    success: bool
+    success_agrees: bool
 
     @property
     def passed(self) -> bool:
-        return (self.error is None or self.error <= TOLERANCE) and not self.stages + self.rewards and self.success
+        reproduces = self.error is None or self.error <= TOLERANCE
+        return reproduces and not self.wrong_stages + self.wrong_rewards and self.success_agrees
 
     def __str__(self) -> str:
         faults = []
         if self.error is not None and self.error > TOLERANCE:
             faults.append(f"states do not follow from the actions: off by {self.error:.2g}")
-        if self.stages:
-            faults.append(f"{self.stages} stages are wrong")
-        if self.rewards:
-            faults.append(f"{self.rewards} rewards are wrong")
-        if not self.success:
+        if self.wrong_stages:
+            faults.append(f"{self.wrong_stages} stages are wrong")
+        if self.wrong_rewards:
+            faults.append(f"{self.wrong_rewards} rewards are wrong")
+        if not self.success_agrees:
             faults.append("its success is wrong")
         if faults:
             return "FAILED: " + "; ".join(faults)
@@ -69,12 +70,12 @@ def wrong_stages(episode: Episode, stages: Tensor) -> int:
 def _check(episode: Episode, replay: StateReplay) -> EpisodeCheck:
     found = replay.observations(episode, ("stage", "reward"))
     reached = None if episode.actions is None else replay.next_states(episode)
-    succeeded = bool(replay.task.success(found["stage"][-1]))
+    succeeded = bool(replay.task.success(found["stage"][-1:]))
     return EpisodeCheck(
         name=episode.name,
         error=None if reached is None else float((reached - episode.states[1:]).abs().max()),
-        stages=wrong_stages(episode, found["stage"]),
-        rewards=int(((found["reward"][1:] - episode.rewards).abs() > TOLERANCE).sum()),
+        wrong_stages=wrong_stages(episode, found["stage"]),
+        wrong_rewards=int(((found["reward"][1:] - episode.rewards).abs() > TOLERANCE).sum()),
         succeeded=succeeded,
-        success=succeeded == episode.success,
+        success_agrees=succeeded == episode.success,
     )

@@ -11,10 +11,11 @@ import torch
 from mujoco.batch import Batch, SimulationError
 from torch import Tensor
 
-from visuomotor.errors import VisuomotorError, one_line
+from visuomotor.errors import VisuomotorError, check_whole, one_line
 
 _POSITION_STAGE = int(mujoco.mjtStage.mjSTAGE_POS)
 _VELOCITY_STAGE = int(mujoco.mjtStage.mjSTAGE_VEL)
+_MOST_WORLDS = 10_000_000
 _INSTABILITIES = [
     int(mujoco.mjtWarning.mjWARN_BADQPOS),
     int(mujoco.mjtWarning.mjWARN_BADQVEL),
@@ -33,12 +34,15 @@ class CpuEngine:
     """
 
     def __init__(self, model: mujoco.MjModel, worlds: int, threads: int = 0):
-        if worlds < 1:
-            raise VisuomotorError(f"an engine needs at least one world, not {worlds}")
+        check_whole("the number of worlds", worlds, 1, _MOST_WORLDS)
+        check_whole("threads (0 for all cores)", threads, 0, 10_000)
         if model.opt.jacobian != mujoco.mjtJacobian.mjJAC_DENSE:
-            raise VisuomotorError('this scene leaves the Jacobian\'s storage open; set spec.option.jacobian to "dense"')
+            raise VisuomotorError(
+                "the constraint Jacobian of this model may be sparse; set spec.option.jacobian = "
+                "mujoco.mjtJacobian.mjJAC_DENSE, or load the model with visuomotor.robots.mjcf.load_mjcf"
+            )
         if mujoco.get_mju_user_warning() is None:
-            mujoco.set_mju_user_warning(_tell_once)
+            mujoco.set_mju_user_warning(_warn_once)
         self._batch = Batch(model, worlds, threads)
         self._fields: dict[str, Tensor] = {}
         self._model_fields: dict[str, Tensor] = {}
@@ -133,23 +137,24 @@ class CpuEngine:
         self.forward(worlds)
 
 
-_told: set[str] = set()
-"""MuJoCo's warnings that were told, without their numbers."""
+_printed: set[str] = set()
+"""MuJoCo's warnings that were printed, without their numbers."""
 
 
-def _tell_once(warning: str) -> None:
-    """Takes MuJoCo's warnings: its own way is a line in the terminal, and one in a file in the current folder, for each
-    world and step. Those of worlds that blow up are not told at all, since `diverged` has them."""
+def _warn_once(warning: str) -> None:
+    """Print each kind of MuJoCo's warnings once. By default MuJoCo writes a line for each world and step, to the
+    terminal and to a file in the current folder. Warnings of worlds that blow up are not printed, since `diverged` has
+    them."""
     kind = re.sub(r"\d", "", warning)
-    if "simulation is unstable" in warning or kind in _told:
+    if "simulation is unstable" in warning or kind in _printed:
         return
-    _told.add(kind)
+    _printed.add(kind)
     with contextlib.suppress(Exception):  # none must pass through MuJoCo
         print(f"visuomotor: MuJoCo warns: {one_line(warning)}", file=sys.stderr)
 
 
 def _as_tensor(array: np.ndarray) -> Tensor:
     """A tensor on the array's own memory."""
-    with warnings.catch_warnings():  # torch warns about read-only arrays; our users are told not to write outputs
+    with warnings.catch_warnings():  # torch warns about read-only arrays; `Engine.field` says which ones these are
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)

@@ -14,12 +14,14 @@ def bench_table(folder: Path | str) -> str:
     """A row for each `bench-*.json` in `folder` that `visuomotor bench ... --results` wrote; empty without any."""
     rows: list[str] = []
     for path in sorted(Path(folder).glob("bench-*.json")):
+        if path.is_symlink() or not path.is_file():
+            continue
         try:
             measured: Measured = json.loads(path.read_text(encoding="utf-8"))
             what, value = _ROWS[measured["bench"]](measured)
-        except (OSError, ValueError, KeyError) as error:
+            rows.append(f"| {what} | {value} | `{measured['command']}` |")
+        except Exception as error:  # a damaged file can break a row in any way
             raise VisuomotorError(f"{path} cannot be read ({error!r}); delete it and measure again") from error
-        rows.append(f"| {what} | {value} | `{measured['command']}` |")
     if not rows:
         return ""
     return "\n".join(["| what | measured | command |", "| --- | --- | --- |", *rows]) + "\n"
@@ -77,20 +79,20 @@ def _trajectories(measured: Measured) -> tuple[str, str]:
 def _policy_search(measured: Measured) -> tuple[str, str]:
     what = f"policy search on {measured['task']}, {_seeds(measured)}: median of episodes to solve it"
     needed = measured["median_episodes_to_solve"]
-    told = ", ".join(
+    text = ", ".join(
         f"{name} {'not in ' + str(measured['episodes']) if n is None else f'{n:g}'}" for name, n in needed.items()
     )
-    return what, told
+    return what, text
 
 
 def _target_shifts(measured: Measured) -> tuple[str, str]:
     shifts = ", ".join(f"{100 * shift:g}" for shift in measured["shifts"])
     what = f"controllers of {measured['task']}, {_seeds(measured)}: success with targets {shifts} cm away"
-    told = (
+    text = (
         f"trained with {100 * float(noise):g} cm: {', '.join(f'{share:.0%}' for share in found['success'])}"
         for noise, found in measured["noises"].items()
     )
-    return what, "; ".join(told)
+    return what, "; ".join(text)
 
 
 def _old_share(measured: Measured) -> float:

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from visuomotor import registry
-from visuomotor.algorithms.algorithm import Algorithm, check_policy_fits
+from visuomotor.algorithms.algorithm import check_policy_fits
+from visuomotor.algorithms.check import load_algorithm
 from visuomotor.errors import unknown
 from visuomotor.evaluation.result import Result
 from visuomotor.evaluation.trials import run_trials
@@ -35,7 +35,7 @@ def evaluate(run: Run | Path | str, split: str, trials: int = 100, seed: int = 0
     run = run if isinstance(run, Run) else Run.open(run)
     check_range("trials", trials, 1, 1_000_000)
     check_range("seed", seed, 0, 2**31 - 1)
-    kind: type[Algorithm] = registry.load("algorithm", run.algorithm, Algorithm)
+    kind = load_algorithm(run.algorithm)
     settings = run_settings(run, kind.presets)
     policy = load_policy(run.path)
     task = run.make_task()
@@ -60,6 +60,7 @@ def evaluate(run: Run | Path | str, split: str, trials: int = 100, seed: int = 0
         command=f"visuomotor evaluate {run.path} --split {split} --trials {trials} --seed {seed}",
         settings=", ".join([*settings, *policy.spec.training.get("notes", ())]),
         training_commit=run.metadata.get("commit"),
+        algorithm_version=policy.spec.training.get("algorithm_version"),
         trial_seed=seed,
         control_steps=policy.spec.training.get("control_steps"),
         mean_final_distance_m=done.mean_final_distance_m,
@@ -83,5 +84,6 @@ def run_settings(run: Run, presets: Mapping[str, Any]) -> list[str]:
         before = learning_settings(change["before"])
         notes += [f"{name} {value} until row {change['row']}" for name, value in before.items() if name != "demos"]
     if run.metadata.get("source"):
-        notes.append(f"from {Path(run.metadata['source']).name}")
+        source = Path(run.metadata["source"])
+        notes.append(f"from {f'{source.parent.name}/{source.name}' if source.suffix else source.name}")
     return notes

@@ -4,11 +4,11 @@ import math
 
 from visuomotor.errors import VisuomotorError
 
-_Z_95 = 1.959963984540054  # 97.5% quantile of the standard normal
+_Z = 1.959963984540054  # 97.5% quantile of the standard normal
 
 
-def wilson_interval(successes: int, trials: int, z: float = _Z_95) -> tuple[float, float]:
-    """The Wilson score interval of a success rate, 95% by default.
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """The 95% Wilson score interval of a success rate.
 
     With p = successes / trials and n = trials, the bounds are
 
@@ -26,9 +26,9 @@ def wilson_interval(successes: int, trials: int, z: float = _Z_95) -> tuple[floa
     if not 0 <= successes <= trials:
         raise VisuomotorError(f"{successes} successes in {trials} trials cannot be; give 0 to {trials}")
     rate = successes / trials
-    shrink = 1 + z**2 / trials
-    centre = (rate + z**2 / (2 * trials)) / shrink
-    half_width = z / shrink * math.sqrt(rate * (1 - rate) / trials + z**2 / (4 * trials**2))
+    shrink = 1 + _Z**2 / trials
+    centre = (rate + _Z**2 / (2 * trials)) / shrink
+    half_width = _Z / shrink * math.sqrt(rate * (1 - rate) / trials + _Z**2 / (4 * trials**2))
     # In exact arithmetic the bounds at 0 and n successes are 0 and 1; rounding must not cross them.
     low = 0.0 if successes == 0 else max(0.0, centre - half_width)
     high = 1.0 if successes == trials else min(1.0, centre + half_width)

@@ -19,7 +19,7 @@ class Outcomes:
 
     success: tuple[bool, ...]
     condition: tuple[int, ...] = ()
-    """Of each trial of a split with fixed conditions: an index into `conditions`."""
+    """Index into `conditions` for each trial of a split with fixed conditions."""
     conditions: tuple[dict[str, tuple[float, ...]], ...] = ()
     """What sets each condition apart: parts of `ResetParams` by name, in SI units, rounded to 0.001."""
     furthest_stage: tuple[int, ...] = ()

@@ -20,7 +20,7 @@ _LARGEST_VIDEO = 8_000_000  # bytes; beyond that the file gets slow to open
 def write_report(run: Run) -> Path:
     """Write `report.html` of a run: success, curves, pictures, videos, config and versions; returns the file.
 
-    Draws `figures/curves.png` anew. Takes the evaluations from `results/`, every other PNG from `figures/` and every
+    Redraws `figures/curves.png`. Takes the evaluations from `results/`, every other PNG from `figures/` and every
     mp4 from `videos/`, embedded; a video of 8 MB or more is only named.
     """
     curves = draw_curves(run.figures / "curves.png", [run.metrics()])

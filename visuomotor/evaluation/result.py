@@ -49,9 +49,11 @@ class Result:
     command: str
     """What was typed."""
     settings: str = ""
-    """What the run's config changes in its preset, such as `gail.weight 0.0`; several processes; an early stop."""
+    """What the run's config changes in its preset, such as `imitation.weight 0.0`; several processes; an early stop."""
     training_commit: str | None = None
     """Commit of the code that trained the policy, where known."""
+    algorithm_version: int | None = None
+    """`Algorithm.version` of the training, where known: results of different versions are not averaged."""
     trial_seed: int = 0
     """Seed of the trials."""
     control_steps: int | None = None
@@ -74,7 +76,7 @@ class Result:
         success = self.outcomes.success if self.outcomes else ()
         if self.outcomes and (sum(success), len(success)) != (self.successes, self.trials):
             raise VisuomotorError(
-                f"outcomes tell of {sum(success)} successes in {len(success)} trials, "
+                f"outcomes have {sum(success)} successes in {len(success)} trials, "
                 f"not {self.successes} in {self.trials}; evaluate again"
             )
 

@@ -8,11 +8,11 @@ from visuomotor.evaluation.interval import wilson_interval
 from visuomotor.evaluation.result import SPLITS, Result
 
 HEADER = ("task", "algorithm", "preset", "split", "seeds", "successes / trials", "success", "95% interval")
-OPTIONAL = ("settings", "final distance", "return", "stage reached", "training time")
+OPTIONAL = ("version", "settings", "final distance", "return", "stage reached", "training time")
 
 
 def result_rows(results: Iterable[Result]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """The header and the cells of one table row per task, algorithm, preset, settings and split.
+    """The header and the cells of one table row per task, algorithm, its version, preset, settings and split.
 
     `success` is the mean of the seeds' rates, so that each seed counts alike; the interval is Wilson's on the pooled
     trials. Columns that no result has a number for are left out.
@@ -37,9 +37,10 @@ def markdown_table(results: Iterable[Result]) -> str:
     return "\n".join([*lines, "", measured]) + "\n"
 
 
-def _cell(result: Result) -> tuple[str, str, str, str, int, str]:
+def _cell(result: Result) -> tuple[str, str, str, str, int, int, str]:
     known = SPLITS.index(result.split) if result.split in SPLITS else len(SPLITS)
-    return result.task, result.algorithm, result.preset, result.settings, known, result.split
+    version = result.algorithm_version or 0
+    return result.task, result.algorithm, result.preset, result.settings, version, known, result.split
 
 
 def _row(group: Sequence[Result]) -> tuple[str, ...]:
@@ -62,7 +63,9 @@ def _optional_columns(group: Sequence[Result]) -> tuple[str, ...]:
     distances = [r.mean_final_distance_m for r in group if r.mean_final_distance_m is not None]
     returns = [r.mean_return for r in group if r.mean_return is not None]
     seconds = [r.training_seconds for r in group if r.training_seconds is not None]
+    version = group[0].algorithm_version
     return (
+        "" if version is None else str(version),
         group[0].settings,
         f"{100 * mean(distances):.1f} cm" if distances else "",
         f"{mean(returns):.1f}" if returns else "",

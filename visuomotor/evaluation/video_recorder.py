@@ -32,6 +32,6 @@ class VideoRecorder:
         recorded = success[self._worlds]
         failures = (~recorded).nonzero()[:_FAILURES_SHOWN, 0]
         successes = recorded.nonzero()[: _SHOWN - len(failures), 0]
-        shown = torch.cat([successes, failures])
-        clips = torch.stack(self._frames, 1)[shown].numpy()
-        write_video(path, grid(list(clips), [bool(success[i]) for i in shown], columns=4), self._rate)
+        chosen = torch.cat([successes, failures])
+        clips = torch.stack(self._frames, 1)[chosen].numpy()
+        write_video(path, grid(list(clips), [bool(success[i]) for i in chosen], columns=4), self._rate)

@@ -1,1 +1,1 @@
-"""Plots, pictures, videos and the report of a run."""
+"""Plots, pictures and videos."""

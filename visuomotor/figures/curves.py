@@ -150,4 +150,5 @@ class _FewNumbers(LogFormatter):
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Also not so large that axes overflow."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e30

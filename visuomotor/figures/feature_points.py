@@ -1,7 +1,8 @@
 """Where a network looks: its feature points drawn over the camera's image.
 
 A feature point is the expected position of one channel of the spatial softmax: x runs along the columns and y along
-the rows, each from -1 (centre of the first pixel) to 1 (centre of the last).
+the rows, each from -1 (the response map's first pixel) to 1 (its last). A map's pixels are centred on pixels of the
+image: see `receptive_centers`.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.figures.png import write_png
+from visuomotor.policies.vision_encoder import receptive_centers
 
 POLICY_COLOUR = (0.12, 0.35, 1.0)
 POSE_COLOUR = (0.92, 0.12, 0.12)
@@ -24,8 +26,10 @@ _GOLDEN_RATIO = 0.61803398875
 
 
 def to_pixels(points: Any, height: int, width: int) -> NDArray[np.float64]:
-    """Feature points `(..., xy)` in [-1, 1] as `(..., column-row)` in pixels; 0 is the centre of the first pixel."""
-    return (np.asarray(points, dtype=np.float64) + 1) / 2 * np.array([width - 1, height - 1])
+    """Feature points `(..., xy)` in [-1, 1] as `(..., column-row)` in pixels of the image; 0 is the centre of the first
+    pixel."""
+    first, last = np.array([receptive_centers(width), receptive_centers(height)]).T
+    return first + (np.asarray(points, dtype=np.float64) + 1) / 2 * (last - first)
 
 
 def point_colours(count: int) -> NDArray[np.float64]:
@@ -42,20 +46,25 @@ def draw_feature_points(path: Path | str, images: Any, points: Any, scale: int |
         scale: side of a pixel in the PNG; by default such that an image is about 320 high.
     """
     points = _with_time(points, 2)
-    return _draw(path, images, [(points, point_colours(points.shape[1]))], scale)
+    style = {"s": 48, "c": point_colours(points.shape[1]), "linewidths": 0.8, "edgecolors": "white"}
+    return _draw(path, images, [(points, style)], scale)
 
 
 def draw_policy_against_pose(
     path: Path | str, images: Any, policy_points: Any, pose_points: Any, scale: int | None = None
 ) -> Path:
-    """A PNG of images side by side with the feature points of the policy in blue and of the pose network in red.
+    """A PNG of images side by side with the feature points of the policy (blue dots) and of the pose network (red
+    rings).
 
     Arguments as for `draw_feature_points`; the two networks may have different numbers of points.
     """
-    return _draw(path, images, [(pose_points, POSE_COLOUR), (policy_points, POLICY_COLOUR)], scale)
+    ring = {"s": 90, "facecolors": "none", "edgecolors": [POSE_COLOUR], "linewidths": 1.8}
+    dot = {"s": 22, "c": [POLICY_COLOUR], "linewidths": 0.6, "edgecolors": "white"}
+    return _draw(path, images, [(pose_points, ring), (policy_points, dot)], scale)
 
 
-def _draw(path: Path | str, images: Any, layers: Sequence[tuple[Any, Any]], scale: int | None) -> Path:
+def _draw(path: Path | str, images: Any, layers: Sequence[tuple[Any, dict[str, Any]]], scale: int | None) -> Path:
+    """Layers: points, and how they are drawn (of matplotlib's `scatter`)."""
     pictures = _with_time(images, 3)
     if pictures.dtype != np.uint8 or pictures.shape[-1] != 3:
         raise VisuomotorError(f"images are uint8 (time, height, width, 3), not {pictures.dtype} {pictures.shape}")
@@ -68,24 +77,13 @@ def _draw(path: Path | str, images: Any, layers: Sequence[tuple[Any, Any]], scal
     axes = figure.add_axes((0, 0, 1, 1))  # the image fills the figure, so that a pixel is exactly scale x scale dots
     axes.imshow(strip, interpolation="nearest", aspect="auto")
     axes.set_axis_off()
-    for points, colours in layers:
+    for points, style in layers:
         positions = to_pixels(_with_time(points, 2), height, width)
         if len(positions) != time:
             raise VisuomotorError(f"{time} images need the feature points of as many moments, not {len(positions)}")
         for moment, spots in enumerate(positions):
-            axes.scatter(
-                spots[:, 0] + moment * width,
-                spots[:, 1],
-                s=48,
-                c=_one_each(colours, len(spots)),
-                linewidths=0.8,
-                edgecolors="white",
-            )
+            axes.scatter(spots[:, 0] + moment * width, spots[:, 1], **style)
     return write_png(figure, path)
-
-
-def _one_each(colours: Any, count: int) -> NDArray[np.float64]:
-    return np.broadcast_to(np.asarray(colours, dtype=np.float64), (count, 3))
 
 
 def _with_time(values: Any, without: int) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Changes of training images, so that what tells nothing of the task distracts the policy less."""
+"""Changes of training images, so that clutter and colours distract the policy less."""
 
 from dataclasses import dataclass
 from typing import Annotated

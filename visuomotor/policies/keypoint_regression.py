@@ -11,7 +11,7 @@ _LAST_RATE = 0.02  # the learning rate's floor, as a fraction of its largest
 def keypoint_loss(error: Tensor, smoothing: float) -> Tensor:
     """The mean distance, smooth at zero:  mean of sqrt(|error|^2 + smoothing^2).
 
-    Distances, not their squares: those would be ruled by images in which an object is hidden, or has fallen far away.
+    With squared distances, images in which an object is hidden or has fallen far away would dominate the loss.
 
     Args:
         error: `(..., 3)`, predicted less true points, in any unit. smoothing: in the same unit.

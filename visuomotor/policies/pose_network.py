@@ -7,7 +7,7 @@ from visuomotor.policies.vision_encoder import FEATURE_POINTS, VisionEncoder
 
 
 class PoseNetwork(nn.Module):
-    """Feature points and one linear layer to the coordinates of three points on the target, nine numbers in metres.
+    """Feature points and one linear layer to the coordinates of the task's K keypoints, 3 K numbers in metres.
 
     Trained on images of known target poses, its vision layers initialise the policy's (Levine et al. 2015, V-B). The
     linear layer predicts in units of `scale` about `center`, frozen statistics of the targets.
@@ -24,7 +24,7 @@ class PoseNetwork(nn.Module):
         self.register_buffer("scale", torch.ones(()))
 
     def set_target_statistics(self, points: Tensor) -> None:
-        """Freeze the targets' mean and common deviation, from points `(n, 9)`."""
+        """Freeze the targets' mean and common deviation, from points `(n, 3 K)`."""
         self.center.copy_(points.mean(0))
         self.scale.copy_((points - points.mean(0)).square().mean().sqrt().clamp(min=1e-6))
 
@@ -33,5 +33,5 @@ class PoseNetwork(nn.Module):
         return self.vision(images)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images `(batch, height, width, rgb)` uint8 to target points `(batch, 9)` in metres."""
+        """Images `(batch, height, width, rgb)` uint8 to keypoints `(batch, 3 K)` in metres."""
         return self.head(self.features(images)) * self.scale + self.center

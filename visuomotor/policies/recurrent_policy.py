@@ -21,7 +21,7 @@ _PIECE = 128  # images the convolutions take at a time: what they work on then s
 
 @dataclass(frozen=True)
 class SequenceOutput:
-    """Of a policy on a rollout: mean actions `(T, W, A)` and the hidden state after it `(W, S)`."""
+    """Output of a policy on a rollout: mean actions `(T, W, A)`, and the hidden state after the last step `(W, S)`."""
 
     mean: Tensor
     hidden_state: Tensor
@@ -70,7 +70,7 @@ class RecurrentPolicy(nn.Module):
     Args:
         proprioception_size: P. action_size: A. keypoints: K, how many 3-D positions the auxiliary head predicts.
         image_size: side of the square images, a multiple of 4.
-        recurrent: False puts a tanh layer of 100 in the LSTM's place; the state then has no width.
+        recurrent: False replaces the LSTM by a tanh layer of 100; the hidden state then has size 0.
     """
 
     def __init__(
@@ -187,14 +187,14 @@ class RecurrentPolicy(nn.Module):
         if self.lstm is None:
             assert self.feedforward is not None
             return self.feedforward(joined).tanh(), hidden_state
-        memory = tuple(part.contiguous()[None] for part in hidden_state.chunk(2, dim=-1))
+        state = tuple(part.contiguous()[None] for part in hidden_state.chunk(2, dim=-1))
         fresh = starts.any(1)
         fresh[0] = True
         lengths = fresh.nonzero()[:, 0].diff(append=torch.tensor([len(fresh)], device=fresh.device)).tolist()
         outputs: list[Tensor] = []
         # torch's LSTM runs over many steps in one call, about three times as fast as cells; only starts interrupt it
         for inputs, start in zip(joined.split(lengths), starts[fresh], strict=True):
-            memory = tuple(part.masked_fill(start[:, None], 0) for part in memory)
-            output, memory = self.lstm(inputs, memory)
+            state = tuple(part.masked_fill(start[:, None], 0) for part in state)
+            output, state = self.lstm(inputs, state)
             outputs.append(output)
-        return torch.cat(outputs), torch.cat(memory, dim=-1)[0]
+        return torch.cat(outputs), torch.cat(state, dim=-1)[0]

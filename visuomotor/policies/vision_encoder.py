@@ -11,6 +11,18 @@ from visuomotor.runs.devices import multiplies_bfloat16
 
 FEATURE_POINTS = 32
 _SMALLEST_SIDE = 24
+_STRIDE, _RECEPTIVE_FIELD = 2, 23  # pixels of the image, of a response map's pixels: 7 + 2 (4 + 4)
+
+
+def receptive_centers(side: int) -> tuple[float, float]:
+    """The pixels of an image that the first and the last pixel of a response map are centred on; 0 is the centre of the
+    image's first pixel. They are -1 and 1 in feature points.
+
+    Args:
+        side: of the image, pixels.
+    """
+    first = (_RECEPTIVE_FIELD - 1) / 2
+    return first, first + _STRIDE * ((side - _RECEPTIVE_FIELD) // _STRIDE)
 
 
 class VisionEncoder(nn.Module):

@@ -1,4 +1,4 @@
-"""Blocks whose size, mass and friction may differ from world to world without compiling anew."""
+"""Blocks whose size, mass and friction may differ from world to world without compiling again."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -102,9 +102,7 @@ def add_bottle(spec: mujoco.MjSpec, tool: str) -> Bottle:
 
 def bottle_to_tool() -> tuple[np.ndarray, np.ndarray]:
     """Position (m) and quaternion (wxyz) of the tool body in the bottle's frame."""
-    quat = np.empty(4)
-    mujoco.mju_axisAngle2Quat(quat, np.array([0.0, 0.0, 1.0]), _TOOL_YAW)
-    return np.array(_TOOL_IN_BOTTLE), quat
+    return np.array(_TOOL_IN_BOTTLE), np.array(about_z(_TOOL_YAW))
 
 
 def add_cap(spec: mujoco.MjSpec, tool: str) -> Cap:

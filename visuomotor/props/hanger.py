@@ -54,9 +54,9 @@ def add_hanger(spec: mujoco.MjSpec, tool: str) -> Hanger:
     pieces = {**_hook(), **_triangle()}
     total = sum(math.dist(start, end) for start, end in pieces.values())
     for name, (start, end) in pieces.items():
-        touch = NOTHING if name.startswith("hanger_triangle") else AS_HELD
+        collision = NOTHING if name.startswith("hanger_triangle") else AS_HELD
         mass = MASS * math.dist(start, end) / total
-        capsule(body, name, start, end, WIRE, _WIRE_COLOR, touch, mass=mass, friction=(0.6, 0.005, 0.0001))
+        capsule(body, name, start, end, WIRE, _WIRE_COLOR, collision, mass=mass, friction=(0.6, 0.005, 0.0001))
     body.add_site(name="hanger_hook_inside", pos=(0, 0, hook_inside_height()), size=[0.003, 0, 0], group=4)
     body.add_site(name="hanger_hook_tip", pos=(_TIP[0], 0, _TIP[1]), size=[0.003, 0, 0], group=4)
     grasp = add_grasp(spec, tool, body.name)

@@ -8,7 +8,7 @@ import numpy as np
 
 from visuomotor.props.grasp import add_fixed, add_grasp
 from visuomotor.robots.collision import AS_HELD, AS_TARGET, NOTHING
-from visuomotor.robots.geoms import box, capsule, cylinder
+from visuomotor.robots.geoms import about_z, box, capsule, cylinder
 
 SHAFT_RADIUS: Final = 0.003  # m, of the nail
 HEAD_RADIUS: Final = 0.010  # m
@@ -70,9 +70,7 @@ def add_bench(spec: mujoco.MjSpec, tool: str) -> Bench:
 
 def bench_to_tool() -> tuple[np.ndarray, np.ndarray]:
     """Position (m) and quaternion (wxyz) of the tool body in the bench's frame."""
-    quat = np.empty(4)
-    mujoco.mju_axisAngle2Quat(quat, np.array([0.0, 0.0, 1.0]), _TOOL_YAW)
-    return np.array(_TOOL_IN_BENCH), quat
+    return np.array(_TOOL_IN_BENCH), np.array(about_z(_TOOL_YAW))
 
 
 def add_hammer(spec: mujoco.MjSpec, tool: str) -> Hammer:

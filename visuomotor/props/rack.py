@@ -8,7 +8,7 @@ import numpy as np
 
 from visuomotor.props.grasp import add_fixed
 from visuomotor.robots.collision import AS_TARGET, NOTHING
-from visuomotor.robots.geoms import box, capsule, cylinder
+from visuomotor.robots.geoms import about_z, box, capsule, cylinder
 
 BAR_RADIUS: Final = 0.008  # m
 BAR_HALF_LENGTH: Final = 0.12  # m, from the centre to each pole
@@ -77,6 +77,4 @@ def _add_handle(body: Any) -> Any:
 
 def rack_to_tool() -> tuple[np.ndarray, np.ndarray]:
     """Position (m) and quaternion (wxyz) of the tool body in the rack's frame."""
-    quat = np.empty(4)
-    mujoco.mju_axisAngle2Quat(quat, np.array([0.0, 0.0, 1.0]), TOOL_YAW)
-    return np.array(TOOL_IN_RACK), quat
+    return np.array(TOOL_IN_RACK), np.array(about_z(TOOL_YAW))

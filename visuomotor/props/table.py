@@ -13,7 +13,7 @@ TIMESTEP: Final = 0.005  # s
 HALF: Final = 0.3  # m, half edge of the table top, whose surface is z = 0
 
 # The camera looks down by 55 degrees. From less than 45 a block behind another one can look as if it were on top. The
-# table's edges are in view: they tell where the camera is.
+# table's edges are in view: the camera's pose can be read from them.
 CAMERA_POSITION: Final = (0.0, -0.59, 0.91)  # m
 CAMERA_TARGET: Final = (0.0, 0.0, 0.07)
 CAMERA_FOVY: Final = 30.0  # degrees
@@ -42,7 +42,6 @@ def _set_options(spec: mujoco.MjSpec) -> None:
     option = spec.option
     option.timestep = TIMESTEP
     option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE  # the engine insists: MuJoCo 4.0.0 errs with the sparse one
     option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     option.impratio = 10
 

@@ -20,7 +20,7 @@ PARTS: Mapping[str, Part] = {
     "table 5": augmentation(),
     "figure 3": SceneFigure("training"),
     "figure 4": SceneFigure("visual"),
-    "figure 5": FeatureFigure(("cube",), responses=True),
+    "figure 5": FeatureFigure(("cube",)),
     "figure 6": FeatureFigure(("hanger", "hammer")),
     "figure 7": FeatureFigure(("bottle",)),
     "figure 8": LearningFigure(),

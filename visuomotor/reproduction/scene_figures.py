@@ -8,17 +8,19 @@ import torch
 from torch import Tensor
 
 from visuomotor.camera import Camera
+from visuomotor.evaluation.conditions import fixed_conditions
 from visuomotor.figures.pictures import draw_pictures
 from visuomotor.reproduction.part import Command, Where, picture
 from visuomotor.reproduction.success_table import TASKS
 from visuomotor.tasks import Task, make_task
 
 _SIZE = 240
+_MOST_CONDITIONS = 36  # of a split
 
 
 @dataclass(frozen=True)
 class SceneFigure:
-    """Starts of episodes, two a task."""
+    """Starts of episodes, two of each task: the first condition, and one in the middle of the list."""
 
     split: str
 
@@ -33,9 +35,10 @@ class SceneFigure:
 
 
 def _pictures(task: Task, split: str) -> Tensor:
-    """`(start, height, width, rgb)` of the first and of a middle start."""
-    count = 6
-    engine = task.make_engine(count)
-    starts = task.sample_reset(count, torch.Generator().manual_seed(0), split, randomize=False)
-    task.reset(engine, torch.arange(count), starts)
-    return Camera(engine, task.camera, _SIZE, _SIZE, 2).rgb(torch.tensor([0, count - 1]))
+    """`(start, height, width, rgb)`."""
+    _, conditions = fixed_conditions(task, split, _MOST_CONDITIONS)
+    chosen = torch.tensor([0, len(conditions) // 2])
+    starts = task.sample_reset(_MOST_CONDITIONS, torch.Generator().manual_seed(0), split, randomize=False)
+    engine = task.make_engine(2)
+    task.reset(engine, torch.arange(2), starts[chosen])
+    return Camera(engine, task.camera, _SIZE, _SIZE, 2).rgb(torch.arange(2))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from visuomotor.algorithms.gps.config import PRESETS
+from visuomotor.algorithms.gps import PRESETS, Gps
 from visuomotor.errors import VisuomotorError
 from visuomotor.evaluation import Result, read_results
 from visuomotor.evaluation.evaluate import run_settings
@@ -47,13 +47,15 @@ class Training:
         ]
 
     def finished(self, where: Where, seed: int) -> Run | None:
-        """The run, where it has been trained to its end."""
+        """The run, where this version of gps has trained it to its end."""
         path = self.run(where, seed)
         if not (path / FILE_NAME).is_file():
             return None
         run = Run.open(path)
         self._check(run, seed)
-        return None if load_policy(path).spec.training.get("notes") else run  # they tell of an early stop
+        training = load_policy(path).spec.training
+        stopped_early = bool(training.get("notes"))
+        return None if stopped_early or training.get("algorithm_version") != Gps.version else run
 
     def _check(self, run: Run, seed: int) -> None:
         """Raise a VisuomotorError where the run under this name is another one: nothing must be made of it."""
@@ -82,7 +84,7 @@ class Training:
             yield ["evaluate", run, "--split", split, "--trials", trials, "--results", str(where.results)]
 
     def results(self, results: Iterable[Result], split: str | None = None) -> list[Result]:
-        """Those of all seeds of this policy."""
+        """Those of this policy, for all seeds."""
         wanted = (self.task, "gps", self.preset, self._settings)
         return [
             one
@@ -92,8 +94,10 @@ class Training:
 
 
 def measured_results(where: Where) -> list[Result]:
-    """Every result that has been measured."""
-    return read_results(where.results) if where.results.is_dir() else []
+    """What has been measured of the seeds that are asked for, with gps as it is now: policies that an older version
+    trained are to be trained again."""
+    results = read_results(where.results) if where.results.is_dir() else []
+    return [one for one in results if one.algorithm_version == Gps.version and one.seed < where.seeds]
 
 
 def success_cell(found: Sequence[Result]) -> str:

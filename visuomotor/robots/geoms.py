@@ -16,16 +16,18 @@ Color = tuple[float, float, float, float]
 Point = Sequence[float] | NDArray[np.float64]
 
 
-def box(body: Any, name: str, center: Point, half: Point, color: Color, touch: dict[str, int] = NOTHING, **more: Any):
+def box(
+    body: Any, name: str, center: Point, half: Point, color: Color, collision: dict[str, int] = NOTHING, **more: Any
+):
     """A box with half sizes `half` (m)."""
-    return _geom(body, mujoco.mjtGeom.mjGEOM_BOX, name, color, touch, pos=center, size=half, **more)
+    return _geom(body, mujoco.mjtGeom.mjGEOM_BOX, name, color, collision, pos=center, size=half, **more)
 
 
 def ellipsoid(
-    body: Any, name: str, center: Point, half: Point, color: Color, touch: dict[str, int] = NOTHING, **more: Any
+    body: Any, name: str, center: Point, half: Point, color: Color, collision: dict[str, int] = NOTHING, **more: Any
 ):
     """An ellipsoid with semi-axes `half` (m)."""
-    return _geom(body, mujoco.mjtGeom.mjGEOM_ELLIPSOID, name, color, touch, pos=center, size=half, **more)
+    return _geom(body, mujoco.mjtGeom.mjGEOM_ELLIPSOID, name, color, collision, pos=center, size=half, **more)
 
 
 def capsule(
@@ -35,12 +37,12 @@ def capsule(
     end: Point,
     radius: float,
     color: Color,
-    touch: dict[str, int] = NOTHING,
+    collision: dict[str, int] = NOTHING,
     **more: Any,
 ):
     """A capsule whose axis runs from `start` to `end`."""
     ends, size = [*start, *end], [radius, 0, 0]
-    return _geom(body, mujoco.mjtGeom.mjGEOM_CAPSULE, name, color, touch, fromto=ends, size=size, **more)
+    return _geom(body, mujoco.mjtGeom.mjGEOM_CAPSULE, name, color, collision, fromto=ends, size=size, **more)
 
 
 def cylinder(
@@ -50,12 +52,12 @@ def cylinder(
     end: Point,
     radius: float,
     color: Color,
-    touch: dict[str, int] = NOTHING,
+    collision: dict[str, int] = NOTHING,
     **more: Any,
 ):
     """A cylinder whose axis runs from `start` to `end`."""
     ends, size = [*start, *end], [radius, 0, 0]
-    return _geom(body, mujoco.mjtGeom.mjGEOM_CYLINDER, name, color, touch, fromto=ends, size=size, **more)
+    return _geom(body, mujoco.mjtGeom.mjGEOM_CYLINDER, name, color, collision, fromto=ends, size=size, **more)
 
 
 def frustum(
@@ -85,6 +87,6 @@ def about_z(angle: float) -> tuple[float, float, float, float]:
     return cos(angle / 2), 0.0, 0.0, sin(angle / 2)
 
 
-def _geom(body: Any, kind: mujoco.mjtGeom, name: str, color: Color, touch: dict[str, int], **more: Any):
-    # Weightless unless said otherwise: robots carry published inertias, not those of their shells.
-    return body.add_geom(type=kind, name=name, rgba=color, **touch, **{"mass": 0.0, **more})
+def _geom(body: Any, kind: mujoco.mjtGeom, name: str, color: Color, collision: dict[str, int], **more: Any):
+    # Weightless unless said otherwise: robots carry published inertias, not those of their geoms.
+    return body.add_geom(type=kind, name=name, rgba=color, **collision, **{"mass": 0.0, **more})

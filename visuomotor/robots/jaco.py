@@ -61,7 +61,7 @@ def _add_link(parent: Any, joint: constants.ArmJoint) -> Any:
 
 
 def _add_geoms(body: Any, joint: constants.ArmJoint) -> None:
-    """Links run along -y or +y of their frame from joint to joint. The first shell of a link has its mass."""
+    """Links run along -y or +y of their frame from joint to joint. The first geom of a link has its mass."""
     mass = joint.mass
     match joint.name:
         case "1":

@@ -23,20 +23,20 @@ _PINCH_OFFSET = (
 _GRIP = {"friction": (0.6, 0.005, 0.0001), **STIFF_CONTACT}
 
 
-def add_hand(hand: Any, shell: Color, ring: Color) -> list[Any]:
+def add_hand(hand: Any, color: Color, ring: Color) -> list[Any]:
     """Give body `hand` its palm, fingers and pinch site; returns the finger bodies."""
     cylinder(hand, "jaco_wrist_3", (0, 0, 0.028), (0, 0, -0.065), 0.033, ring, AS_ROBOT)
     top, palm = (0, 0.002, -0.065), (0, 0.002, -0.112)
-    cylinder(hand, "jaco_palm", top, palm, 0.042, shell, AS_ROBOT, mass=constants.ARM_JOINTS[-1].mass, **STIFF_CONTACT)
+    cylinder(hand, "jaco_palm", top, palm, 0.042, color, AS_ROBOT, mass=constants.ARM_JOINTS[-1].mass, **STIFF_CONTACT)
     pinch = (0, _PINCH_OFFSET, constants.PINCH_HEIGHT)
     hand.add_site(name=PINCH, pos=pinch, quat=constants.TOOL_QUAT, size=[0.004, 0, 0], group=4)
     return [
-        _add_finger(hand, f"jaco_finger_{index + 1}", offset, yaw, shell, ring)
+        _add_finger(hand, f"jaco_finger_{index + 1}", offset, yaw, color, ring)
         for index, (offset, yaw) in enumerate(zip(constants.FINGER_OFFSETS, _YAWS, strict=True))
     ]
 
 
-def _add_finger(hand: Any, name: str, offset: constants.Vector, yaw: float, shell: Color, ring: Color) -> Any:
+def _add_finger(hand: Any, name: str, offset: constants.Vector, yaw: float, color: Color, ring: Color) -> Any:
     body = hand.add_body(name=name, pos=offset, quat=_finger_quat(yaw), gravcomp=1)
     body.add_joint(
         name=name,
@@ -50,7 +50,7 @@ def _add_finger(hand: Any, name: str, offset: constants.Vector, yaw: float, shel
     knuckle = np.array(constants.KNUCKLE)
     tip = knuckle + _TIP_LENGTH * np.array([math.cos(_BEND), math.sin(_BEND), 0.0])
     base_mass, tip_mass = constants.FINGER_MASSES
-    capsule(body, f"{name}_base", (0, 0, 0), knuckle, _RADII[0], shell, AS_ROBOT, mass=base_mass, **_GRIP)
+    capsule(body, f"{name}_base", (0, 0, 0), knuckle, _RADII[0], color, AS_ROBOT, mass=base_mass, **_GRIP)
     capsule(body, f"{name}_tip", knuckle, tip, _RADII[1], ring, AS_ROBOT, mass=tip_mass, **_GRIP)
     return body
 

@@ -1,4 +1,4 @@
-"""What `Robot.from_mjcf` finds in a model or is told: the joints, their actuators, limits, home and gains."""
+"""What `Robot.from_mjcf` takes from a model or its arguments: joints, actuators, limits, home and gains."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -52,9 +52,9 @@ def control_of(model: mujoco.MjModel, actuators: Sequence[str]) -> Control:
     """What the controls of all actuators are."""
     kinds: dict[str, Control] = {name: control_of_actuator(model, name) for name in actuators}
     if len(set(kinds.values())) > 1:
-        told = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
+        found = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
         raise VisuomotorError(
-            f"a robot's actuators must all be of one kind (motor, velocity or position), not {told}; "
+            f"a robot's actuators must all be of one kind (motor, velocity or position), not {found}; "
             "change the model, or name fewer joints"
         )
     return next(iter(kinds.values()))
@@ -63,7 +63,7 @@ def control_of(model: mujoco.MjModel, actuators: Sequence[str]) -> Control:
 def action_limits_of(
     model: mujoco.MjModel, actuators: Sequence[str], control: Control, max_speed: float | Sequence[float] | None
 ) -> tuple[float, ...]:
-    """The largest action of each actuator: its speed, where that is told, else by its ctrlrange."""
+    """The largest action of each actuator: its speed where given, else by its ctrlrange."""
     count = len(actuators)
     if max_speed is not None and control != "torque":
         speeds = _numbers(max_speed, count) or _numbers([max_speed] * count, count)
@@ -85,28 +85,28 @@ def action_limits_of(
 
 
 def home_of(model: mujoco.MjModel, joints: Sequence[str], home: Sequence[float] | None) -> tuple[float, ...]:
-    """Where the joints are at home: as told, else in the keyframe "home", the first keyframe, or the zero pose."""
+    """Where the joints are at home: as given, else in the keyframe "home", the first keyframe, or the zero pose."""
     if home is None:
         keys = [str(model.key(index).name) for index in range(model.nkey)]
         qpos = model.key_qpos[keys.index("home") if "home" in keys else 0] if keys else model.qpos0
         return tuple(float(qpos[int(model.joint(name).qposadr[0])]) for name in joints)
-    told = _numbers(home, len(joints))
-    if told is None:
+    given = _numbers(home, len(joints))
+    if given is None:
         raise VisuomotorError(f"home must be {len(joints)} finite numbers, one for each joint, not {home!r}")
-    for name, at in zip(joints, told, strict=True):
+    for name, at in zip(joints, given, strict=True):
         low, high = (float(end) for end in model.joint(name).range)
         if model.jnt_limited[model.joint(name).id] and not low - _TOLERANCE <= at <= high + _TOLERANCE:
             raise VisuomotorError(f"home has joint {name!r} at {at:g}, outside its range of {low:g} to {high:g}")
-    return told
+    return given
 
 
 def travel_of(model: mujoco.MjModel, gripper: Sequence[str], start: Sequence[float], travel: float | None) -> float:
-    """The gripper's travel: as told, else from `start` to the farther end of its first joint's range."""
+    """The gripper's travel: as given, else from `start` to the farther end of its first joint's range."""
     if travel is not None:
-        told = _numbers([travel], 1)
-        if told is None or told[0] == 0:
+        given = _numbers([travel], 1)
+        if given is None or given[0] == 0:
             raise VisuomotorError(f"gripper_travel must be a finite number other than 0 (rad or m), not {travel!r}")
-        return told[0]
+        return given[0]
     if not gripper:
         return 0.0
     low, high = (float(end) for end in model.joint(gripper[0]).range)

@@ -41,6 +41,9 @@ _PAN_AND_ROLLS: Final = np.array([-1, 1, -1, 1, -1, 1, -1])  # the joints that t
 
 _LEFT_STIFFNESS = 8000.0  # N m/rad: 5 N at 0.9 m bend the arm by less than 1 mm a joint
 _LEFT_DAMPING = 200.0  # N m s/rad
+# The URDF leaves out the gear trains: its bare wrist (2e-4 kg m^2) is unstable under torques held for 50 ms.
+_RIGHT_ARMATURE = 0.1  # kg m^2
+_MIN_DAMPING = 0.7  # N m s/rad, of every joint; the URDF's values hold where they are larger
 _LEFT_ARMATURE = 1.0  # kg m^2: makes the stiff servos steady at our time step
 _FINGER_STIFFNESS = 2000.0  # N/m
 _FINGER_SERVO_DAMPING = 60.0  # N s/m
@@ -73,8 +76,6 @@ def add_pr2(
     camera_target: tuple[float, float, float] = (0.70, -0.1, 1.03),
     camera_fovy: float = 45.0,
     points: Sequence[tuple[float, float, float]] = END_EFFECTOR_POINTS,
-    armature: float = 0.1,
-    min_damping: float = 0.7,
 ) -> Pr2:
     """Stand a PR2 at the world's origin, facing +x, and set the options that it needs (radians, 5 ms, implicitfast).
 
@@ -84,10 +85,6 @@ def add_pr2(
         camera_target: where the head camera looks, m in the world.
         camera_fovy: its vertical field of view, degrees.
         points: the three end-effector points in the right tool frame, m.
-        armature: inertia of each right-arm motor seen from the joint, kg m^2. The URDF leaves out the gear trains, and
-            its bare wrist (2e-4 kg m^2) is unstable under torques held for 50 ms; 0.1 makes it tame.
-        min_damping: N m s/rad that every right-arm joint has at least, for the same reason; the URDF's values hold
-            where they are larger.
 
     Raises:
         VisuomotorError: a torso height or camera target that the robot cannot take.
@@ -101,8 +98,8 @@ def add_pr2(
     torso = base.add_body(name="torso_lift_link", pos=torso_position)
     _add_trunk(base, torso)
     add_head(torso, torso_position, np.array(camera_target), camera_fovy, _LINK_COLOR, _DARK)
-    add_arm(torso, "r", armature, min_damping, _LINK_COLOR, _DARK)
-    add_arm(torso, "l", _LEFT_ARMATURE, min_damping, _CLOTH, _CLOTH_DARK)
+    add_arm(torso, "r", _RIGHT_ARMATURE, _MIN_DAMPING, _LINK_COLOR, _DARK)
+    add_arm(torso, "l", _LEFT_ARMATURE, _MIN_DAMPING, _CLOTH, _CLOTH_DARK)
     pr2 = _names()
     tool = spec.body(pr2.right_tool)
     for name, position in zip(pr2.points, points, strict=True):
@@ -119,7 +116,6 @@ def solve_arm(
     position: Vector,
     quat: Vector | None = None,
     *,
-    orientation_weight: float | Vector = 0.3,
     start: Vector | None = None,
 ) -> NDArray[np.float64]:
     """The `(7,)` joint angles (rad) at which a hand's tool frame takes a pose; see `solve_ik`.
@@ -142,7 +138,6 @@ def solve_arm(
         position,
         quat,
         starts=starts,
-        orientation_weight=orientation_weight,
     )
 
 
@@ -150,7 +145,6 @@ def _set_options(spec: mujoco.MjSpec) -> None:
     spec.compiler.degree = False  # joint ranges are in rad
     spec.option.timestep = TIMESTEP
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    spec.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE  # the engine insists: MuJoCo 4.0.0 errs with the sparse one
 
 
 def _add_trunk(base: Any, torso: Any) -> None:

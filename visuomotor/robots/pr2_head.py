@@ -14,7 +14,7 @@ CAMERA = "head"
 _KINECT_FROM_TILT = np.add(constants.HEAD_PLATE_OFFSET, constants.KINECT_OFFSET)
 
 
-def add_head(torso: Any, torso_position: np.ndarray, target: np.ndarray, fovy: float, shell: Color, dark: Color):
+def add_head(torso: Any, torso_position: np.ndarray, target: np.ndarray, fovy: float, color: Color, dark: Color):
     """Fix the head to `torso` so that its camera's axis passes through `target` (m, world; the base is the origin).
 
     Raises:
@@ -23,10 +23,10 @@ def add_head(torso: Any, torso_position: np.ndarray, target: np.ndarray, fovy: f
     pan, tilt = look_at(np.asarray(target, float) - torso_position)
     neck = torso.add_body(name="head_pan_link", pos=constants.HEAD_PAN_OFFSET, quat=_turn(constants.Z, pan))
     cylinder(neck, "neck", (0, 0, -0.24), (0, 0, -0.06), 0.065, dark)
-    cylinder(neck, "head_turntable", (0, 0, -0.08), (0, 0, -0.015), 0.115, shell)
+    cylinder(neck, "head_turntable", (0, 0, -0.08), (0, 0, -0.015), 0.115, color)
     head = neck.add_body(name="head_tilt_link", pos=constants.HEAD_TILT_OFFSET, quat=_turn(constants.Y, tilt))
-    # The shell stays low and short in front: the camera, 9 cm above the plate and 14 cm behind, looks over it.
-    box(head, "head_shell", (-0.05, 0, 0.02), (0.085, 0.13, 0.045), shell)
+    # The housing stays low and short in front: the camera, 9 cm above the plate and 14 cm behind, looks over it.
+    box(head, "head_shell", (-0.05, 0, 0.02), (0.085, 0.13, 0.045), color)
     box(head, "head_face", (0.038, 0, 0.022), (0.006, 0.105, 0.027), dark)
     kinect = head.add_body(name="head_kinect_link", pos=_KINECT_FROM_TILT)
     box(kinect, "kinect_foot", (-0.035, 0, -0.06), (0.02, 0.03, 0.04), dark)

@@ -230,7 +230,7 @@ class BoundRobot:
 
     def proprioception(self, engine: Engine) -> Tensor:
         """`(n, P)` float32: sine and cosine of hinges and the positions of slides, then the arm's velocities, then
-        `lead`: how far an action moves a joint depends on where its target is, and the gripper's lead tells its force.
+        `lead`: how far an action moves a joint depends on where its target is, and the gripper's lead gives its force.
 
         Velocities of the gripper are left out: most real grippers do not report them.
         """
@@ -238,6 +238,21 @@ class BoundRobot:
         parts = [positions[:, self._hinges].sin(), positions[:, self._hinges].cos(), positions[:, ~self._hinges]]
         parts += [self.joint_velocities(engine)[:, : self.arm_size], self.lead(engine)]
         return torch.cat(parts, 1).float()
+
+    @property
+    def proprioception_names(self) -> tuple[tuple[str, str], ...]:
+        """Name and unit of each number of `proprioception`, in its order."""
+        names = (*self.robot.joints, *self.robot.gripper)
+        hinges: list[bool] = self._hinges.tolist()
+        units = ["rad" if hinge else "m" for hinge in hinges]
+        turned = [name for name, hinge in zip(names, hinges, strict=True) if hinge]
+        found = [(f"{function} {name}", "1") for function in ("sin", "cos") for name in turned]
+        found += [(name, "m") for name, hinge in zip(names, hinges, strict=True) if not hinge]
+        joints = list(zip(names, units, strict=True))
+        found += [(f"{name} velocity", f"{unit}/s") for name, unit in joints[: self.arm_size]]
+        if self.robot.control == "position":
+            found += [(f"{name} lead", unit) for name, unit in joints]
+        return tuple(found)
 
     def end_effector_position(self, engine: Engine) -> Tensor:
         """`(n, 3)` m float64, world."""

@@ -20,12 +20,14 @@ def write_atomically(path: Path, data: bytes | str, new: bool = False) -> None:
         new: there must be no such file; of several writers, one wins.
 
     Raises:
-        VisuomotorError: `path` is a folder, the disk is full or the folder cannot be written; the previous file is
-            intact.
+        VisuomotorError: `path` is a folder, a device or a pipe; the disk is full or the folder cannot be written. The
+            previous file is intact.
     """
     payload = data.encode() if isinstance(data, str) else data
     if path.is_dir():
         raise VisuomotorError(f"cannot write {path}: it is a folder; give the name of a file")
+    if path.exists() and not path.is_file():  # a device or a pipe: renaming would replace it
+        raise VisuomotorError(f"cannot write {path}: it is no regular file; give the name of another one")
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

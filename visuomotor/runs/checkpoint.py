@@ -38,10 +38,9 @@ def save_checkpoint(path: Path | str, content: Mapping[str, Any]) -> None:
 def load_checkpoint(
     path: Path | str,
     expect: Mapping[str, Any] | None = None,
-    device: torch.device | str = "cpu",
     types: Mapping[str, type] | None = None,
 ) -> dict[str, Any]:
-    """What `save_checkpoint` wrote, with its tensors on `device`.
+    """What `save_checkpoint` wrote, with its tensors on the CPU.
 
     Args:
         expect: top-level entries and the values that they must have, such as `{"algorithm": "gps", "task": "hanger"}`.
@@ -58,7 +57,7 @@ def load_checkpoint(
         raise VisuomotorError(
             f"there is no checkpoint {path}; a run writes one every few iterations, and when it is stopped"
         )
-    loaded = _read(path, device)
+    loaded = _read(path)
     if not isinstance(loaded, dict) or loaded.get("format") != _MARKER:
         raise VisuomotorError(
             f"{path} is not a checkpoint of visuomotor: found {_describe(loaded)}, expected one marked {_MARKER!r}"
@@ -82,7 +81,7 @@ def load_checkpoint(
     return {name: value for name, value in loaded.items() if name not in ("format", "format_version")}
 
 
-def _read(path: Path, device: torch.device | str) -> Any:
+def _read(path: Path) -> Any:
     try:
         with zipfile.ZipFile(path) as archive:
             # torch compresses nothing: what claims to be larger than the file is not from there, and is not unpacked
@@ -90,7 +89,7 @@ def _read(path: Path, device: torch.device | str) -> Any:
                 raise ValueError("its parts are larger than the file")
             damaged = archive.testzip()  # torch itself does not notice every flipped bit
         if damaged is None:
-            return torch.load(path, map_location=device, weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True)
         reason = f"its part {damaged} does not match its checksum"
     except Exception as error:  # zipfile, pickle and torch raise a dozen types for broken bytes
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -11,7 +11,22 @@ from visuomotor.errors import VisuomotorError
 
 Config = TypeVar("Config")
 
+_LARGEST_WHOLE = 2**63
 _BESIDE_LEARNING = ("save_interval", "device")  # where or how often, and nothing of what is learned
+
+
+_RENAMED = (("curriculum", "strategy", "frontier", "intermediate-difficulty"),)
+"""Group, setting, and a value's old and new word."""
+
+
+def with_new_words(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config in plain dicts, which an older version may have written, in the words of this one."""
+    new = dict(config)
+    for group, setting, old, word in _RENAMED:
+        values = config.get(group)
+        if isinstance(values, Mapping) and values.get(setting) == old:
+            new[group] = {**values, setting: word}
+    return new
 
 
 def config_to_dict(config: Any) -> dict[str, Any]:
@@ -23,7 +38,7 @@ def config_from_dict(kind: type[Config], values: Mapping[str, Any], where: str =
     """The dataclass `kind` with these values; the inverse of `config_to_dict`.
 
     Fields that are missing keep their defaults. The range of a field is the dataclass's own business
-    (`__post_init__`); what it refuses is told with the place.
+    (`__post_init__`); its errors get the place in front.
 
     Raises:
         VisuomotorError: unknown field, missing field without a default, wrong type, or a value out of range.
@@ -146,6 +161,8 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
         return _sequence(origin, arguments, value, where)
     elif origin in (dict, Mapping) and isinstance(value, Mapping):
         return {name: _typed(arguments[1], item, f"{where}.{name}") for name, item in value.items()}
+    elif isinstance(value, int) and abs(value) >= _LARGEST_WHOLE:
+        raise VisuomotorError(f"{where} is a number of {len(str(abs(value)))} digits, expected one of 64 bits")
     elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     elif hint is Path and isinstance(value, str):

@@ -18,7 +18,7 @@ Content = TypeVar("Content")
 class Distributed:
     """The processes of a job; one alone is a job too, and nothing is sent.
 
-    torchrun tells each process its number through the environment.
+    torchrun gives each process its rank in environment variables.
     """
 
     def __init__(self) -> None:

@@ -139,7 +139,8 @@ class Run:
 
     @property
     def algorithm(self) -> str:
-        """As the registry finds it: the path of a file is absolute, and another one after both have moved together."""
+        """Name by which the registry finds it from any folder. For a class in a file this is the file's absolute path.
+        If the file moved together with the run folder, it is the new path."""
         return self._moved_name("algorithm")
 
     @property
@@ -149,7 +150,7 @@ class Run:
 
     @property
     def task(self) -> str:
-        """As the registry finds it: the path of a file is absolute, and another one after both have moved together."""
+        """Likewise."""
         return self._moved_name("task")
 
     @property
@@ -226,8 +227,8 @@ class Run:
         self._log.truncate(lines)
 
     def update_config(self, config: Mapping[str, Any], row: int) -> None:
-        """Write another config into config.json, as a plain dict. Under `changes` stands what was changed from which
-        row of metrics on, with the value before."""
+        """Write another config, as a plain dict, into config.json. Its entry `changes` lists the values before, and the
+        row of metrics from which on the new ones hold."""
         changes = changed_settings(self.metadata["config"], config)
         if changes:
             entry = {"row": row, "before": {name: before for name, (before, _) in changes.items()}}

@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish: finish what is under way, save, stop."""
+"""Stop after Ctrl-C as soon as the current iteration is finished and saved."""
 
 import contextlib
 import signal

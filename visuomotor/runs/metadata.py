@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from visuomotor.errors import VisuomotorError, one_line
-from visuomotor.runs.config import check_range, config_from_dict
+from visuomotor.runs.config import check_range, config_from_dict, with_new_words
 
 LARGEST_SEED = 2**31 - 1
 _OWN = (
@@ -53,8 +53,8 @@ def read_metadata(path: Path) -> dict[str, Any]:
     """
     if path.exists() and not path.is_dir():
         folder = next((it for it in path.parents[:2] if (it / "config.json").is_file()), None)
-        told = "a run is named by its folder" if folder is None else f"give the folder of its run, {folder}"
-        raise VisuomotorError(f"{path} is no folder; {told}")
+        fix = "a run is named by its folder" if folder is None else f"give the folder of its run, {folder}"
+        raise VisuomotorError(f"{path} is no folder; {fix}")
     if not path.is_dir():
         raise VisuomotorError(f"there is no run folder {path}{_runs_near(path)}")
     config = path / "config.json"
@@ -76,7 +76,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
     known = {name: metadata[name] for name in _Metadata.__dataclass_fields__ if name in metadata}
     found = config_from_dict(_Metadata, known, where=str(config))
     check_range(f"{config}.seed", found.seed, 0, LARGEST_SEED)
-    return metadata
+    return metadata | {"config": with_new_words(found.config)}
 
 
 def _runs_near(path: Path) -> str:

@@ -20,7 +20,7 @@ class MetricGroup:
     unit: Literal["", "%", "m", "s"] = ""
     """Shares have "%": they lie between 0 and 1."""
     scale: Literal["linear", "log", "symlog"] = "linear"
-    """Of a plot. log: where all values are positive and far apart. symlog: linear around zero only."""
+    """Scale of a plot's axis. log: where all values are positive and far apart. symlog: linear around zero only."""
     live: bool = True
     """Whether the progress display shows it; logs and figures have all."""
     parts_of_whole: bool = False

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -65,7 +66,7 @@ class MetricsLog:
         found: list[dict[str, Any]] = []
         for number, line in enumerate(self._whole_lines(), start=1):
             try:
-                row = json.loads(line)
+                row = json.loads(line, parse_int=_whole)
             except (ValueError, RecursionError) as error:
                 raise VisuomotorError(
                     f"line {number} of {self._path} is not JSON ({one_line(error)}); delete that line"
@@ -90,7 +91,7 @@ class MetricsLog:
     def close(self) -> None:
         """Close the files; the next `append` opens them again."""
         for file in (self._file, self._tensorboard):
-            with suppress(OSError):  # it tries again what `append` could not write, and has told
+            with suppress(OSError):  # it tries again what `append` could not write and has reported
                 if file is not None:
                     file.close()
         self._file = self._tensorboard = None
@@ -118,6 +119,12 @@ class MetricsLog:
             self._tensorboard = SummaryWriter(str(self._tensorboard_folder), purge_step=step)
             self._tensorboard.add_custom_scalars(tensorboard_layout())
         return self._tensorboard
+
+
+def _whole(text: str) -> int | None:
+    """A whole number of JSON; None where no float is as large."""
+    value = int(text)
+    return value if abs(value) <= sys.float_info.max else None
 
 
 def _jsonable(value: Any) -> Any:

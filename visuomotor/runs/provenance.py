@@ -9,7 +9,7 @@ from pathlib import Path
 
 from visuomotor.engine.thread_pool import available_cores
 
-_PACKAGES = ("visuomotor", "torch", "mujoco", "mujoco-warp", "numpy", "numba")
+_PACKAGES = ("visuomotor", "torch", "mujoco", "mujoco-warp", "warp-lang", "numpy", "numba")
 _PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 
 

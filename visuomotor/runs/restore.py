@@ -68,9 +68,9 @@ def check_like(found: Any, like: Any, where: str, finite: bool = False) -> None:
     else:
         _require(type(found) is type(like), found, _type_name(type(like)), where)
         if type(found) is int and found < 0:
-            raise VisuomotorError(f"{where} is {found}, which it can never be")
+            raise VisuomotorError(f"{where} is {found}, expected a whole number of at least 0")
     if finite and type(found) is float and not isfinite(found):
-        raise VisuomotorError(f"{where} is {found}, which it can never be")
+        raise VisuomotorError(f"{where} is {found}, expected a finite number")
 
 
 def restore_module(module: nn.Module, content: Any, where: str) -> None:
@@ -140,9 +140,9 @@ def _check_keys(found: Any, like: Mapping[Any, Any], where: str) -> None:
     _require(isinstance(found, Mapping), found, "a dict", where)
     missing, unknown = [n for n in like if n not in found], [n for n in found if n not in like]
     if missing or unknown:
-        told = [f"lacks {', '.join(map(repr, missing[:5]))}"] if missing else []
-        told += [f"has an unknown entry {unknown[0]!r}"] if unknown else []
-        raise VisuomotorError(f"{where} {' and '.join(told)}")
+        problems = [f"lacks {', '.join(map(repr, missing[:5]))}"] if missing else []
+        problems += [f"has an unknown entry {unknown[0]!r}"] if unknown else []
+        raise VisuomotorError(f"{where} {' and '.join(problems)}")
 
 
 def _require(holds: bool, found: Any, expected: str, where: str) -> None:

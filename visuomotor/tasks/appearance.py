@@ -25,7 +25,7 @@ class Lights:
         )
 
     def set(self, engine: Engine, env_ids: Tensor, brightness: Tensor, tilt: Tensor) -> None:
-        """Of worlds `(n,)` int.
+        """Set the appearance of worlds `(n,)` int.
 
         Args:
             brightness: `(n, lights)` factors. tilt: `(n, lights, 2)` rad, about x and y.

@@ -1,9 +1,7 @@
 """Check a task that a user wrote: whether every member gives what it should."""
 
-import sys
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +9,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.engine import Engine
-from visuomotor.errors import VisuomotorError, one_line
+from visuomotor.errors import VisuomotorError, describe_error, in_own_line, one_line
 from visuomotor.tasks.check_attributes import check_attributes, wrong
 from visuomotor.tasks.cost import Cost
 from visuomotor.tasks.reset_params import ResetParams
@@ -38,7 +36,8 @@ _CONSTANTS: Final = (
 
 
 def check_task(task: Task) -> None:
-    """Put two worlds at their starts, observe them, step once, and end the episode.
+    """Put two worlds at their starts, observe them, step once, and end the episode; then one world, and three. Members
+    are called in all the ways in which training calls them.
 
     Raises:
         VisuomotorError: a member raises, or gives another shape or type than it should; the message names it.
@@ -52,22 +51,40 @@ def check_task(task: Task) -> None:
             _check_same_rows(task, first, params)
             _called(task, "reset", engine, torch.arange(2), params)
     _check_groups(task, engine, "at the start of an episode")
+    _called(task, "apply_appearance", engine, torch.arange(2), params.appearance)
     _check_reset(task, engine, params)
     _check_groups(task, engine, "after a step")
-    _check_ends(task, engine)
+    for worlds in (1, 3):  # two worlds hide swapped axes of two points; several hide an axis that `squeeze` removes
+        _check_number_of_worlds(task, worlds)
+    _check_names(task)
+    _check_cost(task, engine)
+    _check_gains(task)
+    _check_ends(task, engine, lambda: None)
+    for split in ((), *((split,) for split in task.splits)):  # pose regression leaves it out
+        _called(task, "randomize_appearance", engine, torch.Generator().manual_seed(0), *split)
     _called(task, "reset_for_pose_data", engine, torch.Generator().manual_seed(0))
+
+
+def _check_number_of_worlds(task: Task, worlds: int) -> None:
+    """Groups of observations and outcomes of that many worlds, at a start that the defaults of `sample_reset` draw."""
+    engine = _called(task, "make_engine", worlds)
+    params = _called(task, "sample_reset", worlds, torch.Generator().manual_seed(0))
+    _check_params(task, params, worlds)
+    _called(task, "reset", engine, torch.arange(worlds), params)
+    _check_groups(task, engine, "at the start of an episode")
+    _check_ends(task, engine, None)
 
 
 def _check_sample_reset(task: Task, split: str, randomize: bool) -> ResetParams:
     """The starts of two episodes: they depend on the arguments alone, and there are as many as asked for."""
 
-    def draw(count: int) -> ResetParams:
-        params = _called(task, "sample_reset", count, torch.Generator().manual_seed(0), split, randomize)
+    def draw(count: int, *given: object, **named: object) -> ResetParams:
+        params = _called(task, "sample_reset", count, torch.Generator().manual_seed(0), *given, **named)
         _check_params(task, params, count)
         return params
 
-    draw(1)
-    params, again = draw(2), draw(2)
+    draw(1, split=split, randomize=randomize)
+    params, again = draw(2, split, randomize), draw(2, split, randomize)
     for group, rows in vars(params).items():
         for name, value in rows.items():
             if name not in vars(again)[group] or not torch.equal(value, vars(again)[group][name]):
@@ -170,21 +187,22 @@ def _read_constants(engine: Engine) -> dict[str, Tensor]:
 def _check_groups(task: Task, engine: Engine, when: str) -> None:
     for member in _GROUPS:
         value = _called(task, member, engine)
-        _check_group(task, member, value, when)
+        _check_group(task, member, value, engine.worlds, when)
         last = len(task.stages) - 1
         if member == "stage" and not (int(value.min()) >= 0 and int(value.max()) <= last):
             raise VisuomotorError(f"task {task.name!r}: stage(engine) gives {value.tolist()}; stages are 0 to {last}")
 
 
-def _check_group(task: Task, member: str, value: Any, when: str) -> None:
+def _check_group(task: Task, member: str, value: Any, worlds: int, when: str) -> None:
     shape, dtype = _GROUPS[member]
-    sizes = (2, *shape)
+    sizes = (worlds, *shape)
     fits = isinstance(value, Tensor) and value.ndim == len(sizes)
     if not fits or any(
         found != size and (size != _ANY_SIZE or not found) for size, found in zip(sizes, value.shape, strict=True)
     ):
         raise VisuomotorError(
-            f"task {task.name!r}: {member}(engine) gives {_kind_of(value)} for 2 worlds; expected {_shape_text(shape)}"
+            f"task {task.name!r}: {member}(engine) gives {_kind_of(value)} for {worlds} worlds; "
+            f"expected {_shape_text(shape)}"
         )
     if dtype is not None and value.dtype != dtype:
         raise VisuomotorError(f"task {task.name!r}: {member}(engine) gives {value.dtype}; expected {dtype}")
@@ -192,65 +210,76 @@ def _check_group(task: Task, member: str, value: Any, when: str) -> None:
         raise VisuomotorError(f"task {task.name!r}: {member}(engine) is not finite {when}")
 
 
-def _check_ends(task: Task, engine: Engine) -> None:
-    """Success, the cost, the gains, and what an episode has come to."""
-    stage = task.stage(engine)
+def _check_ends(task: Task, engine: Engine, callback: Callable[[], None] | None) -> None:
+    """Success, and what an episode has come to."""
+    stage, worlds = task.stage(engine), engine.worlds
     success = _called(task, "success", stage)
-    if not _is_finite(success, (2,), torch.bool):
-        raise wrong(task, "success", f"gives {_kind_of(success)} for 2 worlds", "success(self, stage) -> (n,) bool")
-    _check_cost(task, engine)
+    if not _is_finite(success, (worlds,), torch.bool):
+        raise wrong(task, "success", f"gives {_kind_of(success)} for {worlds} worlds")
+    outcome = _called(task, "finish_episode", engine, callback)
+    fits = isinstance(outcome, EpisodeOutcome) and _is_finite(outcome.success, (worlds,), torch.bool)
+    if not fits or not _is_finite(outcome.distance, (worlds,)):
+        raise wrong(task, "finish_episode", f"gives {_kind_of(outcome)} for {worlds} worlds")
+
+
+def _check_names(task: Task) -> None:
+    names: Any = guarded(task, "proprioception_names", lambda: task.proprioception_names)
+    pairs = isinstance(names, tuple | list) and all(
+        isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(word, str) for word in pair)
+        for pair in names
+    )
+    size = task.size("proprioception")
+    if not pairs or len(names) not in (0, size):
+        told = f"has {len(names)} entries for {size} numbers" if pairs else f"is {one_line(repr(names)):.80}"
+        raise wrong(task, "proprioception_names", told)
+
+
+def _check_gains(task: Task) -> None:
     gains, size = _called(task, "pd_gains"), (task.action_size,)
     if not (isinstance(gains, tuple | list) and len(gains) == 2 and all(_is_finite(gain, size) for gain in gains)):
         raise wrong(task, "pd_gains", f"gives {_kind_of(gains)}", f"two finite tensors ({task.action_size},)")
-    outcome = _called(task, "finish_episode", engine)
-    fits = isinstance(outcome, EpisodeOutcome) and _is_finite(outcome.success, (2,), torch.bool)
-    if not fits or not _is_finite(outcome.distance, (2,)):
-        raise wrong(
-            task, "finish_episode", f"gives {_kind_of(outcome)}", "EpisodeOutcome of tensors: (n,) bool and finite (n,)"
-        )
 
 
 def _check_cost(task: Task, engine: Engine) -> None:
-    cost: Any = _guarded(task, "cost", lambda: task.cost)
+    cost: Any = guarded(task, "cost", lambda: task.cost)
     if not isinstance(cost, Cost):
-        raise wrong(task, "cost", f"is {_kind_of(cost)}", "a visuomotor.tasks.Cost, such as keypoint_cost makes")
+        raise wrong(task, "cost", f"is {_kind_of(cost)}")
     states, actions = task.state(engine)[:, None], torch.zeros(2, 1, task.action_size, dtype=torch.float64)
-    value = _guarded(task, "cost", lambda: cost(states, actions))
+    value = guarded(task, "cost", lambda: cost(states, actions))
     if not _is_finite(value, (2, 1)):
         raise wrong(
             task, "cost", f"gives {_kind_of(value)} for 2 worlds and 1 step", "a finite Cost of state and actions"
         )
     if type(task).cost is Task.cost:  # its derivatives are known, and the first ones take seconds
         return
-    if not all(part.isfinite().all() for part in _guarded(task, "cost", lambda: cost.expand(states, actions))):
+    if not all(part.isfinite().all() for part in guarded(task, "cost", lambda: cost.expand(states, actions))):
         raise wrong(task, "cost", "has derivatives that are not finite", "a smooth Cost of state and actions")
 
 
-def _called(task: Task, member: str, *arguments: object) -> Any:
-    return _guarded(task, member, lambda: getattr(task, member)(*arguments))
+def _called(task: Task, member: str, *arguments: object, **named: object) -> Any:
+    return guarded(task, member, lambda: getattr(task, member)(*arguments, **named))
 
 
-def _guarded(task: Task, member: str, call: Callable[[], Any]) -> Any:
+def guarded(task: Task, member: str, call: Callable[[], Any], own: Any = None) -> Any:
+    """What a call of a member of a task gives.
+
+    Args:
+        own: class or function in whose file the line of an error is looked for; None for the task's class.
+
+    Raises:
+        VisuomotorError: it raises an exception; the message names task, member and line.
+    """
+    own = type(task) if own is None else own
     try:
         return call()
-    except (VisuomotorError, KeyboardInterrupt):
+    except KeyboardInterrupt:
         raise
+    except VisuomotorError as error:
+        if str(error).startswith("task '"):
+            raise
+        raise VisuomotorError(f"task {task.name!r}: {member}{in_own_line(error, own)}: {one_line(error)}") from error
     except BaseException as error:  # a user's code may raise anything
-        raise wrong(task, member, f"raises {describe_error(error, type(task))}") from error
-
-
-def describe_error(error: BaseException, kind: type) -> str:
-    """An exception in one line, with the last line of the class's own file in its traceback."""
-    own, trace = getattr(sys.modules.get(kind.__module__), "__file__", None), error.__traceback__
-    lines = [step.tb_lineno for step in _steps(trace) if step.tb_frame.f_code.co_filename == own]
-    where = f" in line {lines[-1]}" if lines else ""
-    return f"{type(error).__name__}{where}: {one_line(error)}"
-
-
-def _steps(trace: TracebackType | None):
-    while trace is not None:
-        yield trace
-        trace = trace.tb_next
+        raise wrong(task, member, f"raises {describe_error(error, own)}") from error
 
 
 def _is_finite(value: object, shape: tuple[int, ...], dtype: torch.dtype | None = None) -> bool:

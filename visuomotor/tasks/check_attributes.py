@@ -1,6 +1,5 @@
 """Check the class attributes of a task that a user wrote: their types and values."""
 
-import math
 import re
 from collections.abc import Callable
 from typing import Any, Final
@@ -8,18 +7,37 @@ from typing import Any, Final
 from visuomotor import registry
 from visuomotor.errors import VisuomotorError, one_line
 from visuomotor.robots.mjcf import named
+from visuomotor.tasks.randomization import is_number
 from visuomotor.tasks.task import Task
 
 _PLAIN: Final = re.compile(r"\w[\w.-]{0,63}")
 """Names of tasks and splits: they become names of files."""
 
-_DOCUMENTED: Final = "what Task says of it"
 _EXPECTED: Final = {
-    "sample_reset": "sample_reset(self, count, generator, split, randomize) -> ResetParams of count rows",
+    "sample_reset": 'sample_reset(self, count, generator, split="random", randomize=True) -> ResetParams of count rows',
     "reset": "reset(self, engine, env_ids, params)",
+    "apply_randomization": "apply_randomization(self, engine, env_ids, params)",
+    "apply_appearance": "apply_appearance(self, engine, env_ids, appearance)",
+    "randomize_appearance": 'randomize_appearance(self, engine, generator, split="random")',
+    "reset_for_pose_data": "reset_for_pose_data(self, engine, generator)",
+    "make_engine": "make_engine(self, worlds, threads=0) -> an engine of that many worlds",
+    "step": "step(self, engine, actions), actions (n, A) in [-1, 1]",
+    "finish_episode": "finish_episode(self, engine, callback=None) -> EpisodeOutcome of tensors: success (n,) bool, "
+    "distance (n,) finite, m",
     "keypoints": "keypoints(self, engine) -> (n, K, 3) float32, m",
     "stage": "stage(self, engine) -> (n,) int64",
+    "proprioception": "proprioception(self, engine) -> (n, P) float32; rad, rad/s, m, ...",
+    "proprioception_names": "a property: a name and a unit, both str, for each number of proprioception; or ()",
+    "privileged": "privileged(self, engine) -> (n, S) float32",
+    "object_features": "object_features(self, engine) -> (n, F) float32",
+    "errors": "errors(self, engine) -> (n, E, 3), m",
+    "state": "state(self, engine) -> (n, X) float64",
+    "reward": "reward(self, engine) -> (n,) float32",
+    "success": "success(self, stage) -> (n,) bool, of stage (n,) int64",
+    "cost": "a visuomotor.tasks.Cost, such as keypoint_cost makes, of state (n, T, X) and actions (n, T, A)",
+    "pd_gains": "pd_gains(self) -> two tensors (A,), per rad and per rad/s",
 }
+"""What each other member must be, with shapes and units."""
 
 
 def missing_members(kind: type[Task]) -> list[str]:
@@ -62,13 +80,13 @@ def check_attributes(task: Task) -> None:
         )
 
 
-def wrong(task: Task, member: str, found: str, expected: str = _DOCUMENTED) -> VisuomotorError:
-    """The error for a member of a task that is or does `found`."""
-    return VisuomotorError(f"task {task.name!r}: {member} {found}; expected {_expected(member, expected)}")
+def wrong(task: Task, member: str, found: str, expected: str | None = None) -> VisuomotorError:
+    """The error for a member of a task that is or does `found`; `expected` is by default what `_EXPECTED` says."""
+    return VisuomotorError(f"task {task.name!r}: {member} {found}; expected {expected or _expected(member)}")
 
 
-def _expected(member: str, otherwise: str = _DOCUMENTED) -> str:
-    return _ATTRIBUTES[member][1] if member in _ATTRIBUTES else _EXPECTED.get(member, otherwise)
+def _expected(member: str) -> str:
+    return _ATTRIBUTES[member][1] if member in _ATTRIBUTES else _EXPECTED[member]
 
 
 def _is_plain(value: Any) -> bool:
@@ -77,10 +95,6 @@ def _is_plain(value: Any) -> bool:
 
 def _is_count(value: Any, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _are_names(value: Any, least: int = 0) -> bool:
@@ -97,14 +111,14 @@ _ATTRIBUTES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
         lambda value: _is_count(value, 2),
         "control steps of an episode, an int from 2, such as max_episode_steps = 100",
     ),
-    "control_dt": (lambda value: _is_number(value) and value > 0, "s, a positive number, such as control_dt = 0.05"),
+    "control_dt": (lambda value: is_number(value) and value > 0, "s, a positive number, such as control_dt = 0.05"),
     "num_conditions": (lambda value: _is_count(value, 2), "an int from 2, such as num_conditions = 18"),
     "stages": (
         lambda value: _are_names(value, least=2),
         'names that differ, such as stages = ("start", "reached", "lifted"); give at least two',
     ),
     "stage_rewards": (
-        lambda value: isinstance(value, tuple | list) and all(map(_is_number, value)),
+        lambda value: isinstance(value, tuple | list) and all(map(is_number, value)),
         "one number for each stage, such as stage_rewards = (0.0, 0.125, 1.0)",
     ),
     "splits": (
@@ -114,7 +128,7 @@ _ATTRIBUTES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "objects": (_are_names, 'bodies for the expert, such as objects = ("block",)'),
     "expert": (
         lambda value: value is None or callable(value) or isinstance(value, str),
-        'a generator function, or its "module:function"',
+        'a generator function of one ScriptedExpert, or its "module:function"',
     ),
 }
 """What each class attribute must be: a test of its value, and what the message says of it."""

@@ -119,22 +119,22 @@ class VecEnv:
         self._groups = tuple(dict.fromkeys((*observations, "stage")))
         self._split, self._randomize, self._initial_states = split, randomize, initial_states
         everyone = torch.arange(num_envs)
-        # A throw-away draw shows which fields differ between worlds; the camera is told before it is made.
+        # A throw-away draw gives worlds their own copies of the fields that differ; the camera must find these.
         self.params = task.sample_reset(num_envs, torch.Generator().manual_seed(0), split, randomize=False)
         task.apply_randomization(self.engine, everyone, self.params)
         self._camera = Camera(self.engine, task.camera, image_size, image_size, supersampling, threads)
-        self.episode_length = torch.zeros(num_envs, dtype=torch.int64)
+        self.episode_length_buf = torch.zeros(num_envs, dtype=torch.int64)
         """`(num_envs,)`: control steps of the episode under way; the time limit counts it."""
         self.initial_state_id = torch.full((num_envs,), -1)
         """`(num_envs,)`: the id of the given state at which the episode began; -1 for a start of the task's own."""
         # Of the episodes under way: steps made, the latest stage, steps in the last stage; the first stage, steps in
         # others, and how many of these there may be.
-        self._steps, self._furthest, self._successes = (torch.zeros_like(self.episode_length) for _ in range(3))
-        self._first, self._outside, self._outside_limit = (torch.zeros_like(self.episode_length) for _ in range(3))
+        self._steps, self._furthest, self._successes = (torch.zeros_like(self.episode_length_buf) for _ in range(3))
+        self._first, self._outside, self._outside_limit = (torch.zeros_like(self.episode_length_buf) for _ in range(3))
         self._diverged = torch.zeros(num_envs, dtype=torch.bool)
         self.reset()
         if init_at_random_ep_len:
-            self.episode_length = torch.randint(self.max_episode_steps, (num_envs,), generator=generator)
+            self.episode_length_buf = torch.randint(self.max_episode_steps, (num_envs,), generator=generator)
 
     @property
     def random_start(self) -> Tensor:
@@ -176,14 +176,14 @@ class VecEnv:
         self._diverged |= diverged
         observations = self.observe()
         stage = observations["stage"]
-        self.episode_length += 1
+        self.episode_length_buf += 1
         self._steps += 1
         self._furthest = torch.maximum(self._furthest, stage)
         self._successes += task.success(stage)
         self._outside += stage != self._first
         reward = task.reward(self.engine)
         reward[diverged] = 0.0
-        done = (self.episode_length >= self.max_episode_steps) | (self._outside >= self._outside_limit) | diverged
+        done = (self.episode_length_buf >= self.max_episode_steps) | (self._outside >= self._outside_limit) | diverged
         return Transition(observations, reward, done, diverged)
 
     def reset(self, env_ids: Tensor | None = None, params: ResetParams | None = None) -> None:
@@ -199,7 +199,7 @@ class VecEnv:
         task, given = self.task, None
         if self._initial_states is not None:
             self._record_outcomes(env_ids)
-        for counter in (self.episode_length, self._furthest, self._successes, self._steps, self._outside):
+        for counter in (self.episode_length_buf, self._furthest, self._successes, self._steps, self._outside):
             counter[env_ids] = 0
         self._outside_limit[env_ids] = self.max_episode_steps
         self.initial_state_id[env_ids] = -1
@@ -220,7 +220,7 @@ class VecEnv:
 
     def _put_into(self, env_ids: Tensor, given: InitialStates) -> None:
         self.engine.set_state(given.states, env_ids)
-        self.episode_length[env_ids] = max(0, self.max_episode_steps - given.max_episode_steps)
+        self.episode_length_buf[env_ids] = max(0, self.max_episode_steps - given.max_episode_steps)
         if given.early_termination_steps is not None:
             self._outside_limit[env_ids] = given.early_termination_steps
         self.initial_state_id[env_ids] = given.state_ids
@@ -229,7 +229,7 @@ class VecEnv:
         """Tell the sampler about the episodes that end here, but for those whose physics blew up."""
         assert self._initial_states is not None
         known = env_ids[(self.initial_state_id[env_ids] >= 0) & ~self._diverged[env_ids]]
-        whole = self._steps + self.max_episode_steps - self.episode_length
+        whole = self._steps + self.max_episode_steps - self.episode_length_buf
         self._initial_states.record_outcomes(
             self.initial_state_id[known],
             self._furthest[known],
@@ -248,7 +248,7 @@ class VecEnv:
         return {
             "state": self.engine.state(),
             "params": vars(params),
-            "episode_length": self.episode_length.clone(),
+            "episode_length": self.episode_length_buf.clone(),
             "initial_state_id": self.initial_state_id.clone(),
             "diverged": self._diverged.clone(),
             "episodes": torch.stack(
@@ -266,7 +266,7 @@ class VecEnv:
         self.params = ResetParams(**content["params"]).clone()  # resets write into it
         self.task.apply_randomization(self.engine, torch.arange(self.num_envs), self.params)
         self.engine.set_state(content["state"])
-        self.episode_length = content["episode_length"].clone()
+        self.episode_length_buf = content["episode_length"].clone()
         self.initial_state_id = content["initial_state_id"].clone()
         self._diverged = content["diverged"].clone()
         counters = content["episodes"].clone()

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 from visuomotor import registry
-from visuomotor.errors import VisuomotorError, check_whole, unknown
-from visuomotor.tasks.check import check_task, describe_error
+from visuomotor.errors import VisuomotorError, check_whole, describe_error, unknown
+from visuomotor.tasks.check import check_task
 from visuomotor.tasks.check_attributes import missing_members
 from visuomotor.tasks.env import VecEnv
 from visuomotor.tasks.task import Task

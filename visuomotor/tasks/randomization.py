@@ -72,7 +72,7 @@ class DomainRandomization:
             name, value, single = entry.name, getattr(self, entry.name), isinstance(entry.default, float)
             low, high = (0.0, value) if single else value if _is_pair(value) else (nan, nan)
             positive, most = name in _ABOVE_ZERO, 1.0 if name in _PARTS_OF_ONE else inf
-            if not (_is_number(low) and _is_number(high) and 0 <= low <= high <= most) or (positive and low == 0):
+            if not (is_number(low) and is_number(high) and 0 <= low <= high <= most) or (positive and low == 0):
                 kind = "one number" if single else "(low, high)"
                 bound = "above 0" if positive else "from 0 to 1" if most == 1 else "not below 0"
                 raise VisuomotorError(f"DomainRandomization: {name} must be {kind}, {bound}, not {value!r}")
@@ -82,7 +82,8 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, tuple | list) and len(value) == 2
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether it is a finite int or float."""
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 

@@ -16,7 +16,7 @@ class ResetParams:
     placement: where robot and objects are at first; it follows from the state afterwards.
     dynamics: what motion depends on beside the state (sizes, masses, friction, drives). A state means little without
     it: demonstrations store it.
-    appearance: colours, lights, the camera's pose, clutter that nothing touches. It can be drawn anew for any state.
+    appearance: colours, lights, the camera's pose, clutter that nothing touches. It can be redrawn for any state.
     """
 
     placement: Rows = field(default_factory=dict[str, Tensor])

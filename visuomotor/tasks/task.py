@@ -163,15 +163,21 @@ class Task(ABC):
 
     @abstractmethod
     def keypoints(self, engine: Engine) -> Tensor:
-        """`(n, K, 3)` m float32, world: points on the objects that tell where they are. Policies learn to see them."""
+        """`(n, K, 3)` m float32, world: points on the objects that give their poses. Policies learn to see them."""
 
     @abstractmethod
     def stage(self, engine: Engine) -> Tensor:
         """`(n,)` int64: the index into `stages` of every world's state."""
 
     def proprioception(self, engine: Engine) -> Tensor:
-        """`(n, P)` float32: the robot's own readings. Nothing in them tells where the objects are."""
+        """`(n, P)` float32: the robot's own readings, without anything about the objects."""
         return self.robot.proprioception(engine)
+
+    @property
+    def proprioception_names(self) -> tuple[tuple[str, str], ...]:
+        """Name and unit of each number of `proprioception`, which policy files hold: by default the robot's; none where
+        a task overrides `proprioception` and not this."""
+        return self.robot.proprioception_names if type(self).proprioception is Task.proprioception else ()
 
     def privileged(self, engine: Engine) -> Tensor:
         """`(n, S)` float32: the simulator's state, for a critic."""
@@ -189,8 +195,8 @@ class Task(ABC):
         return torch.cat([part.float() for part in parts], 1)
 
     def object_features(self, engine: Engine) -> Tensor:
-        """`(n, F)` float32, for a discriminator: where the objects are, also from the end effector. They tell nothing
-        else of the robot (Zhu et al. 2018, III-B2)."""
+        """`(n, F)` float32, for a discriminator: where the objects are, in the world and relative to the end effector.
+        They contain nothing else about the robot (Zhu et al. 2018, III-B2)."""
         keypoints = self.keypoints(engine)
         end_effector = self.robot.end_effector_position(engine).float()
         return torch.cat([(keypoints - end_effector[:, None]).flatten(1), keypoints.flatten(1)], 1)

@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from types import SimpleNamespace
 
+import pytest
 import torch
 
 from visuomotor.algorithms.gps.config import PRESETS
@@ -33,7 +34,6 @@ def test_bench_gps(monkeypatch):
     assert measured["seconds_fit_and_update"] == 33.0
     assert next(readings, None) is None
     assert measured["search_passes"] >= 1
-    assert {"cores", "versions"} <= measured.keys()
 
 
 class Counting(Hanger):
@@ -75,6 +75,23 @@ def test_bench_trajectories():
     assert measured["mean_share_with_noise"] == 0.3
     assert (measured["mean_share_without_noise"], measured["lowest_share_without_noise"]) == (0.95, 0.9)
     assert first["final_distance_m"] == 0.25
+    for part in (first, second):
+        predicted, actual = part["predicted_improvement"], part["actual_improvement"]
+        assert predicted[0] is actual[0] is None  # there is no update before the first episodes
+        assert len(predicted) == len(actual) == 6
+        assert part["actual_to_predicted"] == pytest.approx(sum(actual[1:]) / sum(predicted[1:]))
+    assert first["predicted_improvement"] != first["actual_improvement"] != second["actual_improvement"]
+    mean = (first["actual_to_predicted"] + second["actual_to_predicted"]) / 2
+    assert measured["mean_actual_to_predicted"] == pytest.approx(mean)
+
+
+def test_improvements_of_a_bench_are_those_of_training():
+    config = replace(_SMALL, pose=replace(_SMALL.pose, epochs=0), end_to_end=replace(_SMALL.end_to_end, iterations=0))
+    config = replace(config, trajectory=replace(config.trajectory, iterations=3))
+    rows = list(Gps(Counting([0] * 9), config, 0).steps())
+    part = bench_trajectories(Counting([0] * 9), [0], config)["by_seed"]["0"]
+    for name in ("predicted_improvement", "actual_improvement"):
+        assert part[name] == [None, rows[1][name], rows[2][name]]
 
 
 def test_measuring_leaves_no_trace_in_training(monkeypatch):

@@ -147,6 +147,21 @@ def test_a_full_disk_leaves_the_previous_checkpoint(tmp_path, monkeypatch):
     assert run.latest_checkpoint.read_bytes() == before
 
 
+def test_a_policy_file_gives_its_network_and_the_pose_network_its_vision():
+    saved, begun = _gps(), _gps(seed=5)
+    fresh = begun.state_dict()
+    begun.load_policy_weights(dict(saved.visuomotor_policy.state_dict()))
+    found = begun.state_dict()
+    for name, value in saved.visuomotor_policy.state_dict().items():
+        assert torch.equal(found["policy"][name], value)
+        if name.startswith("vision."):
+            assert torch.equal(found["pose_network"][name], value)
+    assert torch.equal(found["pose_network"]["head.weight"], fresh["pose_network"]["head.weight"])
+    assert torch.equal(found["state_policy"]["action_scale"], fresh["state_policy"]["action_scale"])
+    with pytest.raises(VisuomotorError, match="no tensor of policy has the size"):
+        begun.load_policy_weights({})
+
+
 def test_a_policy_that_was_never_trained_cannot_be_evaluated(tmp_path):
     run = _run(tmp_path, "early")
     _train_until(run, 2)

@@ -142,6 +142,17 @@ def test_without_any_way_inside_the_previous_controller_stays():
         assert torch.equal(getattr(update.controller, part)[1], getattr(previous, part)[1])
 
 
+@pytest.mark.parametrize("bounds", [[0.0, 0.0, 0.0], [0.5, 0.0, 8.0]])
+def test_a_ball_without_any_room_keeps_the_previous_controller(bounds):
+    cost, dynamics, previous = random_problem(seed=24)
+    update = update_controllers(cost, dynamics, previous, torch.tensor(bounds, dtype=torch.float64))
+    for condition, bound in enumerate(bounds):
+        assert (update.kl[condition] == 0) == (bound == 0)
+        for part in ("gain", "offset", "covariance"):
+            kept = torch.equal(getattr(update.controller, part)[condition], getattr(previous, part)[condition])
+            assert kept == (bound == 0), part
+
+
 def test_conditions_do_not_touch_each_other():
     cost, dynamics, previous = random_problem(seed=23)
     together = update_controllers(cost, dynamics, previous, BOUND)

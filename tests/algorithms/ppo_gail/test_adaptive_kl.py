@@ -42,7 +42,7 @@ def test_the_penalty_and_its_slope():
 @pytest.mark.parametrize("measured", [math.nan, math.inf])
 def test_divergence_is_reported(measured):
     adaptive = AdaptiveKl(target=0.01)
-    with pytest.raises(VisuomotorError, match="lower the learning rate"):
+    with pytest.raises(VisuomotorError, match=r"lower ppo\.learning-rate"):
         adaptive.update(measured)
     assert adaptive.coefficient == 1
 

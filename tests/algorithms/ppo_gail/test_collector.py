@@ -23,13 +23,13 @@ def test_a_rollout_is_replayed_with_the_same_probabilities(demos: Path, form: st
     algorithm = make(small(demos, exploration=exploration))
     with torch.no_grad():
         algorithm.noise.log_std += 0.1 * torch.arange(algorithm.task.action_size)
-    algorithm.env.episode_length[:] = (
+    algorithm.env.episode_length_buf[:] = (
         torch.arange(8) + algorithm.task.max_episode_steps - 7
     )  # episodes end all along the rollout
     before, _ = algorithm.collector.collect()
     last = before.noise[-1].clone()
-    algorithm.env.episode_length[:4] = algorithm.task.max_episode_steps - 3
-    algorithm.env.episode_length[4] = algorithm.task.max_episode_steps - 6  # ends with the last step
+    algorithm.env.episode_length_buf[:4] = algorithm.task.max_episode_steps - 3
+    algorithm.env.episode_length_buf[4] = algorithm.task.max_episode_steps - 6  # ends with the last step
     rollout, _ = algorithm.collector.collect()
     assert rollout.episode_starts[1:].any()
     assert (~rollout.episode_starts).any()
@@ -69,7 +69,7 @@ def test_exploration_noise_is_correlated_and_has_the_configs_deviation(demos: Pa
     ppo, exploration = PpoConfig(num_steps=40, num_minibatches=2), ExplorationConfig(correlation=0.7)
     config = small(demos, num_envs=64, ppo=ppo, exploration=exploration, randomize=False)
     algorithm = make(config)
-    algorithm.env.episode_length[:] = -1000  # no episode ends
+    algorithm.env.episode_length_buf[:] = -1000  # no episode ends
     algorithm.collector.collect()
     rollout, _ = algorithm.collector.collect()
     noise = (rollout.actions - rollout.means).flatten(1)
@@ -82,7 +82,7 @@ def test_exploration_noise_is_correlated_and_has_the_configs_deviation(demos: Pa
 def test_what_a_rollout_tells_of_ends(demos: Path):
     """An episode's last state is kept apart from the next episode's first one."""
     algorithm = make(small(demos))
-    algorithm.env.episode_length[:] = algorithm.task.max_episode_steps - 3  # all end with the third of six steps
+    algorithm.env.episode_length_buf[:] = algorithm.task.max_episode_steps - 3  # all end with the third of six steps
     algorithm.env._outside_limit[:] = 1000
     around_reset: list[torch.Tensor] = []
     reset = algorithm.env.reset

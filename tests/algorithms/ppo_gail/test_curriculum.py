@@ -75,7 +75,7 @@ def test_states_of_intermediate_difficulty_are_sampled():
         if round_ >= 200:
             counts += missing[in_first].bincount(minlength=41)[:41]
     often = counts[1:41] / counts.sum()
-    assert often[4:12].mean() > 2 * often[16:].mean()  # the frontier, rather than what is out of reach
+    assert often[4:12].mean() > 2 * often[16:].mean()  # rather than what is out of reach
     assert often[16:].mean() > 2 * often[:4].mean() > 0  # or is mastered; nothing is forgotten
     assert curriculum.advance_rate[0] > 0.9
     assert curriculum.advance_rate[9] < 0.1
@@ -151,7 +151,7 @@ def test_what_counts_as_advancing():
         torch.testing.assert_close(curriculum.advance_rate, changed)
 
 
-@pytest.mark.parametrize("strategy", ["frontier", "stages"])
+@pytest.mark.parametrize("strategy", ["intermediate-difficulty", "stages"])
 def test_starts_are_called_by_their_ids(strategy):
     curriculum = Curriculum(EPISODES, 3, 0.0, 20, 20, strategy)
     _, start = curriculum.sample(200, torch.Generator().manual_seed(0))

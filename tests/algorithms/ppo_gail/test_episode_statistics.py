@@ -7,7 +7,8 @@ import torch
 
 from visuomotor.algorithms.ppo_gail.episode_statistics import EpisodeStatistics, running_sums
 from visuomotor.runs.distributed import Distributed
-from visuomotor.tasks import Task, make_task
+from visuomotor.tasks import Task
+from visuomotor.tasks.jaco.lifting import Lifting
 
 
 @dataclass
@@ -30,9 +31,17 @@ def test_sums_begin_anew_with_every_episode():
     assert carried.tolist() == [5.0, 10.0]
 
 
+class StrictLifting(Lifting):
+    """Takes stages `(n,)` only."""
+
+    def success(self, stage):
+        (_,) = stage.shape
+        return super().success(stage)
+
+
 @pytest.fixture
 def task() -> Task:
-    return make_task("lifting")
+    return StrictLifting()
 
 
 def test_only_complete_episodes_from_random_starts_count(task: Task):

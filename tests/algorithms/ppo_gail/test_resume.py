@@ -15,12 +15,13 @@ from visuomotor.algorithms.ppo_gail.config import (
     BehaviorCloningConfig,
     ExplorationConfig,
     PolicyConfig,
+    PpoGailConfig,
 )
 from visuomotor.algorithms.ppo_gail.expert_data import fingerprint
 from visuomotor.algorithms.training import train
 from visuomotor.demos import Episode, write_demonstrations
 from visuomotor.errors import VisuomotorError
-from visuomotor.runs import Run, load_checkpoint
+from visuomotor.runs import Run, load_checkpoint, save_checkpoint
 from visuomotor.runs.distributed import Distributed
 from visuomotor.tasks import make_task
 
@@ -55,6 +56,21 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(demos: Path, tmp_pat
         for run in (whole, halves)
     ]
     assert numbers[0] == numbers[1]
+
+
+def test_a_run_with_a_setting_s_old_word_is_resumed(demos: Path, tmp_path: Path):
+    run = new_run(tmp_path, small(demos, iterations=1), "old")
+    train(make(small(demos, iterations=1)), run)
+    path, word = run.path / "config.json", '"intermediate-difficulty"'
+    assert word in path.read_text()
+    path.write_text(path.read_text().replace(word, '"frontier"'))
+    content = load_checkpoint(run.latest_checkpoint)
+    content["config"]["curriculum"]["strategy"] = "frontier"
+    save_checkpoint(run.latest_checkpoint, content)
+    again = Run.open(run.path)
+    config = replace(again.config(PpoGailConfig), total_steps=2 * 8 * 6)
+    assert train(make(config), again, resume=True)
+    assert load_checkpoint(run.latest_checkpoint)["config"]["curriculum"]["strategy"] == "intermediate-difficulty"
 
 
 @pytest.fixture
@@ -199,6 +215,41 @@ def test_a_prolonged_run_goes_on_with_the_rates_of_its_new_length(demos: Path, t
     assert Run.open(run.path).metadata["changes"] == [before]
 
 
+def test_a_policy_file_gives_its_network_and_nothing_else(demos: Path, tmp_path: Path):
+    saved = make(small(demos))
+    next(saved.steps())
+    policy = saved.policy()
+    assert policy is not None
+    file = tmp_path / "mine.safetensors"
+    policy.save(file)
+    run = Run.create(
+        tmp_path, name="begun", algorithm="ppo-gail", task="lifting", preset="laptop", seed=5, config=small(demos),
+        source=file,
+    )  # fmt: skip
+    fresh, begun = make(small(demos), seed=5).state_dict(), make(small(demos), seed=5)
+
+    class Killed(Exception):
+        pass
+
+    def kill(row: dict[str, object]) -> None:
+        raise Killed
+
+    for resume in (False, True):  # also where it died before its first checkpoint
+        run.latest_checkpoint.unlink(missing_ok=True)
+        with pytest.raises(Killed):
+            train(make(small(demos), seed=5), Run.open(run.path), resume=resume, source=file, callback=kill)
+        found = load_checkpoint(run.latest_checkpoint)["state"]
+        assert_same(found["policy"], saved.state_dict()["policy"])
+        for name in ("critic", "gail", "noise", "optimizers", "processes", "iteration", "generators"):
+            assert_same(found[name], fresh[name])
+    weights = dict(policy.network.state_dict())
+    del weights["keypoint_head.0.weight"]
+    with pytest.warns(UserWarning, match=r"in that policy, so trained from scratch: keypoint_head\.0\.weight"):
+        begun.load_policy_weights(weights)
+    with pytest.raises(VisuomotorError, match="no tensor of policy has the size"):
+        begun.load_policy_weights({})
+
+
 def test_the_networks_of_another_run_and_nothing_else(demos: Path):
     saved = make(small(demos))
     next(saved.steps())
@@ -215,7 +266,7 @@ def test_the_networks_of_another_run_and_nothing_else(demos: Path):
     # parts of other sizes begin anew, and are told
     content["critic"]["layers.0.weight"] = torch.zeros(3, 3)
     del content["policy"]["keypoint_head.0.weight"]
-    with pytest.warns(UserWarning, match=r"begun anew: keypoint_head.0.weight, the critic"):
+    with pytest.warns(UserWarning, match=r"trained from scratch: keypoint_head.0.weight, the critic"):
         begun.load_weights(content)
     with pytest.raises(VisuomotorError, match=r"no tensor of state\.policy has the size"):
         begun.load_weights(content | {"policy": {}})

@@ -37,7 +37,7 @@ def test_returns_hold_the_value_of_what_each_step_led_to(demos: Path, sees_noise
     """Also where that is the last state of an episode, which none of the rollout's rows but its own tells."""
     exploration = ExplorationConfig(critic_sees_noise=sees_noise)
     algorithm = make(small(demos, num_envs=16, exploration=exploration))
-    algorithm.env.episode_length[::4] = algorithm.task.max_episode_steps - 3  # a time limit within the rollout
+    algorithm.env.episode_length_buf[::4] = algorithm.task.max_episode_steps - 3  # a time limit within the rollout
     rollout, _ = algorithm.collector.collect()
     rollout.diverged[2, 1] = rollout.dones[2, 1] = True
     ended = rollout.dones & ~rollout.diverged

@@ -26,11 +26,11 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
     """`num_envs` worlds of a task, all in this process.
 
     Actions are in [-1, 1], the fraction of each joint's limit. An episode is truncated by the task's time limit, and
-    terminated only where the physics diverged; such a world has no last state to tell of, and shows the model's
-    default. `infos` has `stage` `(num_envs,)` int64 and `is_success` `(num_envs,)` bool, of the states that the
+    terminated only where the physics diverged; such a world has no last state, and is observed in the model's default
+    state. `infos` has `stage` `(num_envs,)` int64 and `is_success` `(num_envs,)` bool, of the states that the
     observations are of. What happens to a world whose episode has ended is `autoreset_mode`:
 
-    * `SameStep`: it is reset within that step. `infos["final_obs"]` and `infos["final_info"]` tell of the state that
+    * `SameStep`: it is reset within that step. `infos["final_obs"]` and `infos["final_info"]` are of the state that
       the episode ended in. Learners that know of no modes want this one.
     * `NextStep`: it is reset by the next step, which ignores its action and pays nothing. The observation wrappers of
       gymnasium want this one, and lose nothing.
@@ -101,7 +101,9 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._starts = WorldStarts(self.task, num_envs, randomize)
-        self._starts.seed((self.np_random_seed or 0) if seed is None else seed, torch.ones(num_envs, dtype=torch.bool))
+        self._starts.seed(
+            (self.np_random_seed or 0) % 2**64 if seed is None else seed, torch.ones(num_envs, dtype=torch.bool)
+        )
         self._ended = torch.zeros(num_envs, dtype=torch.bool)  # and not reset yet
 
     @property
@@ -242,15 +244,15 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         }
         return observed[self._names[0]] if self._alone else observed
 
-    def _infos(self, observations: Observations, told: Tensor) -> Infos:
-        """What there is to tell of the worlds `told` `(num_envs,)` bool, in gymnasium's form."""
+    def _infos(self, observations: Observations, mask: Tensor) -> Infos:
+        """Infos of the worlds in `mask` `(num_envs,)` bool, in gymnasium's form."""
         stage = observations["stage"]
-        success = self.task.success(stage) & told
+        success = self.task.success(stage) & mask
         return {
-            "stage": torch.where(told, stage, 0).numpy(),
-            "_stage": told.numpy().copy(),
+            "stage": torch.where(mask, stage, 0).numpy(),
+            "_stage": mask.numpy().copy(),
             "is_success": success.numpy(),
-            "_is_success": told.numpy().copy(),
+            "_is_success": mask.numpy().copy(),
         }
 
     def _final(self, observations: Observations, done: Tensor) -> Infos:

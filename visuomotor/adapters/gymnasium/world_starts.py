@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from numbers import Integral
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks import ResetParams, Task
+
+_ENDLESS = 2**64
 
 Seeds = int | Sequence[int | None]
 """`seed`: world i gets `seed + i`; or one for each world, None for a world that goes on with its own."""
@@ -31,21 +35,29 @@ class WorldStarts:
             VisuomotorError: a seed is negative or no int, or there is not one for each world.
         """
         worlds = len(self._generators)
-        try:
-            seeds = [seed + world for world in range(worlds)] if isinstance(seed, Integral | int) else list(seed)
-        except TypeError as error:
-            raise VisuomotorError(f"a seed must be an int of at least 0, not {seed!r:.80}") from error
+        if isinstance(seed, Integral):
+            _check(seed)
+            seeds = [(int(seed) + world) % _ENDLESS for world in range(worlds)]
+        elif isinstance(seed, list | tuple) or (isinstance(seed, np.ndarray) and seed.ndim == 1):
+            seeds = list(seed)
+        else:
+            raise VisuomotorError(f"a seed must be an int from 0 to 2**64 - 1, or a list of these, not {seed!r:.80}")
         if len(seeds) != worlds:
             raise VisuomotorError(f"{len(seeds)} seeds for {worlds} worlds; give one for each, or a single int")
         for each in seeds:
-            if each is not None and not (isinstance(each, Integral) and int(each) >= 0):
-                raise VisuomotorError(f"a seed must be an int of at least 0, not {each!r}")
+            if each is not None:
+                _check(each)
         for generator, each, wanted in zip(self._generators, seeds, chosen.tolist(), strict=True):
             if wanted and each is not None:
-                generator.manual_seed(int(each) % 2**64)
+                generator.manual_seed(int(each))
 
     def draw(self, env_ids: Tensor) -> ResetParams:
         """The next starts of worlds `env_ids` `(n,)` int, one row each."""
         return ResetParams.cat(
             [self._task.sample_reset(1, self._generators[world], randomize=self._randomize) for world in env_ids]
         )
+
+
+def _check(seed: Any) -> None:
+    if not isinstance(seed, Integral) or not 0 <= int(seed) < _ENDLESS:
+        raise VisuomotorError(f"a seed must be an int from 0 to 2**64 - 1, not {seed!r:.80}")

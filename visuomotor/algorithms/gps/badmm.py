@@ -218,8 +218,8 @@ def assess_last_update(
             kept &= saved >= -limit
             saved = saved.maximum(-limit)
     held = samples if last is None else Samples.where(kept, samples, last.samples)
-    # In place of an episode that is taken back stands the one before it, and the prior leaves it out: the states are
-    # then those of the last update, and a checkpoint stores them once.
+    # Where an update was taken back, `held` has the previous episode, and `kept` excludes it from the prior. The
+    # tensors are then those of `last_update`, so a checkpoint stores them once.
     if kept.any():
         history = (*state.transition_history, Transitions(held.states, held.actions, kept))
         state = replace(state, transition_history=history[-config.dynamics.prior_iterations :])

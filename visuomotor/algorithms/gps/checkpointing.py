@@ -14,7 +14,7 @@ from visuomotor.errors import VisuomotorError
 from visuomotor.runs.restore import ListOf, OrNone
 
 PHASES: Final = ("vision_pretraining", "trajectories", "policy")
-"""Of training, in their order; then it is "done"."""
+"""Phases of training, in their order; after the last one the phase is "done"."""
 
 _STORED: Final[Mapping[type, Mapping[str, torch.dtype]]] = {
     Controller: {"gain": torch.float16, "offset": torch.float32, "covariance": torch.float32},

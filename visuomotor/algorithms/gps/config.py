@@ -71,7 +71,8 @@ class DynamicsConfig:
     prior_iterations: Annotated[int, Range(1, 100)] = 4
     """How many iterations' samples the prior is fitted to."""
     prior_points: Annotated[int, Range(100, 10_000_000)] = 8000
-    """How many of their steps at most, drawn at random. Too few for the clusters make the dynamics unstable."""
+    """Largest number of time steps, drawn at random, that the prior is fitted to. If it is too small for `clusters`,
+    the fitted dynamics become unstable."""
     prior_strength: Annotated[float, Range(1e-6, 1e6)] = 1.0
     """How many samples the prior counts for at each time step."""
     window: Annotated[tuple[float, ...], Range(1e-6, 1000)] = (1.0, 0.7, 0.3)
@@ -91,7 +92,7 @@ class BadmmConfig:
     initial_kl_weight: Annotated[float, Range(1e-9, 1e6)] = 0.01
     """Weight of the divergence between policy and trajectories at first."""
     reuse_iterations: Annotated[int, Range(1, 100)] = 2
-    """Of how many iterations the supervised step has samples."""
+    """Number of iterations whose samples the policy is fitted to, the current one included."""
     importance_std_floor: Annotated[float, Range(1e-6, 100)] = 0.1
     """Standard deviation (state units) by which densities are blurred before their ratio weights old samples."""
 

@@ -24,7 +24,7 @@ def transitions(states: Tensor, actions: Tensor) -> Tensor:
 def fit_prior(tuples: Tensor, clusters: int, points: int, generator: torch.Generator) -> GaussianMixture:
     """The mixture over recent tuples `(n, T, D)`, global over time, on at most `points` of them drawn at random.
 
-    Fitted anew each time: a mixture that goes on from the last iteration's loses its clusters one by one as the
+    Fitted from scratch each time: a mixture that goes on from the last iteration's loses its clusters one by one as the
     trajectories move on, and dynamics fitted under what is left are unstable.
     """
     pool = tuples.reshape(-1, tuples.shape[-1])

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from visuomotor.algorithms.gps.linalg import cholesky
 from visuomotor.algorithms.gps.linear_gaussian import Controller
 from visuomotor.algorithms.gps.rollout import PolicyFn
 from visuomotor.errors import VisuomotorError
@@ -26,11 +27,10 @@ def smooth_noise(shape: tuple[int, ...], generator: torch.Generator, smoothing_s
 
 def noisy_controller(controller: Controller, noise: Tensor) -> PolicyFn:
     """Actions drawn from the controllers: K x + k + chol(C) noise, with noise `(N, T, U)`; zeros for mean actions."""
-    shaped = (torch.linalg.cholesky(controller.covariance) @ noise[..., None])[..., 0]
+    shaped = (cholesky(controller.covariance) @ noise[..., None])[..., 0]
 
     def act(step: int, observations: Observations, images: Tensor | None) -> Tensor:
-        mean = (controller.gain[:, step] @ observations["state"][..., None])[..., 0] + controller.offset[:, step]
-        return mean + shaped[:, step]
+        return controller.at(step).mean_action(observations["state"]) + shaped[:, step]
 
     return act
 
@@ -39,7 +39,7 @@ def check_pd_controller(env: VecEnv) -> None:
     """Check that `init_pd_controller` can hold a pose in an environment's task, and that the cost fits its state.
 
     Raises:
-        VisuomotorError: the robot's actions are torques and nobody has told its gains; there are gains, and the state
+        VisuomotorError: the robot's actions are torques and it has no `hold_gains`; there are gains, and the state
             does not begin with joint positions and velocities; or it is too short for the default cost.
     """
     task, robot = env.task, env.task.robot

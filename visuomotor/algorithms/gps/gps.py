@@ -137,7 +137,7 @@ class Gps(Algorithm):
         return self._pose_training().run_epoch(self.generator)
 
     def _pose_training(self) -> PoseTraining:
-        if self.pose_training is None:  # the images are drawn anew after a resume: same seed, same images
+        if self.pose_training is None:  # drawn again after a resume: same seed, same images
             drawing = torch.Generator().manual_seed(self.seed + 1)
             config = self.config
             data = collect_pose_dataset(
@@ -306,7 +306,7 @@ class Gps(Algorithm):
     def pretraining_settings(self) -> dict[str, Any] | None:
         """See `Algorithm`: the three kinds of vision have the same pose network and trajectories."""
         if self.config.image.first_layer is not None:
-            return None  # settings name that file, and do not tell what is in it
+            return None  # settings have that file's name, not its content
         settings = config_to_dict(self.config)
         return {name: value for name, value in settings.items() if name not in ("vision", "end_to_end")}
 
@@ -321,16 +321,23 @@ class Gps(Algorithm):
     def load_weights(self, content: dict[str, Any]) -> None:
         """See `Algorithm`: pose network and policy, but for parts of other sizes. The vision layers are the policy's,
         where it was trained; pretraining goes on from them."""
-        anew: list[str] = []
+        fresh: list[str] = []
         for network, name in (
             (self.pose_network, "pose_network"),
             (self.visuomotor_policy, "policy"),
         ):
-            anew += [f"{name}.{one}" for one in restore_fitting(network, content.get(name), f"state.{name}")]
+            fresh += [f"{name}.{one}" for one in restore_fitting(network, content.get(name), f"state.{name}")]
         if content.get("phase") in ("policy", "done"):
             self.pose_network.vision.load_state_dict(self.visuomotor_policy.vision.state_dict())
-        if anew:
-            warnings.warn(f"of other sizes in that run, and begun anew: {', '.join(anew)}", stacklevel=2)
+        if fresh:
+            warnings.warn(f"of other sizes in that run, so trained from scratch: {', '.join(fresh)}", stacklevel=2)
+
+    def load_policy_weights(self, weights: dict[str, Any]) -> None:
+        """See `Algorithm`. The pose network begins with the policy's vision layers, and a new head."""
+        fresh = restore_fitting(self.visuomotor_policy, weights, "policy")
+        self.pose_network.vision.load_state_dict(self.visuomotor_policy.vision.state_dict())
+        if fresh:
+            warnings.warn(f"of other sizes in that policy, so trained from scratch: {', '.join(fresh)}", stacklevel=2)
 
     def _with_images(self, samples: Samples) -> Samples:
         return samples if samples.positions is None else add_images(self.env, self.conditions, samples)

@@ -29,7 +29,8 @@ class Controller:
         return torch.cholesky_inverse(cholesky(self.covariance))
 
     def mean_action(self, states: Tensor) -> Tensor:
-        """K_t x_t + k_t for states `(..., T, X)` whose leading axes broadcast with `(N,)`; returns `(..., T, U)`."""
+        """K_t x_t + k_t for states `(..., T, X)` whose leading axes broadcast with `(N,)`; returns `(..., T, U)`. One
+        step's controller (`at`) takes states `(..., X)`."""
         return (self.gain @ states[..., None])[..., 0] + self.offset
 
     def at(self, step: int) -> "Controller":
@@ -125,7 +126,7 @@ def compute_marginals(controller: Controller, dynamics: Dynamics) -> Marginals:
         now = controller.at(t)
         cross = now.gain @ state_covariance
         mean[:, t, :states] = state_mean
-        mean[:, t, states:] = (now.gain @ state_mean[..., None])[..., 0] + now.offset
+        mean[:, t, states:] = now.mean_action(state_mean)
         covariance[:, t, :states, :states] = state_covariance
         covariance[:, t, states:, :states] = cross
         covariance[:, t, :states, states:] = cross.mT

@@ -70,7 +70,7 @@ def backward(
     hessian: Float64Array,
     gradient: Float64Array,
     transition: Float64Array,
-    drift: Float64Array,
+    transition_offset: Float64Array,
     entropy_weight: Float64Array,
     prev_gain: Float64Array,
     prev_offset: Float64Array,
@@ -84,7 +84,7 @@ def backward(
 
     Args:
         hessian, gradient: c_t, `(T, Z, Z)` and `(T, Z)`.
-        transition, drift: F_t and f_t, `(T-1, X, Z)` and `(T-1, X)`.
+        transition, transition_offset: F_t and f_t, `(T-1, X, Z)` and `(T-1, X)`.
         entropy_weight: w_t, `(T,)`.
         prev_gain, prev_offset, prev_precision: another controller, `(T, U, X)`, `(T, U)` and `(T, U, U)`.
         gain, offset, covariance: the result.
@@ -118,7 +118,7 @@ def backward(
         _add_product(residual, weighted_residual, curvature)
         if t < steps - 1:
             transition_z[:states, :states] = transition[t, :, :states]
-            transition_z[:states, one] = drift[t]
+            transition_z[:states, one] = transition_offset[t]
             transition_z[:states, first_action:] = transition[t, :, states:]
             value_transition[:] = 0.0
             _add_product(value, transition_z, value_transition)  # value is symmetric
@@ -157,7 +157,7 @@ def divergence(
     prev_offset: Float64Array,
     prev_precision: Float64Array,
     transition: Float64Array,
-    drift: Float64Array,
+    transition_offset: Float64Array,
     noise: Float64Array,
     initial_mean: Float64Array,
     initial_covariance: Float64Array,
@@ -204,7 +204,7 @@ def divergence(
         closed[:] = transition[t, :, :states].T
         from_action[:] = transition[t, :, states:].T
         _add_product(gain[t], from_action, closed)
-        next_mean[0] = drift[t]
+        next_mean[0] = transition_offset[t]
         _add_product(mean, closed, next_mean)
         _add_product(offset[t : t + 1].T, from_action, next_mean)
         mean[:] = next_mean.T

@@ -80,8 +80,8 @@ class VisuomotorPolicyOptimizer:
 
     @torch.no_grad()
     def _extract_features(self, images: Tensor) -> Tensor:
-        """Of each image as it is and, since they will shift a little among clutter, with shapes on it; `(B, F)` or
-        `(2 B, F)`."""
+        """Features of each image and, because clutter shifts them a little, of the image with pasted shapes; `(B, F)`
+        or `(2 B, F)`."""
         device = self.policy.action_scale.device
         features = [self.policy.features(chunk.to(device)) for chunk in images.split(_CHUNK)]
         if self._augmentation.changes:

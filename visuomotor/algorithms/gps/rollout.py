@@ -64,7 +64,6 @@ def rollout(
     *,
     render: bool = False,
     record_positions: bool = False,
-    callback: Callable[[], None] | None = None,
 ) -> tuple[Samples, EpisodeOutcome]:
     """One episode in every world, and how it ended. A world whose physics blew up has failed.
 
@@ -74,7 +73,6 @@ def rollout(
         policy_fn: asked at every control step; its actions are clipped to [-1, 1].
         render: whether the policy sees images.
         record_positions: for `add_images`.
-        callback: called before every action and after the last one, for videos.
     """
     env.reset(params=params)
     rows: dict[str, list[Tensor]] = {name: [] for name in ("states", "proprioception", "actions", "positions")}
@@ -82,8 +80,6 @@ def rollout(
     observations = env.observe()
     for step in range(env.task.max_episode_steps):
         images = env.render() if render else None
-        if callback is not None:
-            callback()
         actions = policy_fn(step, observations, images).double().clamp(-1, 1)
         rows["states"].append(observations["state"].float().double())
         rows["proprioception"].append(observations["proprioception"])
@@ -93,7 +89,7 @@ def rollout(
         transition = env.step(actions)
         observations = transition.observations
         diverged |= transition.diverged
-    outcome = env.finish_episodes(callback)
+    outcome = env.finish_episodes()
     stacked = {name: torch.stack(parts, 1) if parts else None for name, parts in rows.items()}
     return Samples(**stacked, images=None, diverged=diverged), outcome  # pyright: ignore[reportArgumentType]
 
@@ -103,7 +99,7 @@ _POSITIONS = ("qpos", "mocap_pos", "mocap_quat")
 
 
 def engine_positions(engine: Engine) -> Tensor:
-    """Of joints and mocap bodies, `(n, Q)` float64."""
+    """Positions of joints and mocap bodies, `(n, Q)` float64."""
     return torch.cat([engine.field(name).flatten(1) for name in _POSITIONS], dim=1)
 
 
@@ -117,7 +113,7 @@ def add_images(env: VecEnv, params: ResetParams, samples: Samples) -> Samples:
     assert samples.positions is not None
     env.reset(params=params)
     fields = [env.engine.field(name) for name in _POSITIONS]
-    drawing = torch.Generator().manual_seed(0)  # anew, so that a resumed run gets the same images
+    drawing = torch.Generator().manual_seed(0)  # always this seed, so that a resumed run gets the same images
     images: list[Tensor] = []
     for positions in samples.positions.unbind(1):
         for field, part in zip(fields, positions.split([f[0].numel() for f in fields], dim=1), strict=True):

@@ -7,7 +7,7 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from visuomotor.algorithms.gps.linalg import cholesky
+from visuomotor.algorithms.gps.linalg import cholesky, solve_lower
 from visuomotor.algorithms.gps.linear_gaussian import Controller, Marginals
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs.config import Range
@@ -15,7 +15,7 @@ from visuomotor.runs.config import Range
 
 @dataclass(frozen=True)
 class PolicyTargets:
-    """Weighted regression, one row a sample and step: minimise sum_i (mean_i - target_i)' P_i (mean_i - target_i).
+    """Weighted regression, one row a sample and step: minimise 1/2 sum_i (mean_i - target_i)' P_i (mean_i - target_i).
 
     target `(B, U)`; precision `(B, U, U)`. Float64.
     """
@@ -73,8 +73,8 @@ def log_density(states: Tensor, marginals: Marginals, floor: float) -> Tensor:
     `floor` (standard deviation, state units).
     """
     eye = torch.eye(states.shape[-1], dtype=states.dtype, device=states.device)
-    factor = torch.linalg.cholesky(marginals.state_covariance + floor**2 * eye)
-    white = torch.linalg.solve_triangular(factor, (states - marginals.state_mean)[..., None], upper=False)[..., 0]
+    factor = cholesky(marginals.state_covariance + floor**2 * eye)
+    white = solve_lower(factor, (states - marginals.state_mean)[..., None])[..., 0]
     return -0.5 * white.square().sum(-1) - factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
 
@@ -137,5 +137,8 @@ def fit(
             last.append(loss.item())
     result = sum(last) / max(1, len(last))
     if not result < float("inf"):
-        raise VisuomotorError("the policy's loss is no longer finite; lower the learning rate")
+        raise VisuomotorError(
+            "the policy's loss is no longer finite; lower learning-rate in state-policy, end-to-end.head-fit or "
+            "end-to-end.finetune-fit (gps), or in network (gps-network)"
+        )
     return result

@@ -34,7 +34,7 @@ class AdaptiveKl:
         """Adjust the weight to the mean KL divergence of an iteration's last epoch."""
         if not math.isfinite(measured):
             raise VisuomotorError(
-                f"the policy moved by a KL divergence of {measured}: training diverged; lower the learning rate"
+                f"the policy moved by a KL divergence of {measured}: training diverged; lower ppo.learning-rate"
             )
         if measured > 2 * self.target:
             self.coefficient = min(self.coefficient * self.factor, self.max)

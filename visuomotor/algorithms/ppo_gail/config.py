@@ -20,7 +20,7 @@ class PolicyConfig:
     supersampling: Annotated[int, Range(1, 8)] = 1
     """Rays along each side of a pixel."""
     recurrent: bool = True
-    """Whether there is an LSTM; else a layer of its width."""
+    """Whether the policy has an LSTM; if not, a feedforward layer of the same width replaces it."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class ExplorationConfig:
     noise: Literal["white", "marginal", "carried", "exact"] = "carried"
     """`white`: independent from step to step (the paper's); the correlation is not used. `marginal`: correlated in
     time, with the density of white noise in PPO's ratio. `carried`: correlated, with its density given the noise of the
-    step before, which an update holds fixed. `exact`: correlated, with its true density."""
+    step before, which an update holds fixed. `exact`: correlated, with its true density. The policy gradient of
+    `marginal` and `carried` is biased, that of `exact` is not."""
     correlation: Annotated[float, Range(0, 0.999)] = 0.8
     """AR(1) coefficient of the noise from one control step to the next, 0 to below 1. White noise at 20 Hz averages out
     before the arm moves."""
@@ -74,7 +75,7 @@ class ExplorationConfig:
     log_std_learning_rate: Annotated[float, Range(0, 1)] = 7e-4
     """Adam's, of the standard deviations; it falls as the policy's does."""
     critic_sees_noise: bool = False
-    """Whether the critic gets the noise of the step before, which tells something of the next action."""
+    """Whether the critic gets the noise of the step before, with which the next action's noise is correlated."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,9 @@ class CurriculumConfig:
     random_start_fraction: Annotated[float, Range(0, 1)] = 0.3
     """Fraction of control steps, at least, in episodes that start at random; the others start in states of
     demonstrations. 1 leaves these out."""
-    strategy: Literal["frontier", "stages"] = "frontier"
-    """Which demonstration states: those from which the policy sometimes advances, or any (`stages`, the paper's)."""
+    strategy: Literal["intermediate-difficulty", "stages"] = "intermediate-difficulty"
+    """Which demonstration states: those from which the policy sometimes advances (`intermediate-difficulty`), or any
+    (`stages`, the paper's)."""
     max_episode_steps: Annotated[int, Range(1, _MANY)] = 60
     """Control steps of an episode that starts in a demonstration state, at most the task's. Values bootstrap where it
     is cut."""

@@ -10,7 +10,7 @@ from visuomotor.demos import Episode
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks.env import InitialStates
 
-Strategy = Literal["frontier", "stages"]
+Strategy = Literal["intermediate-difficulty", "stages"]
 
 _BINS_PER_STAGE = 10
 _EMA_DECAY = 0.95  # of advance rates and episode lengths, an episode
@@ -25,7 +25,7 @@ class Curriculum:
     depends on `strategy`:
 
     * `stages`: every stage is as likely as the others, and every state within it (the paper's clusters).
-    * `frontier`: states of intermediate difficulty, as in Florensa et al. 2017. The lower a stage's advance rate, the
+    * `intermediate-difficulty`: as in Florensa et al. 2017. The lower a stage's advance rate, the
       more control steps start from it, however short its episodes. A stage is divided into bins by how many steps the
       expert then took to the next stage; a bin's weight is (1 - p) (p + 0.1) + 0.01, where p is its advance rate. When
       less than four tenths of the demonstration starts fail, they become rarer in proportion: what is left to learn is
@@ -51,7 +51,7 @@ class Curriculum:
         random_start_fraction: float,
         max_episode_steps: int,
         random_episode_steps: int,
-        strategy: Strategy = "frontier",
+        strategy: Strategy = "intermediate-difficulty",
         early_termination_steps: int | None = None,
     ):
         if not episodes:
@@ -75,16 +75,16 @@ class Curriculum:
         for stage in self._stage.unique():
             state_ids = (self._stage == stage).nonzero()[:, 0]
             state_ids = state_ids[to_go[state_ids].argsort(stable=True)]
-            count = min(_BINS_PER_STAGE, len(state_ids)) if strategy == "frontier" else 1
+            count = min(_BINS_PER_STAGE, len(state_ids)) if strategy == "intermediate-difficulty" else 1
             self.bins += state_ids.tensor_split(count)
         self._bin = torch.empty(len(self._states), dtype=torch.int64)
         for number, state_ids in enumerate(self.bins):
             self._bin[state_ids] = number
         self._stage_of_bin = torch.stack([self._stage[state_ids[0]] for state_ids in self.bins])
         self.advance_rate = torch.full((len(self.bins),), 0.5, dtype=torch.float64)
-        """Of episodes from each bin, lately."""
+        """Exponential moving average over the episodes from each bin."""
         self.mean_lengths = torch.full((stages,), float(max_episode_steps), dtype=torch.float64)
-        """Control steps of episodes from each stage, lately."""
+        """Control steps of an episode, likewise from each stage."""
 
     @property
     def num_states(self) -> int:
@@ -98,9 +98,9 @@ class Curriculum:
 
     @property
     def random_fraction(self) -> float:
-        """Of control steps in episodes that start at random, now."""
+        """Current fraction of control steps in episodes that start at random."""
         left = 1.0
-        if self.strategy == "frontier":
+        if self.strategy == "intermediate-difficulty":
             left = min(1.0, float(1 - self.advance_rate.mean()) / _MASTERED_FAILURE_RATE)
         return 1 - (1 - self.random_start_fraction) * left
 

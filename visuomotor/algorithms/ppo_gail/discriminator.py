@@ -15,7 +15,8 @@ from visuomotor.runs.distributed import Distributed
 
 @dataclass(frozen=True)
 class DiscriminatorStatistics:
-    """Means over the minibatches of an update. Mean D is the mean probability of `demonstration`."""
+    """Means over the minibatches of an update. `demonstration_mean` and `policy_mean` are the mean D on demonstrations
+    and on the policy's steps; D is the probability that a step comes from a demonstration."""
 
     loss: float
     demonstration_accuracy: float
@@ -55,7 +56,7 @@ class Discriminator(nn.Module):
                 f"this discriminator was made for {self.feature_size} features, not {features.shape[-1]}: "
                 "demonstrations and training must use the same task"
             )
-        normalised = self.normalizer.normalize(features)
+        normalised = self.normalizer(features)
         if self.action_size == 0:
             if actions is not None:
                 raise VisuomotorError("this discriminator sees no actions: leave them out, or make it with action_size")
@@ -132,12 +133,12 @@ class Discriminator(nn.Module):
 
     def _observe(self, demonstrations: Tensor, rollouts: Tensor, distributed: Distributed) -> None:
         """Demonstrations count as much as all rollouts together, however few they are."""
-        seen = 0.0
+        steps = 0.0
         for of_rank in distributed.all_gather(moments(rollouts)):
             self.normalizer.update_from_moments(*of_rank)
-            seen += float(of_rank[0])
+            steps += float(of_rank[0])
         count, mean, squares = moments(demonstrations)
-        weight = seen / float(count)
+        weight = steps / float(count)
         self.normalizer.update_from_moments(count * weight, mean, squares * weight)
 
 

@@ -14,18 +14,18 @@ _RECENT = 256  # episodes from random starts that the numbers are means of
 
 
 class EpisodeStatistics:
-    """Follows every world's episode through the rollouts; all processes' numbers are one.
+    """Adds up each world's episode over the rollouts; the statistics are over all processes.
 
     Args:
-        complete: `(W,)` bool, whether the episode under way is seen from its beginning.
+        complete: `(W,)` bool, whether the current episode has been recorded from its first step on.
     """
 
     def __init__(self, task: Task, complete: Tensor, distributed: Distributed):
         self._task, self._distributed, self._complete = task, distributed, complete.clone()
         self._returns = {name: torch.zeros(len(complete)) for name in ("task", "imitation")}
         self.recent: deque[list[float]] = deque(maxlen=_RECENT)
-        """Of the last complete episodes from random starts: success (0 or 1), the sums of the task's and the imitation
-        reward."""
+        """Row for each of the last complete episodes from random starts: success (0 or 1), and the sums of the task's
+        and the imitation reward."""
 
     def update(self, rollout: Rollout, imitation: Tensor | None) -> dict[str, float]:
         """Count a rollout.
@@ -41,7 +41,8 @@ class EpisodeStatistics:
         began_before = (dones.int().cumsum(0) - dones.int()) == 0
         complete = self._complete | ~began_before
         counted = dones & complete & rollout.random_starts & ~rollout.diverged
-        columns = [self._task.success(rollout.next_stage).float()]
+        success = self._task.success(rollout.next_stage.flatten()).view_as(rollout.next_stage)
+        columns = [success.float()]
         for name, reward in (("task", rollout.task_reward), ("imitation", imitation)):
             sums, self._returns[name] = running_sums(
                 torch.zeros_like(rollout.task_reward) if reward is None else reward, dones, self._returns[name]

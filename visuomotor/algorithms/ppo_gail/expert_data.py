@@ -38,19 +38,19 @@ def load_demonstrations(task: Task, config: PpoGailConfig) -> list[Episode]:
         raise VisuomotorError(
             f"no demonstration in {config.demos} ends in success, and others are not learned from; record some that do"
         )
-    # A file's metadata do not tell where stages begin. On another machine a state or two may be on the other side.
+    # A file's metadata do not contain where stages begin. On another machine a state or two may be on the other side.
     replay = StateReplay(task)
     wrong = sum(wrong_stages(episode, replay.observations(episode, ("stage",))["stage"]) for episode in episodes)
     if wrong > _WRONG_STAGES * sum(len(episode.stages) for episode in episodes):
         raise VisuomotorError(
             f"{wrong} states of {config.demos} are in other stages of {task.name!r} today than they were then; "
-            f"record it anew: {generate_command(name, config.demos)}"
+            f"record it again: {generate_command(name, config.demos)}"
         )
     return episodes
 
 
 def fingerprint(demos: Sequence[Episode]) -> str | None:
-    """16 hex digits that tell demonstrations apart, by all that training takes of them; None where there are none."""
+    """16 hex digits, a hash of all that training takes of demonstrations; None where there are none."""
     digest = hashlib.sha256()
     for episode in demos:
         rows = {"states": episode.states, "stages": episode.stages, "rewards": episode.rewards, **episode.dynamics}

@@ -35,7 +35,7 @@ class WhiteNoise(nn.Module):
 
     @property
     def std(self) -> Tensor:
-        """Of every action in any single step, `(A,)`, in parts of its limit."""
+        """Standard deviation of every action in any single step, `(A,)`, in parts of its limit."""
         return self.log_std.exp()
 
     def sample(self, previous: Tensor, starts: Tensor, generator: torch.Generator) -> Tensor:
@@ -61,7 +61,7 @@ class WhiteNoise(nn.Module):
         return gaussian_kl(means, std, old_means, old_std)
 
     def entropy(self) -> Tensor:
-        """Of the marginal density, in nats:  sum log std + (1 + log 2 pi) / 2."""
+        """Entropy of the marginal density, in nats:  sum log std + (1 + log 2 pi) / 2."""
         return (self.log_std + (1 + math.log(2 * math.pi)) / 2).sum()
 
 

@@ -16,9 +16,9 @@ from visuomotor.runs.distributed import Distributed
 
 @dataclass(frozen=True)
 class PolicyStatistics:
-    """Of an update's last epoch: kl, nats a step from the policy that acted; surrogate, the expected surrogate;
-    clip_fraction, the share of steps whose ratio is outside the clip range; saturated_fraction, the share of mean
-    actions beyond the limits; noise_std, the mean over actions."""
+    """Statistics of an update's last epoch: kl, nats a step from the policy that acted; surrogate, the expected
+    surrogate; clip_fraction, the share of steps whose ratio is outside the clip range; saturated_fraction, the share of
+    mean actions beyond the limits; noise_std, the mean over actions."""
 
     kl: float
     surrogate: float
@@ -107,9 +107,9 @@ def policy_loss(
     def take(rows: Tensor) -> Tensor:
         return rows[:, env_ids].to(device)
 
-    seen = policy.encode_images(take(rollout.images)) if train_vision else take(rollout.image_features)
+    image_features = policy.encode_images(take(rollout.images)) if train_vision else take(rollout.image_features)
     sequence = policy.forward_sequence(
-        seen,
+        image_features,
         take(rollout.proprioception),
         rollout.initial_hidden_state[env_ids].to(device),
         take(rollout.episode_starts),
@@ -131,7 +131,8 @@ def policy_loss(
     terms = torch.ones_like(surrogate), surrogate, divergence, clipped, saturated
     sums = torch.stack([(valid * x).sum() for x in terms])
     count, _, kl_everywhere, _, _ = distributed.sum(sums.double()).tolist()
-    count = max(count, 1.0)  # without a valid step every sum is 0; all processes still take env_ids in each of them
+    # Without a valid step every sum is 0. Every process must still take part in each sum.
+    count = max(count, 1.0)
     # The hinge of the penalty is a function of the mean over all processes; its slope is taken there.
     mean_kl = sums[2] / count + (kl_everywhere - sums[2].item()) / count
     loss = -sums[1] / count + kl.penalty(mean_kl)

@@ -75,7 +75,7 @@ class PpoGail(Algorithm):
             self.gail = GailReward(task, demos, config.imitation, self.distributed)
         policy = self.recurrent_policy
         vision = policy.vision_parameters
-        rest = [parameter for parameter in policy.parameters() if all(parameter is not seen for seen in vision)]
+        rest = [parameter for parameter in policy.parameters() if all(parameter is not one for one in vision)]
         groups = [{"params": rest}, {"params": vision}, {"params": list(self.noise.parameters())}]
         cloning_rate = config.behavior_cloning.learning_rate
         self.optimizers = {
@@ -85,7 +85,7 @@ class PpoGail(Algorithm):
         }
         self.auxiliary = AuxiliaryTask(policy, config.auxiliary, self.distributed)
         self.kl = AdaptiveKl(config.ppo.target_kl)
-        # Worlds differ from process to process; what all must draw alike (weights, minibatches) has the other one.
+        # `own` draws what differs between processes (worlds). `shared` draws what must be equal in all (minibatches).
         self.generators = {
             "shared": torch.Generator().manual_seed(seed),
             "own": torch.Generator().manual_seed(_own_seed(seed, self.distributed.rank)),
@@ -103,7 +103,7 @@ class PpoGail(Algorithm):
             init_at_random_ep_len=True,
             threads=self.distributed.threads,
         )
-        self.episode_statistics = EpisodeStatistics(task, self.env.episode_length == 0, self.distributed)
+        self.episode_statistics = EpisodeStatistics(task, self.env.episode_length_buf == 0, self.distributed)
         self.collector = Collector(
             self.env,
             policy,
@@ -130,7 +130,7 @@ class PpoGail(Algorithm):
 
     @property
     def _fraction(self) -> float:
-        """Of the budget of control steps, spent."""
+        """Fraction of the budget of control steps that is spent."""
         return min(1.0, self.control_steps / self.config.total_steps)
 
     @property
@@ -255,7 +255,7 @@ class PpoGail(Algorithm):
     def _curriculum_metrics(self) -> dict[str, float]:
         """How often starts in demonstration states advance, by stage, in this process; the demonstrations' return."""
         numbers: dict[str, float] = {}
-        if self.curriculum is not None and self.curriculum.strategy == "frontier":
+        if self.curriculum is not None and self.curriculum.strategy == "intermediate-difficulty":
             for stage, rate in self.curriculum.advance_rate_by_stage().items():
                 numbers[f"advance_rate/{self.task.stages[stage]}"] = rate
         return numbers | self.demo_return
@@ -380,7 +380,7 @@ class PpoGail(Algorithm):
         """See `Algorithm`: the policy, but for parts of other sizes, such as the keypoint head of another task; critic
         and discriminator where they are of the same sizes. Exploration noise is that of the config."""
         check_like(content.get("gail"), {"discriminator": dict, "optimizer": dict}, "state.gail")
-        anew = restore_fitting(self.recurrent_policy, content.get("policy"), "state.policy")
+        fresh = restore_fitting(self.recurrent_policy, content.get("policy"), "state.policy")
         for network, weights, name in (
             (self.critic, content.get("critic"), "critic"),
             (self.gail.discriminator, content["gail"]["discriminator"], "discriminator"),
@@ -388,9 +388,15 @@ class PpoGail(Algorithm):
             try:
                 restore_module(network, weights, name)
             except VisuomotorError:
-                anew.append(f"the {name}")
-        if anew:
-            warnings.warn(f"of other sizes in that run, and begun anew: {', '.join(anew)}", stacklevel=2)
+                fresh.append(f"the {name}")
+        if fresh:
+            warnings.warn(f"of other sizes in that run, so trained from scratch: {', '.join(fresh)}", stacklevel=2)
+
+    def load_policy_weights(self, weights: dict[str, Any]) -> None:
+        """See `Algorithm`. Critic and discriminator are new."""
+        fresh = restore_fitting(self.recurrent_policy, weights, "policy")
+        if fresh:
+            warnings.warn(f"of other sizes in that policy, so trained from scratch: {', '.join(fresh)}", stacklevel=2)
 
 
 def _own_seed(seed: int, rank: int) -> int:

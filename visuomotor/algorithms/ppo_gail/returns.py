@@ -51,10 +51,10 @@ def gae(
     next_values = torch.where(dones, final_values, torch.cat([values[1:], bootstrap_values[None]]))
     td_errors = rewards + gamma * next_values - values
     advantages = torch.empty_like(td_errors)
-    following = torch.zeros_like(bootstrap_values)
+    advantage = torch.zeros_like(bootstrap_values)
     for t in reversed(range(len(rewards))):
-        following = td_errors[t] + gamma * gae_lambda * torch.where(dones[t], 0.0, following)
-        following = advantages[t] = torch.where(diverged[t], 0.0, following)
+        advantage = td_errors[t] + gamma * gae_lambda * torch.where(dones[t], 0.0, advantage)
+        advantage = advantages[t] = torch.where(diverged[t], 0.0, advantage)
     return advantages, advantages + values
 
 
@@ -85,9 +85,9 @@ def compute_returns(
     def critic_input(privileged: Tensor, noise: Tensor) -> Tensor:
         return torch.cat([privileged, noise], -1) if critic_sees_noise else privileged
 
-    seen = critic_input(rollout.privileged, rollout.carried)
-    states = seen.to(device)
-    for merged in distributed.all_gather(moments(seen[valid])):
+    inputs = critic_input(rollout.privileged, rollout.carried)
+    states = inputs.to(device)
+    for merged in distributed.all_gather(moments(inputs[valid])):
         critic.inputs.update_from_moments(*(part.to(device) for part in merged))
     with torch.no_grad():
         values = critic(states).cpu()
@@ -104,7 +104,7 @@ def compute_returns(
     ).tolist()
     if count == 0:
         raise VisuomotorError(
-            "the physics of every world blew up in every step, so there is nothing to learn from; train anew with "
+            "the physics of every world blew up in every step, so there is nothing to learn from; train again with "
             "smaller learning rates, or look for what is wrong with the task's model"
         )
     mean = total / count

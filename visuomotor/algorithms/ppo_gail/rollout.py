@@ -92,7 +92,7 @@ class Collector:
         self.episode_starts = torch.ones(env.num_envs, dtype=torch.bool)
         self._observations = env.observe()
         size = policy.image_size
-        # One buffer for all rollouts: fresh memory of this size is slow. Who keeps a rollout must copy its images.
+        # One buffer for all rollouts: to allocate this much memory is slow. A caller that keeps images must copy them.
         self._images = torch.empty(num_steps, env.num_envs, size, size, 3, dtype=torch.uint8)
         self._rerandomized_images = torch.empty_like(self._images) if rerandomize else None
 

@@ -55,13 +55,9 @@ class RunningMeanStd(nn.Module):
         self.m2 += m2 + shift.square() * (self.count * count / total)
         self.count.copy_(total)
 
-    def normalize(self, rows: Tensor) -> Tensor:
+    def forward(self, rows: Tensor) -> Tensor:
         """(rows - mean) / std, clipped at +-10, `(..., size)` in the rows' type."""
         return ((rows - self.mean) / self.std).clamp(-_CLIP, _CLIP).to(rows.dtype)
-
-    def forward(self, rows: Tensor) -> Tensor:
-        """The same as `normalize`."""
-        return self.normalize(rows)
 
 
 def moments(rows: Tensor) -> Moments:

@@ -8,7 +8,7 @@ from visuomotor.runs.config import Range, check_ranges
 
 @dataclass(frozen=True, kw_only=True)
 class SearchConfig:
-    """Of every search."""
+    """Settings of every search."""
 
     iterations: Annotated[int, Range(1, 100_000)] = 50
     """Updates of the solution."""
@@ -37,7 +37,7 @@ class PolicyConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class EpisodicConfig(SearchConfig):
-    """Of a search that draws parameters from a Gaussian, tries each, and fits the Gaussian anew."""
+    """Settings of a search that draws parameters from a Gaussian, tries each, and refits the Gaussian."""
 
     samples: Annotated[int, Range(2, 100_000)] = 20
     """Parameter vectors in an iteration; each is tried in one episode a condition."""

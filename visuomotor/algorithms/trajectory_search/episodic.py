@@ -26,7 +26,7 @@ Config = TypeVar("Config", bound=EpisodicConfig)
 
 class EpisodicSearch(TrajectorySearch, Generic[Config]):
     """Draws parameters from a Gaussian, tries each in one episode a condition without other noise, weights them by
-    their returns (minus the cost, mean over conditions), and fits the Gaussian to them anew.
+    their returns (minus the cost, mean over conditions), and refits the Gaussian to them.
 
     States are normalized by what a few episodes with noisy actions before the first iteration show. They count.
     """
@@ -85,15 +85,13 @@ class EpisodicSearch(TrajectorySearch, Generic[Config]):
 
     def _policy(self, parameters: Tensor) -> PolicyFn:
         """The policies of parameters `(n, D)`, each in one world a condition."""
-        conditions = self.config.num_conditions
-        repeated = parameters.repeat_interleave(conditions, dim=0)
-        hold = self._hold.rows(torch.arange(len(repeated)) % conditions)
+        repeated = parameters.repeat_interleave(self.config.num_conditions, dim=0)
+        hold = self._hold.rows(self.conditions_of(len(repeated)))
 
         def act(step: int, observations: Observations, images: Tensor | None) -> Tensor:
             states = observations["state"]
             normalized = (states - self.state_mean) / self.state_scale
-            holding = (hold.gain @ states[..., None])[..., 0] + hold.offset
-            return holding + self.parametrization.actions(repeated, step, normalized)
+            return hold.mean_action(states) + self.parametrization.actions(repeated, step, normalized)
 
         return act
 
@@ -101,9 +99,9 @@ class EpisodicSearch(TrajectorySearch, Generic[Config]):
         """Set the frozen normalizers from the first data."""
         env = self.make_env(_SCALING_EPISODES)
         controller = self.first_controller(_SCALING_NOISE)
-        copies = torch.arange(env.num_envs) % self.config.num_conditions
         noise = smooth_noise((env.num_envs, *controller.offset.shape[1:]), self.generator)
-        samples, _, _ = self.run_episodes(env, noisy_controller(controller.rows(copies), noise))
+        drawn_with = controller.rows(self.conditions_of(env.num_envs))
+        samples, _, _ = self.run_episodes(env, noisy_controller(drawn_with, noise))
         self.episodes += env.num_envs
         states = samples.states[~samples.diverged].flatten(0, 1)
         if len(states):

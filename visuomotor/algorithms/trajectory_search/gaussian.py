@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from visuomotor.algorithms.gps.linalg import cholesky
 from visuomotor.algorithms.trajectory_search.config import EpisodicConfig
 
 _RIDGE = 1e-12  # of the variances, so that a covariance without noise still has a factor
@@ -26,8 +27,7 @@ class Gaussian:
         """`(count, D)`."""
         white = torch.randn(count, len(self.mean), generator=generator, dtype=torch.float64)
         ridge = _RIDGE * torch.eye(len(self.mean), dtype=torch.float64)
-        factor = torch.linalg.cholesky(self.covariance + ridge)  # pyright: ignore  # torch's stubs leave the type out
-        return self.mean + white @ factor.mT
+        return self.mean + white @ cholesky(self.covariance + ridge).mT
 
 
 def weighted_fit(parameters: Tensor, weights: Tensor, previous: Gaussian, config: EpisodicConfig) -> Gaussian:

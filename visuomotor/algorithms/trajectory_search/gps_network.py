@@ -74,8 +74,7 @@ class GpsNetwork(TrajectorySearch):
             torch.manual_seed(seed)
             self.network = StatePolicy(task.size("state"), task.action_size)
         controller = self.first_controller(config.trajectory.initial_noise_std)
-        copies = torch.arange(self._env.num_envs) % config.num_conditions
-        self.badmm = initial_state(controller.rows(copies), self._gps)
+        self.badmm = initial_state(controller.rows(self.conditions_of(self._env.num_envs)), self._gps)
 
     def search(self) -> dict[str, Any]:
         controller = self.badmm.controller

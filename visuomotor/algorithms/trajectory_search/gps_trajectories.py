@@ -82,7 +82,7 @@ class GpsTrajectories(TrajectorySearch):
         """Transitions of recent iterations, `(n, T-1, 2X + U)` each, for the prior."""
         self.last_update: LastUpdate | None = None
         self._env = self.make_env(config.samples)
-        self._copies = torch.arange(self._env.num_envs) % config.num_conditions
+        self._copies = self.conditions_of(self._env.num_envs)
 
     def search(self) -> dict[str, Any]:
         trajectory = self.config.trajectory

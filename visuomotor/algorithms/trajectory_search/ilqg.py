@@ -95,7 +95,7 @@ class Ilqg(TrajectorySearch):
         step = self._solve()
         conditions, sizes = self.config.num_conditions, 0.5 ** torch.arange(self.config.step_sizes, dtype=torch.float64)
         scale = sizes.repeat_interleave(conditions)
-        copies = torch.arange(self._env.num_envs) % conditions
+        copies = self.conditions_of(self._env.num_envs)
         offsets = self.best.actions[copies] + scale[:, None, None] * step.offset[copies]
         policy, states = self._follow(self._env, step.gain[copies], offsets, self.best.states[copies])
         samples, outcome, costs = self.run_episodes(self._env, policy)
@@ -126,7 +126,7 @@ class Ilqg(TrajectorySearch):
 
         def act(step: int, observations: Observations, images: Tensor | None) -> Tensor:
             states.append(self.model.read(env.engine))
-            return (hold.gain[:, step] @ observations["state"][..., None])[..., 0] + hold.offset[:, step]
+            return hold.at(step).mean_action(observations["state"])
 
         samples, _, costs = self.run_episodes(env, act)
         self.episodes += env.num_envs

@@ -28,7 +28,8 @@ class Parametrization(ABC):
 class LinearParametrization(Parametrization):
     """u_t = k_t + K_t x_t, where offset and gain are interpolated between a few times.
 
-    Offset and gain of every step would be some thousands of parameters, of which one episode tells next to nothing.
+    Offset and gain of every step would be some thousands of parameters, and one episode has almost no information
+    about most of them.
     """
 
     def __init__(self, steps: int, states: int, actions: int, config: PolicyConfig):

@@ -24,7 +24,7 @@ from visuomotor.tasks import EpisodeOutcome, ResetParams, Task, VecEnv
 class TrajectorySearch(Algorithm):
     """Looks for a controller on the full state that has a low cost (`Task.cost`) from given starts.
 
-    All searches begin with the same controller, which holds the start pose. Rows of metrics tell how many `episodes`
+    All searches begin with the same controller, which holds the start pose. Rows of metrics have how many `episodes`
     were sampled so far, `cost`, `success` and `final_distance_m` of this iteration's samples, and `policy_cost`,
     `policy_success` and `policy_distance_m` of the solution: one episode from each start without any noise, which the
     search does not see and which does not count. There is no policy from pixels.
@@ -78,11 +78,14 @@ class TrajectorySearch(Algorithm):
             randomize=False,
         )
 
+    def conditions_of(self, worlds: int) -> Tensor:
+        """`(worlds,)` int: the condition of each world of an environment from `make_env`."""
+        return torch.arange(worlds) % self.config.num_conditions
+
     def run_episodes(self, env: VecEnv, policy: PolicyFn) -> tuple[Samples, EpisodeOutcome, Tensor]:
         """One episode in each world of an environment from `make_env`; the last are their costs `(n,)`, infinite where
         the physics blew up."""
-        copies = torch.arange(env.num_envs) % self.config.num_conditions
-        samples, outcome = rollout(env, self.starts[copies], policy)
+        samples, outcome = rollout(env, self.starts[self.conditions_of(env.num_envs)], policy)
         costs = self.task.cost(samples.states, samples.actions).sum(-1)
         return samples, outcome, torch.where(samples.diverged, torch.inf, costs)
 

@@ -1,7 +1,7 @@
 """Screw the cap on a bottle."""
 
 from functools import cached_property
-from math import pi, sqrt
+from math import pi
 from typing import ClassVar
 
 import mujoco
@@ -14,8 +14,7 @@ from visuomotor.props.clutter import NARROW_BIN, add_background
 from visuomotor.robots.pr2 import Pr2
 from visuomotor.tasks.cost import Cost
 from visuomotor.tasks.keypoint_cost import keypoint_cost
-from visuomotor.tasks.pr2.pr2_task import POINTS, TORQUE_COST, VELOCITIES, Pr2Task, Scene
-from visuomotor.tasks.quaternions import rotate
+from visuomotor.tasks.pr2.pr2_task import DOWN, POINTS, TORQUE_COST, UP, VELOCITIES, Pr2Task, Scene
 
 _TOOL_TO_CAP = 0.012  # m, from the fingers to the cap's ceiling
 _NEAR = 0.03  # m, of the cap from the bottle's mouth
@@ -23,8 +22,6 @@ _SEATED = 0.003  # m, likewise
 _TURN = pi / 2  # rad, of the thread
 _SPIN, _SPIN_COST = 2.0, 0.5  # rad/s, of the wrist; per (rad/s)^2
 _WRIST_SPEED = 13  # of the state
-_DOWN = (sqrt(0.5), 0.0, sqrt(0.5), 0.0)
-_UP = (sqrt(0.5), 0.0, -sqrt(0.5), 0.0)
 
 
 class Bottle(Pr2Task):
@@ -43,15 +40,16 @@ class Bottle(Pr2Task):
 
     camera_fovy = 32.0
     center = (0.58, -0.10, 0.94)  # of the bottle's mouth
-    start = ((0.50, -0.14, 1.09), _DOWN)
+    start = ((0.50, -0.14, 1.09), DOWN)
     points = ((0.02, 0.0, 0.0), (0.08, 0.0, 0.0), (-0.04, 0.0, 0.0))
     approach = (0.0, 0.0, -1.0)
     approach_power = 2.0  # else the cap comes down beside the neck
-    held_at = (_TOOL_TO_CAP, 0.0, 0.0), _UP
+    held_at = (_TOOL_TO_CAP, 0.0, 0.0), UP
+    target_to_tool = staticmethod(bottle_to_tool)
 
     def add_objects(self, spec: mujoco.MjSpec, pr2: Pr2) -> Scene:
         cap, bottle = add_cap(spec, pr2.right_tool), add_bottle(spec, pr2.left_tool)
-        self._names = cap, bottle
+        self._thread_name = bottle.thread
         return Scene(
             held_joint=cap.joint,
             grasp=cap.grasp,
@@ -63,23 +61,12 @@ class Bottle(Pr2Task):
 
     def __init__(self) -> None:
         super().__init__()
-        cap, bottle = self._names
-        self._cap, self._bottle = self.model.body(cap.body).id, self.model.body(bottle.body).id
-        self._thread = int(self.model.joint(bottle.thread).qposadr[0])
-
-    def goal(self, target: Tensor) -> tuple[Tensor, Tensor]:
-        upright = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64)
-        return target, upright.expand(len(target), 4)
-
-    def left_hand(self, target: Tensor) -> tuple[Tensor, Tensor]:
-        offset, quat = bottle_to_tool()
-        return target + torch.from_numpy(offset), torch.from_numpy(quat)
+        self._thread = int(self.model.joint(self._thread_name).qposadr[0])
 
     def keypoints(self, engine: Engine) -> Tensor:
         """The bottle's mouth, and two points at the height of its shoulder, before and beside it."""
-        points = torch.tensor([[(0.0, 0.0, 0.0), (-BODY_RADIUS, 0.0, -0.022), (0.0, -BODY_RADIUS, -0.022)]]).double()
-        quat = engine.field("xquat")[:, self._bottle, None]
-        return (self.target_position(engine)[:, None] + rotate(quat, points)).float()
+        points = torch.tensor([(0.0, 0.0, 0.0), (-BODY_RADIUS, 0.0, -0.022), (0.0, -BODY_RADIUS, -0.022)]).double()
+        return self.points_on_target(engine, points).float()
 
     @cached_property
     def cost(self) -> Cost:
@@ -87,11 +74,17 @@ class Bottle(Pr2Task):
             return _SPIN_COST * (state[_WRIST_SPEED] - _SPIN).square()
 
         effort = TORQUE_COST * self.robot.action_limits.square()
-        approach = {"approach": self.approach, "approach_power": self.approach_power}
-        return keypoint_cost(POINTS, VELOCITIES, action=effort, extra=spin, **approach)
+        return keypoint_cost(
+            POINTS,
+            VELOCITIES,
+            action=effort,
+            approach=self.approach,
+            approach_power=self.approach_power,
+            extra=spin,
+        )
 
     def stage(self, engine: Engine) -> Tensor:
-        distance = (engine.field("xpos")[:, self._cap] - self.target_position(engine)).norm(dim=-1)
+        distance = self.held_from_target(engine).norm(dim=-1)
         stage = (distance < _NEAR).long() + (distance < _SEATED)
         stage[(stage == 2) & (engine.field("qpos")[:, self._thread] >= _TURN)] = 3
         return stage

@@ -1,6 +1,5 @@
 """Bring the claw of a toy hammer under the head of a nail."""
 
-from math import sqrt
 from typing import ClassVar
 
 import mujoco
@@ -11,21 +10,21 @@ from visuomotor.engine import Engine
 from visuomotor.props.clutter import NARROW_BIN, add_background
 from visuomotor.props.nail import CLAW, HANDLE_RADIUS, HEAD_HEIGHT, add_bench, add_hammer, add_toys, bench_to_tool
 from visuomotor.robots.pr2 import Pr2
-from visuomotor.tasks.pr2.pr2_task import Pr2Task, Scene
+from visuomotor.tasks.pr2.pr2_task import LEFTWARDS, Pr2Task, Scene
 from visuomotor.tasks.quaternions import rotate
 
 _BELOW = 0.014  # m, from the claw's middle up to the nail's head at the goal
 _NEAR = 0.04  # m, of the claw from its goal
-_LEFTWARDS = (sqrt(0.5), 0.0, 0.0, sqrt(0.5))  # hand and claw point to the left, so that the camera sees the nail
 _UNDER = 0.010  # m, of the claw from the nail's axis in the end
 
 
 class Hammer(Pr2Task):
     """A PR2 fits the claw of a toy hammer under the head of a nail on a bench in its left hand (Levine et al. 2015).
 
-    See `Pr2Task` for state, readings and splits: here 5 positions x 3 grasps, and new grasps in `spatial`. Between the
-    prongs there are 2.5 mm beside the nail, above and below them 11 mm. `visual`: toys on the bench. `background`: a
-    crate, a bin and a cushion behind it. Success: the nail stands between the prongs, and its head is above them.
+    See `Pr2Task` for state, readings and splits: here 5 positions x 3 grasps, and new grasps in `spatial`. At the
+    claw's middle there are 2.5 mm between prong and nail, less further in, more at the tips; above and below 11 mm.
+    `visual`: toys on the bench. `background`: a crate, a bin and a cushion behind it. Success: the nail stands between
+    the prongs, and its head is above them.
     """
 
     name: ClassVar[str] = "hammer"
@@ -36,16 +35,18 @@ class Hammer(Pr2Task):
     num_conditions = 60  # each of 15 four times
     camera_fovy = 32.0
     center = (0.60, 0.02, 0.88)  # of the nail's head
-    start = ((0.59, -0.42, 1.01), _LEFTWARDS)  # beside it, and a little higher than at the goal
+    # Hand and claw point to the left, so that the camera sees the nail. The start is a little higher than the goal.
+    start = ((0.59, -0.42, 1.01), LEFTWARDS)
     points = ((0.02, 0.05, 0.05), (0.02, -0.05, 0.05), CLAW)  # a small turn of the hand moves the claw far
     approach = (0.0, 1.0, 0.0)
     grasps = ((0.0, 0.0), (0.012, 0.15), (-0.012, -0.15))
     spatial_grasps = ((0.006, 0.075), (-0.006, -0.075), (0.006, -0.075))
     releases = False
+    target_to_tool = staticmethod(bench_to_tool)
 
     def add_objects(self, spec: mujoco.MjSpec, pr2: Pr2) -> Scene:
         hammer, bench = add_hammer(spec, pr2.right_tool), add_bench(spec, pr2.left_tool)
-        self._names = hammer, bench
+        self._claw_name = hammer.claw
         return Scene(
             held_joint=hammer.joint,
             grasp=hammer.grasp,
@@ -57,8 +58,7 @@ class Hammer(Pr2Task):
 
     def __init__(self) -> None:
         super().__init__()
-        hammer, bench = self._names
-        self._claw, self._bench = self.model.site(hammer.claw).id, self.model.body(bench.body).id
+        self._claw = self.model.site(self._claw_name).id
 
     def training_positions(self) -> Tensor:
         return torch.tensor([(0, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)], dtype=torch.float64)
@@ -68,20 +68,18 @@ class Hammer(Pr2Task):
 
     def goal(self, target: Tensor) -> tuple[Tensor, Tensor]:
         """Upright, with the middle of the claw under the nail's head."""
-        quat = torch.tensor(_LEFTWARDS, dtype=torch.float64)
+        quat = torch.tensor(LEFTWARDS, dtype=torch.float64)
         claw = rotate(quat, torch.tensor([CLAW[0], CLAW[1], CLAW[2] + _BELOW], dtype=torch.float64))
         return target - claw, quat.expand(len(target), 4)
 
     def left_hand(self, target: Tensor) -> tuple[Tensor, Tensor]:
-        offset, quat = bench_to_tool()
-        below = torch.tensor([0.0, 0.0, -HEAD_HEIGHT], dtype=torch.float64)
-        return target + below + torch.from_numpy(offset), torch.from_numpy(quat)
+        """The target is the nail's head, above the bench's origin."""
+        return super().left_hand(target + torch.tensor([0.0, 0.0, -HEAD_HEIGHT], dtype=torch.float64))
 
     def keypoints(self, engine: Engine) -> Tensor:
-        """The nail's head, two corners of the bench, and the claw: readings do not tell how the hammer is held."""
-        points = torch.tensor([[(0, 0, 0), (0.07, 0.105, -HEAD_HEIGHT), (-0.07, 0.105, -HEAD_HEIGHT)]]).double()
-        quat = engine.field("xquat")[:, self._bench, None]
-        bench = self.target_position(engine)[:, None] + rotate(quat, points)
+        """The nail's head, two corners of the bench, and the claw: joint readings do not contain how it is held."""
+        points = torch.tensor([(0, 0, 0), (0.07, 0.105, -HEAD_HEIGHT), (-0.07, 0.105, -HEAD_HEIGHT)]).double()
+        bench = self.points_on_target(engine, points)
         return torch.cat([bench, engine.field("site_xpos")[:, self._claw, None]], dim=1).float()
 
     def stage(self, engine: Engine) -> Tensor:

@@ -11,8 +11,7 @@ from visuomotor.props.clutter import add_background, add_clothes
 from visuomotor.props.hanger import add_hanger, hook_inside_height
 from visuomotor.props.rack import BAR_HALF_LENGTH, BAR_RADIUS, HEIGHT, add_rack, rack_to_tool
 from visuomotor.robots.pr2 import Pr2
-from visuomotor.tasks.pr2.pr2_task import Pr2Task, Scene
-from visuomotor.tasks.quaternions import rotate
+from visuomotor.tasks.pr2.pr2_task import UPRIGHT, Pr2Task, Scene
 
 _CLEARANCE = 0.004  # m between bar and hook at the target: the hanger drops by it when released
 _GRIP_OPENING = 0.004  # m, each finger on the wire
@@ -34,13 +33,15 @@ class Hanger(Pr2Task):
     expert: ClassVar[str] = "visuomotor.demos.hanging:hang"
 
     center = (0.68, -0.10, 1.0)  # of the bar
-    start = ((0.53, -0.10, 1.20), (1.0, 0.0, 0.0, 0.0))  # above and behind every bar
+    start = ((0.53, -0.10, 1.20), UPRIGHT)  # above and behind every bar
+    goal_offset = (0.0, 0.0, BAR_RADIUS + _CLEARANCE - hook_inside_height())
+    target_to_tool = staticmethod(rack_to_tool)
     grasps = ((0.0, 0.0), (0.015, 0.2))
 
     def add_objects(self, spec: mujoco.MjSpec, pr2: Pr2) -> Scene:
         hanger = add_hanger(spec, pr2.right_tool)
         rack = add_rack(spec, pr2.left_tool)
-        self._hook_site, self._rack_name = hanger.hook_inside, rack.body
+        self._hook_site = hanger.hook_inside
         return Scene(
             held_joint=hanger.joint,
             grasp=hanger.grasp,
@@ -53,25 +54,11 @@ class Hanger(Pr2Task):
     def __init__(self) -> None:
         super().__init__()
         self._hook = self.model.site(self._hook_site).id
-        self._rack = self.model.body(self._rack_name).id
-
-    def goal(self, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Upright, with the hook over the middle of the bar."""
-        hook = torch.tensor([0.0, 0.0, BAR_RADIUS + _CLEARANCE - hook_inside_height()], dtype=torch.float64)
-        upright = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64)
-        return target + hook, upright.expand(len(target), 4)
-
-    def left_hand(self, target: Tensor) -> tuple[Tensor, Tensor]:
-        offset, quat = rack_to_tool()
-        return target + torch.from_numpy(offset), torch.from_numpy(quat)
 
     def keypoints(self, engine: Engine) -> Tensor:
         """Both ends of the bar and the middle of the base rail."""
-        corners = torch.tensor(
-            [[(0.0, BAR_HALF_LENGTH, 0.0), (0.0, -BAR_HALF_LENGTH, 0.0), (0.0, 0.0, -HEIGHT)]], dtype=torch.float64
-        )
-        quat = engine.field("xquat")[:, self._rack, None]
-        return (self.target_position(engine)[:, None] + rotate(quat, corners)).float()
+        corners = (0.0, BAR_HALF_LENGTH, 0.0), (0.0, -BAR_HALF_LENGTH, 0.0), (0.0, 0.0, -HEIGHT)
+        return self.points_on_target(engine, torch.tensor(corners, dtype=torch.float64)).float()
 
     def stage(self, engine: Engine) -> Tensor:
         offset = self._hook_from_bar(engine)

@@ -4,9 +4,11 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import sqrt
 from typing import ClassVar
 
 import mujoco
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,6 +29,13 @@ _REMEMBERED = 1000  # solutions for the left arm, which follow from its target a
 _WANDER = 0.1  # rad, how far the arm strays from its way in the images for pose regression
 TORQUE_COST = 1e-3  # per (N m)^2
 POINTS, VELOCITIES = slice(14, 23), slice(23, 32)  # of the state: the points less their targets, their velocities
+UPRIGHT = (1.0, 0.0, 0.0, 0.0)
+DOWN = (sqrt(0.5), 0.0, sqrt(0.5), 0.0)  # the hand points down, its fingers close along y
+UP = (sqrt(0.5), 0.0, -sqrt(0.5), 0.0)
+LEFTWARDS = (sqrt(0.5), 0.0, 0.0, sqrt(0.5))
+
+Vector = tuple[float, float, float]
+Quat = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -65,22 +74,23 @@ class Pr2Task(Task):
     """m, the lift that puts the work in the middle of both arms' reach."""
     camera_fovy: ClassVar[float] = 45.0
     """degrees, the camera's vertical field of view."""
-    center: ClassVar[tuple[float, float, float]]
+    center: ClassVar[Vector]
     """m, middle of the target positions."""
     reach: ClassVar[float] = 0.10
     """m, how far they lie from it in x and y."""
-    start: ClassVar[tuple[tuple[float, float, float], tuple[float, float, float, float]]]
+    start: ClassVar[tuple[Vector, Quat]]
     """Position (m) and quaternion of the right hand where episodes start."""
-    points: ClassVar[tuple[tuple[float, float, float], ...]] = END_EFFECTOR_POINTS
+    goal_offset: ClassVar[Vector] = (0.0, 0.0, 0.0)
+    """m, from the target to the held object when the task is done."""
+    goal_quat: ClassVar[Quat] = UPRIGHT
+    """Quaternion of the held object when the task is done."""
+    points: ClassVar[tuple[Vector, ...]] = END_EFFECTOR_POINTS
     """m, the three end-effector points in the hand's frame. On one line, they leave the turn about it free."""
-    approach: ClassVar[tuple[float, float, float] | None] = None
+    approach: ClassVar[Vector | None] = None
     """Direction in the world in which the object comes to its goal; see `keypoint_cost`."""
     approach_power: ClassVar[float] = 1.0
     """How late it comes; see there."""
-    held_at: ClassVar[tuple[tuple[float, float, float], tuple[float, float, float, float]]] = (
-        (0.0, 0.0, 0.0),
-        (1.0, 0.0, 0.0, 0.0),
-    )
+    held_at: ClassVar[tuple[Vector, Quat]] = (0.0, 0.0, 0.0), UPRIGHT
     """Position (m) and quaternion of the held object in the hand."""
     grasps: ClassVar[tuple[tuple[float, float], ...]] = ((0.0, 0.0),)
     """How the hand's hold differs from that, one row a grasp: shift along the object's z axis (m), tilt about the
@@ -118,10 +128,12 @@ class Pr2Task(Task):
         self._finger_qpos = [int(model.joint(name).qposadr[0]) for name in pr2.right_fingers]
         self._left_fingers = [model.actuator(name).id for name in pr2.left_fingers]
         self._left_finger_qpos = [int(model.joint(name).qposadr[0]) for name in pr2.left_fingers]
-        self._held_qpos = int(model.joint(scene.held_joint).qposadr[0])
+        held = model.joint(scene.held_joint)
+        self._held_qpos, self.held_body = int(held.qposadr[0]), int(held.bodyid[0])
         self._tool = model.body(pr2.right_tool).id
         self._points = [model.site(name).id for name in pr2.points]
         self._grasp, self._target = model.equality(scene.grasp).id, model.site(scene.target).id
+        self._target_body = int(model.site(scene.target).bodyid[0])
         self._clutter = {name: [model.geom(geom).id for geom in geoms] for name, geoms in scene.clutter.items()}
         self._clutter_alpha = {
             name: torch.from_numpy(model.geom_rgba[ids, 3].copy()) for name, ids in self._clutter.items()
@@ -138,14 +150,21 @@ class Pr2Task(Task):
     def add_objects(self, spec: mujoco.MjSpec, pr2: Pr2) -> Scene:
         """Put what the right hand holds, the target and the clutter into a spec."""
 
-    @abstractmethod
     def goal(self, target: Tensor) -> tuple[Tensor, Tensor]:
         """Position `(n, 3)` m and quaternion `(n, 4)` in the world of the held object when the task is done, for target
         positions `(n, 3)` m."""
+        quat = torch.tensor(self.goal_quat, dtype=torch.float64)
+        return target + torch.tensor(self.goal_offset, dtype=torch.float64), quat.expand(len(target), 4)
 
+    @staticmethod
     @abstractmethod
+    def target_to_tool() -> tuple[np.ndarray, np.ndarray]:
+        """Position (m) and quaternion of the left hand in the frame of the object that it holds."""
+
     def left_hand(self, target: Tensor) -> tuple[Tensor, Tensor]:
         """Position `(3,)` m and quaternion `(4,)` of the left hand that holds the target at a position `(3,)` m."""
+        offset, quat = self.target_to_tool()
+        return target + torch.from_numpy(offset), torch.from_numpy(quat)
 
     def place_target(self, engine: Engine, env_ids: Tensor, target: Tensor) -> None:
         """Put the target at positions `(n, 3)` m, where it does not come with the left hand."""
@@ -280,6 +299,13 @@ class Pr2Task(Task):
     def proprioception(self, engine: Engine) -> Tensor:
         return self._readings(engine).float()
 
+    @property
+    def proprioception_names(self) -> tuple[tuple[str, str], ...]:
+        joints = self.robot.robot.joints
+        points = [f"{self.model.site(site).name} {axis}" for site in self._points for axis in "xyz"]
+        found = [(name, "rad") for name in joints] + [(f"{name} velocity", "rad/s") for name in joints]
+        return (*found, *((name, "m") for name in points), *((f"{name} velocity", "m/s") for name in points))
+
     def state(self, engine: Engine) -> Tensor:
         readings = self._readings(engine)
         readings[:, POINTS] = self.errors(engine).flatten(1)
@@ -296,6 +322,15 @@ class Pr2Task(Task):
     def target_position(self, engine: Engine) -> Tensor:
         """`(n, 3)` m, of the target's site."""
         return engine.field("site_xpos")[:, self._target]
+
+    def held_from_target(self, engine: Engine) -> Tensor:
+        """`(n, 3)` m: the held object's origin less the target's site."""
+        return engine.field("xpos")[:, self.held_body] - self.target_position(engine)
+
+    def points_on_target(self, engine: Engine, points: Tensor) -> Tensor:
+        """`(n, K, 3)` m, world: points `(K, 3)` relative to the target's site, along the axes of its body."""
+        quat = engine.field("xquat")[:, self._target_body, None]
+        return self.target_position(engine)[:, None] + rotate(quat, points[None])
 
     def _readings(self, engine: Engine) -> Tensor:
         """`(n, 32)` float64: joint angles and velocities, the end-effector points in the world and their velocities."""

@@ -1,6 +1,5 @@
 """Put a ring on a tight peg."""
 
-from math import sqrt
 from typing import ClassVar
 
 import mujoco
@@ -20,15 +19,12 @@ from visuomotor.props.peg import (
     stand_to_tool,
 )
 from visuomotor.robots.pr2 import Pr2
-from visuomotor.tasks.pr2.pr2_task import Pr2Task, Scene
-from visuomotor.tasks.quaternions import rotate
+from visuomotor.tasks.pr2.pr2_task import DOWN, UP, Pr2Task, Scene
 
 _TOOL_TO_RING = 0.012  # m, from the fingers to the ring's middle; they end 1 mm above its lower side
 _ABOVE = 0.004  # m, of the ring from the stand at the goal: it falls by that much when released
 _NEAR = 0.03  # m, of the ring's middle from the peg's tip
 _LATERAL, _LIFTED = 0.005, 0.003  # m, of the ring's middle from the peg's axis, of the ring from the stand
-_DOWN = (sqrt(0.5), 0.0, sqrt(0.5), 0.0)  # the hand points down, its fingers close along y
-_UP = (sqrt(0.5), 0.0, -sqrt(0.5), 0.0)
 
 
 class Ring(Pr2Task):
@@ -46,13 +42,14 @@ class Ring(Pr2Task):
 
     camera_fovy = 32.0
     center = (0.58, -0.10, 0.90)  # of the peg's foot
-    start = ((0.50, -0.14, 1.09), _DOWN)
+    start = ((0.50, -0.14, 1.09), DOWN)
     approach = (0.0, 0.0, -1.0)
-    held_at = (_TOOL_TO_RING, 0.0, 0.0), _UP
+    goal_offset = (0.0, 0.0, TUBE_RADIUS + _ABOVE)
+    held_at = (_TOOL_TO_RING, 0.0, 0.0), UP
+    target_to_tool = staticmethod(stand_to_tool)
 
     def add_objects(self, spec: mujoco.MjSpec, pr2: Pr2) -> Scene:
         ring, stand = add_ring(spec, pr2.right_tool), add_peg(spec, pr2.left_tool)
-        self._names = ring, stand
         return Scene(
             held_joint=ring.joint,
             grasp=ring.grasp,
@@ -62,30 +59,13 @@ class Ring(Pr2Task):
             clutter={"visual": add_other_pegs(spec, stand), "background": add_background(spec, NARROW_BIN)},
         )
 
-    def __init__(self) -> None:
-        super().__init__()
-        ring, stand = self._names
-        self._ring, self._stand = self.model.body(ring.body).id, self.model.body(stand.body).id
-
-    def goal(self, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Flat around the peg, 4 mm above the stand."""
-        height = torch.tensor([0.0, 0.0, TUBE_RADIUS + _ABOVE], dtype=torch.float64)
-        upright = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64)
-        return target + height, upright.expand(len(target), 4)
-
-    def left_hand(self, target: Tensor) -> tuple[Tensor, Tensor]:
-        offset, quat = stand_to_tool()
-        return target + torch.from_numpy(offset), torch.from_numpy(quat)
-
     def keypoints(self, engine: Engine) -> Tensor:
         """The peg's tip and two corners of the stand's top."""
         corners = (0.0, 0.0, PEG_HEIGHT), (-STAND_HALF, STAND_HALF, 0.0), (-STAND_HALF, -STAND_HALF, 0.0)
-        points = torch.tensor([corners], dtype=torch.float64)
-        quat = engine.field("xquat")[:, self._stand, None]
-        return (self.target_position(engine)[:, None] + rotate(quat, points)).float()
+        return self.points_on_target(engine, torch.tensor(corners, dtype=torch.float64)).float()
 
     def stage(self, engine: Engine) -> Tensor:
-        ring = self._ring_from_foot(engine)
+        ring = self.held_from_target(engine)
         tip = ring - torch.tensor([0.0, 0.0, PEG_HEIGHT], dtype=torch.float64)
         lateral = ring[:, :2].norm(dim=-1)
         stage = (tip.norm(dim=-1) < _NEAR).long()
@@ -94,9 +74,5 @@ class Ring(Pr2Task):
 
     def in_place(self, engine: Engine) -> Tensor:
         """The ring lies on the stand, around the peg."""
-        ring = self._ring_from_foot(engine)
+        ring = self.held_from_target(engine)
         return (ring[:, :2].norm(dim=-1) < _LATERAL) & (ring[:, 2] < TUBE_RADIUS + _LIFTED)
-
-    def _ring_from_foot(self, engine: Engine) -> Tensor:
-        """`(n, 3)` m: the ring's middle less the peg's foot."""
-        return engine.field("xpos")[:, self._ring] - self.target_position(engine)

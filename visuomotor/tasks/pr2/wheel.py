@@ -20,16 +20,13 @@ from visuomotor.props.axle import (
 )
 from visuomotor.props.clutter import NARROW_BIN, add_background
 from visuomotor.robots.pr2 import Pr2
-from visuomotor.tasks.pr2.pr2_task import Pr2Task, Scene
-from visuomotor.tasks.quaternions import rotate
+from visuomotor.tasks.pr2.pr2_task import LEFTWARDS, Pr2Task, Scene
 
 _TOOL_TO_WHEEL = 0.010  # m, from the fingers to the wheel's middle; they end 3 mm before its far side
 _BEFORE = 0.004  # m, of the wheel from the fuselage at the goal
 _NEAR = 0.03  # m, of the wheel's middle from the axle's tip
 _LATERAL, _AWAY = 0.005, 0.010  # m, of the wheel's middle from the axle's line, of the wheel from the fuselage
-_LEFTWARDS = (sqrt(0.5), 0.0, 0.0, sqrt(0.5))  # the hand points to the left, so that the camera sees the axle
 _BACKWARDS = (sqrt(0.5), 0.0, -sqrt(0.5), 0.0)  # the wheel's axis in the hand: towards the palm
-_RIGHT = (0.5, 0.5, -0.5, 0.5)  # the product of both: the wheel's axis points to the right
 
 
 class Wheel(Pr2Task):
@@ -48,14 +45,16 @@ class Wheel(Pr2Task):
 
     camera_fovy = 38.0
     center = (0.60, 0.02, 1.0)  # of the axle's root
-    start = ((0.52, -0.32, 1.03), _LEFTWARDS)
+    start = ((0.52, -0.32, 1.03), LEFTWARDS)  # so that the camera sees the axle
     points = ((0.02, 0.0, 0.0), (0.08, 0.0, 0.0), (-0.04, 0.0, 0.0))
     approach = (0.0, 1.0, 0.0)
+    goal_offset = (0.0, -WHEEL_HALF_WIDTH - _BEFORE, 0.0)
+    goal_quat = (0.5, 0.5, -0.5, 0.5)  # LEFTWARDS times _BACKWARDS: the wheel's axis points to the right
     held_at = (_TOOL_TO_WHEEL, 0.0, 0.0), _BACKWARDS
+    target_to_tool = staticmethod(axle_to_tool)
 
     def add_objects(self, spec: mujoco.MjSpec, pr2: Pr2) -> Scene:
         wheel, axle = add_wheel(spec, pr2.right_tool), add_axle(spec, pr2.left_tool)
-        self._names = wheel, axle
         return Scene(
             held_joint=wheel.joint,
             grasp=wheel.grasp,
@@ -65,29 +64,14 @@ class Wheel(Pr2Task):
             clutter={"visual": add_plane_parts(spec, axle), "background": add_background(spec, NARROW_BIN)},
         )
 
-    def __init__(self) -> None:
-        super().__init__()
-        wheel, axle = self._names
-        self._wheel, self._plane = self.model.body(wheel.body).id, self.model.body(axle.body).id
-
-    def goal(self, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Around the axle, 4 mm before the fuselage."""
-        before = torch.tensor([0.0, -WHEEL_HALF_WIDTH - _BEFORE, 0.0], dtype=torch.float64)
-        return target + before, torch.tensor(_RIGHT, dtype=torch.float64).expand(len(target), 4)
-
-    def left_hand(self, target: Tensor) -> tuple[Tensor, Tensor]:
-        offset, quat = axle_to_tool()
-        return target + torch.from_numpy(offset), torch.from_numpy(quat)
-
     def keypoints(self, engine: Engine) -> Tensor:
         """The axle's tip and both ends of the fuselage's upper edge."""
         x, _, z = FUSELAGE_HALF
-        points = torch.tensor([[(0.0, -AXLE_LENGTH, 0.0), (x, 0.0, z), (-x, 0.0, z)]], dtype=torch.float64)
-        quat = engine.field("xquat")[:, self._plane, None]
-        return (self.target_position(engine)[:, None] + rotate(quat, points)).float()
+        points = torch.tensor([(0.0, -AXLE_LENGTH, 0.0), (x, 0.0, z), (-x, 0.0, z)], dtype=torch.float64)
+        return self.points_on_target(engine, points).float()
 
     def stage(self, engine: Engine) -> Tensor:
-        wheel = self._wheel_from_root(engine)
+        wheel = self.held_from_target(engine)  # the axle runs along -y
         tip = wheel + torch.tensor([0.0, AXLE_LENGTH, 0.0], dtype=torch.float64)
         stage = (tip.norm(dim=-1) < _NEAR).long()
         stage[self.in_place(engine)] = 2
@@ -95,10 +79,6 @@ class Wheel(Pr2Task):
 
     def in_place(self, engine: Engine) -> Tensor:
         """The wheel is around the axle, beside the fuselage."""
-        wheel = self._wheel_from_root(engine)
+        wheel = self.held_from_target(engine)  # the axle runs along -y
         lateral, away = wheel[:, [0, 2]].norm(dim=-1), -wheel[:, 1] - WHEEL_HALF_WIDTH
         return (lateral < _LATERAL) & (away < _AWAY)
-
-    def _wheel_from_root(self, engine: Engine) -> Tensor:
-        """`(n, 3)` m: the wheel's middle less the axle's root; the axle runs along -y."""
-        return engine.field("xpos")[:, self._wheel] - self.target_position(engine)
