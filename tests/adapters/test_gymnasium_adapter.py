@@ -296,11 +296,11 @@ def test_mistakes_are_told(env):
         *(({"supersampling": bad}, "supersampling must be a whole number from 1 to 8") for bad in (0, 1.5, 9)),
         *(({"threads": bad}, "threads must be a whole number from 0") for bad in (-1, "2", None)),
         *(({"observations": bad}, "observations are a list of image, proprioception, ") for bad in (5, None)),
-        *(({"seed": bad}, f"seed must be an int of at least 0, not {bad}") for bad in (1.5, float("nan"))),
+        *(({"seed": bad}, f"a seed must be an int from 0 .* not {bad}") for bad in (1.5, float("nan"))),
         ({"observations": ()}, "nothing is observed"),
         ({"autoreset_mode": "SameWeek"}, "no autoreset mode 'SameWeek'; choose one of: Disabled, NextStep, SameStep"),
         ({"render_mode": "human"}, "no render mode 'human'"),
-        ({"seed": -1}, "at least 0, not -1"),
+        ({"seed": -1}, "from 0 .* not -1"),
     ):
         with pytest.raises(VisuomotorError, match=told):
             make(**bad)
@@ -425,13 +425,3 @@ def test_small_integers_of_numpy_are_seeds_as_others(env):
     again = env.reset(seed=[255, 256, 257])[0]
     for name, array in first.items():
         np.testing.assert_array_equal(array, again[name])
-
-
-@pytest.mark.parametrize("limit", [2, 7])
-def test_gymnasium_s_own_limit_holds_also_above_the_task_s(limit):
-    gymnasium.register("short-v0", lambda: VisuomotorEnv(Short(), image_size=8))
-    env = gymnasium.make("short-v0", max_episode_steps=limit, disable_env_checker=True)
-    del gymnasium.registry["short-v0"]
-    env.reset(seed=0)
-    still = np.zeros(env.action_space.shape, np.float32)
-    assert [bool(env.step(still)[3]) for _ in range(limit)] == [False] * (limit - 1) + [True]

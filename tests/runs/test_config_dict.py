@@ -42,14 +42,17 @@ def test_flatten():
     }
 
 
+WHOLE = st.integers(1 - 2**63, 2**63 - 1)
+
+
 @settings(deadline=None)
 @given(
     st.builds(
         Outer,
         mode=st.sampled_from(["a", "b"]),
         limit=st.none() | st.floats(allow_nan=False),
-        inner=st.builds(Inner, rate=st.floats(min_value=0.01), sizes=st.lists(st.integers()).map(tuple)),
-        other=st.none() | st.builds(Inner, pair=st.tuples(st.integers(), st.floats(allow_nan=False))),
+        inner=st.builds(Inner, rate=st.floats(min_value=0.01), sizes=st.lists(WHOLE).map(tuple)),
+        other=st.none() | st.builds(Inner, pair=st.tuples(WHOLE, st.floats(allow_nan=False))),
     )
 )
 def test_round_trip(config):

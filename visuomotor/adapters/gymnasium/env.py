@@ -44,10 +44,8 @@ class VisuomotorEnv(Env[Observation, NDArray[np.float32]]):
 
     @spec.setter
     def spec(self, spec: EnvSpec | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        env = self._env.vec_env
-        if spec is not None and spec.max_episode_steps:  # gymnasium.make keeps it to itself
-            env.max_episode_steps = spec.max_episode_steps
-        self._spec = None if spec is None else dataclasses.replace(spec, max_episode_steps=env.max_episode_steps)
+        limit = self._env.vec_env.max_episode_steps
+        self._spec = None if spec is None else dataclasses.replace(spec, max_episode_steps=limit)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Infos]:
         """Begin an episode; a seed makes everything that follows repeatable. There are no options."""
