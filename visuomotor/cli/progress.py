@@ -43,6 +43,7 @@ class Progress:
         self._row: dict[str, Any] = {"phase": "starting"}
         self._first: tuple[str | None, float, float] | None = None
         self._live: Any = None
+        self._speaker: threading.Thread | None = None
 
     def __enter__(self) -> "Progress":
         if self._quiet:
@@ -53,7 +54,8 @@ class Progress:
             self._live = Live(self, refresh_per_second=2)
             self._live.start()
         else:
-            threading.Thread(target=self._break_silence, daemon=True).start()
+            self._speaker = threading.Thread(target=self._break_silence, daemon=True)
+            self._speaker.start()
         return self
 
     def __exit__(
@@ -61,6 +63,8 @@ class Progress:
     ) -> None:
         self._over = True
         self._spoken.set()
+        if self._speaker is not None:  # it may be about to print, which must not come after what follows
+            self._speaker.join(timeout=1.0)
         if self._live is not None:
             with contextlib.suppress(OSError):  # the terminal may be closed
                 self._live.stop()
