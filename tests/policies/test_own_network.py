@@ -247,7 +247,7 @@ def test_sizes_in_the_settings_are_those_of_the_spec(saved: TrainedPolicy, tmp_p
     rewrite(path, settings={"widths": [7], "action_size": 3})
     with pytest.raises(VisuomotorError, match=r"header\.settings\.action_size is 3, and 2 by header\.spec"):
         load_policy(path)
-    saved.network.settings["widths"] = [[["a", None]]]  # whatever its constructor takes
+    saved.network.settings["widths"] = [[["a", None]]]  # any JSON that its constructor takes
     later = TrainedPolicy(saved.network, replace(SPEC, training={"iterations": 9}))
     later.save(path)
     assert header_of(path)["settings"] == {"widths": [[["a", None]]], "activation": "tanh"}
