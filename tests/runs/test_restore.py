@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.runs.restore import check_like, restore_optimizer
+from visuomotor.runs.restore import Within, check_like, restore_optimizer
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,11 @@ from visuomotor.runs.restore import check_like, restore_optimizer
         ([1, 2], [1], "has 2 entries, expected 1"),
         (torch.zeros(3), torch.zeros(3, 1), r"has the shape \(3,\), expected \(3, 1\)"),
         (torch.zeros(3), torch.zeros(3, dtype=torch.float64), "holds torch.float32, expected torch.float64"),
+        (-0.5, Within(0.5, 0), "is -0.5, expected a number at least 0"),
+        (float("inf"), Within(0.5, 0), "is inf, expected a finite number"),
+        (torch.tensor([[1.0, 2.0], [3.0, 4.5]]), Within(torch.zeros(2, 2), 1, 4), r"\[1, 1\] is 4.5, expected .* 1 to 4"),
+        (torch.tensor([[1.0], [0.5]]), Within(torch.zeros(2, 1), 1, 4), r"\[1, 0\] is 0.5, expected a number from 1"),
+        (torch.zeros(3), Within(torch.zeros(2), 0), r"has the shape \(3,\)"),
         ({"a": 1}, {"b": 1}, "lacks 'b' and has an unknown entry 'a'"),
     ],
 )
@@ -52,7 +57,7 @@ def test_an_optimizer_gets_its_state_and_learning_rate_back(optimizer):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("lr", -0.1, "lr -0.1"),
+        ("lr", -0.1, "lr is -0.1"),
         ("lr", True, "lr is True"),
         ("lr", float("inf"), "lr is inf"),
         ("weight_decay", 1, "weight_decay 1, expected 0"),
@@ -65,4 +70,12 @@ def test_settings_of_an_optimizer_are_its_own(optimizer, name, value, message):
     content = copy.deepcopy(optimizer.state_dict())
     content["param_groups"][0][name] = value
     with pytest.raises(VisuomotorError, match=f"^optimizer.*({message})"):
+        restore_optimizer(optimizer, content, "optimizer")
+
+
+@pytest.mark.parametrize("name", ["step", "exp_avg_sq"])
+def test_counts_and_squares_of_an_optimizer_are_not_negative(optimizer, name):
+    content = copy.deepcopy(optimizer.state_dict())
+    content["state"][0][name] -= 100
+    with pytest.raises(VisuomotorError, match=rf"^optimizer\.state\.0\.{name}.*expected a number at least 0"):
         restore_optimizer(optimizer, content, "optimizer")

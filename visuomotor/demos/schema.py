@@ -8,22 +8,13 @@ from typing import Any, Final
 import numpy as np
 
 from visuomotor.errors import VisuomotorError
+from visuomotor.tasks.reset_params import dynamics_bounds
 
 MAX_STEPS: Final = 100_000
 """Of an episode; at 20 steps a second that is more than an hour."""
 
 _OPTIONAL = {"actions", "dones"}  # arrays that an episode can do without
 _LARGEST = 1e10  # of any number of a state; MuJoCo itself takes larger ones for a simulation that has diverged
-_DYNAMICS: Final = {
-    "mass": (1e-6, 1e4),  # kg
-    "half": (1e-4, 10.0),  # m
-    "friction": (0.0, 1e3),
-    "armature": (0.0, 1e3),
-    "damping": (0.0, 1e6),
-    "gain": (1e-6, 1e6),
-}
-"""The least and the largest value of a row of dynamics, by the last word of its name. Of joints they are factors."""
-_OTHER_DYNAMICS = (-1e6, 1e6)  # rows of other names, such as where an object is held; SI units
 
 
 @dataclass(frozen=True)
@@ -82,7 +73,7 @@ def episode_schema(steps: int, metadata: Mapping[str, Any]) -> dict[str, Numbers
         "dones": Numbers(np.uint8, (steps,), 0, 1),
         "stages": Numbers(np.uint8, (steps + 1,), 0, last_stage),
         **{
-            f"dynamics/{name}": Numbers(np.float64, tuple(shape), *_DYNAMICS.get(name.split("_")[-1], _OTHER_DYNAMICS))
+            f"dynamics/{name}": Numbers(np.float64, tuple(shape), *dynamics_bounds(name))
             for name, shape in metadata["dynamics"].items()
         },
     }

@@ -3,7 +3,7 @@ entry in the message."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from types import UnionType
 from typing import Any
 
@@ -28,6 +28,15 @@ class OrNone:
     like: Any
 
 
+@dataclass(frozen=True)
+class Within:
+    """Stands in a pattern for a number or a tensor like `like`, all of whose numbers are from `low` to `high`."""
+
+    like: Any
+    low: float
+    high: float = inf
+
+
 def check_like(found: Any, like: Any, where: str, finite: bool = False) -> None:
     """Check plain containers against a pattern, such as the `state_dict` of a freshly made object.
 
@@ -47,6 +56,9 @@ def check_like(found: Any, like: Any, where: str, finite: bool = False) -> None:
     elif isinstance(like, OrNone):
         if found is not None:
             check_like(found, like.like, where, finite)
+    elif isinstance(like, Within):
+        check_like(found, like.like, where, finite)
+        _check_bounds(torch.as_tensor(found), like, where)
     elif isinstance(like, ListOf):
         _require(isinstance(found, list | tuple), found, "a list", where)
         if len(found) > like.longest:
@@ -85,7 +97,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, content: Any, where: str
     All settings but the learning rate must be the optimizer's own.
     """
     groups = optimizer.state_dict()["param_groups"]
-    patterns = [{**group, "lr": int | float} for group in groups]
+    patterns = [{**group, "lr": Within(int | float, 0)} for group in groups]
     check_like(content, {"state": dict, "param_groups": patterns}, where, finite=True)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     indices = [index for group in groups for index in group["params"]]
@@ -93,14 +105,15 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, content: Any, where: str
         for name, value in own.items():
             found = group[name]
             same = [*found] == [*value] if isinstance(value, list | tuple) else found == value
-            if not (found >= 0 if name == "lr" else same):
+            if name != "lr" and not same:
                 raise VisuomotorError(f"{where}.param_groups has {name} {found!r}, expected {value!r}")
     for index, state in content["state"].items():
         place = f"{where}.state.{index}"
         if type(index) is not int or index not in indices:
             raise VisuomotorError(f"{place} belongs to no parameter; there are {len(indices)}")
         parameter = parameters[indices.index(index)].detach().cpu()
-        check_like(state, {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}, place, finite=True)
+        pattern = {"step": Within(torch.zeros(()), 0), "exp_avg": parameter, "exp_avg_sq": Within(parameter, 0)}
+        check_like(state, pattern, place, finite=True)
     optimizer.load_state_dict(content)
 
 
@@ -134,6 +147,14 @@ def _check_tensor(found: Any, like: Tensor, where: str, finite: bool) -> None:
         raise VisuomotorError(f"{where} holds {found.dtype}, expected {like.dtype}")
     if finite and found.is_floating_point() and not bool(found.isfinite().all()):
         raise VisuomotorError(f"{where} holds NaN or infinity")
+
+
+def _check_bounds(found: Tensor, like: Within, where: str) -> None:
+    beyond = ~((found >= like.low) & (found <= like.high))  # NaN is
+    if beyond.any():
+        index = beyond.nonzero()[0].tolist()
+        expected = f"at least {like.low:g}" if like.high == inf else f"from {like.low:g} to {like.high:g}"
+        raise VisuomotorError(f"{where}{index or ''} is {found[tuple(index)].item():g}, expected a number {expected}")
 
 
 def _check_keys(found: Any, like: Mapping[Any, Any], where: str) -> None:

@@ -2,11 +2,29 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import torch
 from torch import Tensor
 
 Rows = dict[str, Tensor]
+
+_BOUNDS: Final = {
+    "mass": (1e-6, 1e4),  # kg
+    "half": (1e-4, 10.0),  # m
+    "friction": (0.0, 1e3),
+    "armature": (0.0, 1e3),
+    "damping": (0.0, 1e6),
+    "gain": (1e-6, 1e6),
+}
+_OTHER_BOUNDS = (-1e6, 1e6)  # rows of other names, such as where an object is held; SI units
+
+
+def dynamics_bounds(name: str) -> tuple[float, float]:
+    """The least and the largest value of a row of dynamics, by the last word of its name. Of joints they are factors.
+    What is read from a file is held to them."""
+    return _BOUNDS.get(name.split("_")[-1], _OTHER_BOUNDS)
+
 
 
 @dataclass(frozen=True)

@@ -179,6 +179,16 @@ def test_images_of_another_size_are_refused(tmp_path):
         _gps(larger).load_state_dict(_gps().state_dict())
 
 
+def test_a_checkpoint_with_a_number_out_of_bounds_is_refused(tmp_path):
+    run = _run(tmp_path, "damaged")
+    _train_until(run, 4)
+    content = load_checkpoint(run.latest_checkpoint)["state"]
+    for name in ("kl_weight", "kl_step_mult", "eta"):
+        damaged = content | {"badmm": content["badmm"] | {name: content["badmm"][name] - 1e6}}
+        with pytest.raises(VisuomotorError, match=rf"^state\.badmm\.{name}.*expected a number at least 0"):
+            _gps().load_state_dict(damaged)
+
+
 def test_a_checkpoint_of_another_task_is_refused(tmp_path):
     run = _run(tmp_path, "foreign")
     gps = _gps()

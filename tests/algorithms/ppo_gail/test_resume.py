@@ -1,6 +1,7 @@
 """A run goes on exactly where it was, however it ended."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -162,6 +163,31 @@ def test_a_checkpoint_of_other_circumstances_is_refused(demos: Path, demonstrati
     message = r"state\.processes\[0\]\.collector\.env\.state has the shape \(8, \d+\), expected \(16, "
     with pytest.raises(VisuomotorError, match=message):
         make(small(demos, num_envs=16)).load_state_dict(content)
+
+
+@pytest.mark.parametrize(
+    ("place", "number"),
+    [
+        ("collector.env.state", 1e11),
+        ("collector.env.params.dynamics.block_mass", -0.1),
+        ("collector.env.episode_length", -1),
+        ("collector.env.episode_length", 1000),
+        ("collector.env.initial_state_id", 10_000),
+        ("collector.env.episodes", -1),
+        ("curriculum.advance_rate", 1.5),
+        ("curriculum.mean_lengths", -1.0),
+    ],
+)
+def test_a_checkpoint_with_a_number_out_of_bounds_is_refused(demos: Path, place: str, number: float):
+    training = make(small(demos))
+    content = training.state_dict()
+    entry = content["processes"][0]
+    for name in place.split("."):
+        entry = entry[name]
+    entry.view(-1)[-1] = number
+    message = rf"^state\.processes\[0\]\.{place}\[.*\] is {re.escape(f'{number:g}')}, expected a number"
+    with pytest.raises(VisuomotorError, match=message):
+        training.load_state_dict(content)
 
 
 def test_processes_that_are_fewer_or_more_take_up_what_there_is(demos: Path, tmp_path: Path):

@@ -88,3 +88,11 @@ def test_moments_of_rows():
     assert count == 20
     np.testing.assert_allclose(mean, rows.double().numpy().mean(0))
     np.testing.assert_allclose(squares, 20 * rows.double().numpy().var(0))
+
+
+@pytest.mark.parametrize("name", ["count", "m2"])
+def test_negative_statistics_are_not_loaded(name):
+    content = RunningMeanStd(3).state_dict()
+    content[name] -= 1
+    with pytest.raises(VisuomotorError, match="a negative count or sum of squares"):
+        RunningMeanStd(3).load_state_dict(content)

@@ -11,7 +11,7 @@ from visuomotor.algorithms.gps.config import GpsConfig
 from visuomotor.algorithms.gps.linear_gaussian import Controller
 from visuomotor.algorithms.gps.rollout import Samples
 from visuomotor.errors import VisuomotorError
-from visuomotor.runs.restore import ListOf, OrNone
+from visuomotor.runs.restore import ListOf, OrNone, Within
 
 PHASES: Final = ("vision_pretraining", "trajectories", "policy")
 """Phases of training, in their order; after the last one the phase is "done"."""
@@ -110,6 +110,7 @@ def badmm_pattern(
     batch, last = pattern["sample_history"][0], pattern["last_update"]
     batch["samples"]["positions"] = last["samples"]["positions"] = seen
     return pattern | {
+        **{name: Within(pattern[name], 0) for name in ("kl_weight", "kl_step_mult", "eta")},
         "sample_history": ListOf(batch, config.badmm.reuse_iterations),
         "transition_history": ListOf(pattern["transition_history"][0], config.dynamics.prior_iterations),
         "last_update": OrNone(last),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import mujoco
 import torch
 
 from visuomotor.algorithms.algorithm import Algorithm
@@ -29,8 +30,9 @@ from visuomotor.policies.recurrent_policy import RecurrentPolicy
 from visuomotor.runs import generator_states, restore_generators
 from visuomotor.runs.devices import choose_device
 from visuomotor.runs.distributed import Distributed
-from visuomotor.runs.restore import ListOf, check_like, restore_fitting, restore_module, restore_optimizer
+from visuomotor.runs.restore import ListOf, Within, check_like, restore_fitting, restore_module, restore_optimizer
 from visuomotor.tasks import Task, VecEnv
+from visuomotor.tasks.reset_params import dynamics_bounds
 
 _BC_ROW = 100  # updates of behaviour cloning in a row of metrics
 _PRETRAINING_ROW = 500  # updates of vision pretraining, likewise
@@ -324,11 +326,8 @@ class PpoGail(Algorithm):
         states = 0 if self.curriculum is None else self.curriculum.num_states
         for number, process in enumerate(content["processes"]):
             ids = process["collector"]["env"]["initial_state_id"]
-            if bool((ids >= states).any() or (ids < -1).any()):
-                raise VisuomotorError(
-                    f"state.processes[{number}].collector.env.initial_state_id names other states than the {states} "
-                    "of the demonstrations"
-                )
+            place = f"state.processes[{number}].collector.env.initial_state_id"
+            check_like(ids, Within(ids, -1, states - 1), place)
         self.bc_updates, self.iteration = content["bc_updates"], content["iteration"]
         self.control_steps, self.elapsed_seconds = content["control_steps"], content["elapsed_seconds"]
         restore_module(self.recurrent_policy, content["policy"], "state.policy")
@@ -355,26 +354,36 @@ class PpoGail(Algorithm):
     def _check(self, content: dict[str, Any]) -> None:
         """Raise a VisuomotorError where a checkpoint's content is not what `state_dict` gives; networks and optimizers
         are checked where they are restored."""
-        own = self._own_state()
-        own["episode_statistics"]["recent"] = ListOf([0.0] * 3)
         pattern = {
             **dict.fromkeys(("policy", "noise", "critic", "generators"), dict),
             **dict.fromkeys(("seed", "bc_updates", "iteration", "control_steps"), 0),
-            **dict.fromkeys(("elapsed_seconds", "kl_coefficient"), 0.0),
+            "elapsed_seconds": Within(0.0, 0),
+            "kl_coefficient": Within(0.0, self.kl.min, self.kl.max),
             "camera": self.camera_spec(self.config.policy.image_size, self.config.policy.supersampling),
             "demonstrations": str | None,
             "gail": {"discriminator": dict, "optimizer": dict},
             "optimizers": dict.fromkeys(self.optimizers, dict),
             "auxiliary": {"num_updates": 0, "optimizer": dict},
-            "processes": ListOf(own),
+            "processes": ListOf(self._own_pattern()),
         }
         check_like(content, pattern, "state", finite=True)
         if not content["processes"]:
             raise VisuomotorError("state.processes is empty, expected one entry a process")
-        if not self.kl.min <= content["kl_coefficient"] <= self.kl.max:
-            raise VisuomotorError(
-                f"state.kl_coefficient is {content['kl_coefficient']}, expected {self.kl.min:.3g} to {self.kl.max:.3g}"
-            )
+
+    def _own_pattern(self) -> dict[str, Any]:
+        """What `_own_state` looks like, with bounds."""
+        own = self._own_state()
+        own["episode_statistics"]["recent"] = ListOf([0.0] * 3)
+        env = own["collector"]["env"]
+        env["state"] = Within(env["state"], -mujoco.mjMAXVAL, mujoco.mjMAXVAL)
+        dynamics = env["params"]["dynamics"]
+        env["params"]["dynamics"] = {name: Within(rows, *dynamics_bounds(name)) for name, rows in dynamics.items()}
+        env["episode_length"] = Within(env["episode_length"], 0, self.env.max_episode_steps)
+        env["episodes"] = Within(env["episodes"], 0)
+        if self.curriculum is not None:
+            rates, lengths = self.curriculum.advance_rate, self.curriculum.mean_lengths
+            own["curriculum"] = {"advance_rate": Within(rates, 0, 1), "mean_lengths": Within(lengths, 0)}
+        return own
 
     def load_weights(self, content: dict[str, Any]) -> None:
         """See `Algorithm`: the policy, but for parts of other sizes, such as the keypoint head of another task; critic

@@ -1,5 +1,7 @@
 """Running statistics: inputs in any units come out at about unit size."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -31,6 +33,7 @@ class RunningMeanStd(nn.Module):
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
         self.register_buffer("mean", torch.zeros(size, dtype=torch.float64))
         self.register_buffer("m2", torch.zeros(size, dtype=torch.float64))
+        self.register_load_state_dict_post_hook(_check_loaded)
 
     @property
     def std(self) -> Tensor:
@@ -58,6 +61,11 @@ class RunningMeanStd(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """(rows - mean) / std, clipped at +-10, `(..., size)` in the rows' type."""
         return ((rows - self.mean) / self.std).clamp(-_CLIP, _CLIP).to(rows.dtype)
+
+
+def _check_loaded(statistics: RunningMeanStd, _: Any) -> None:
+    if statistics.count < 0 or (statistics.m2 < 0).any():
+        raise VisuomotorError("the statistics of a normalizer hold a negative count or sum of squares")
 
 
 def moments(rows: Tensor) -> Moments:
