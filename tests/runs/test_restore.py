@@ -22,7 +22,11 @@ from visuomotor.runs.restore import Within, check_like, restore_optimizer
         (torch.zeros(3), torch.zeros(3, dtype=torch.float64), "holds torch.float32, expected torch.float64"),
         (-0.5, Within(0.5, 0), "is -0.5, expected a number at least 0"),
         (float("inf"), Within(0.5, 0), "is inf, expected a finite number"),
-        (torch.tensor([[1.0, 2.0], [3.0, 4.5]]), Within(torch.zeros(2, 2), 1, 4), r"\[1, 1\] is 4.5, expected .* 1 to 4"),
+        (
+            torch.tensor([[1.0, 2.0], [3.0, 4.5]]),
+            Within(torch.zeros(2, 2), 1, 4),
+            r"\[1, 1\] is 4.5, expected .* 1 to 4",
+        ),
         (torch.tensor([[1.0], [0.5]]), Within(torch.zeros(2, 1), 1, 4), r"\[1, 0\] is 0.5, expected a number from 1"),
         (torch.zeros(3), Within(torch.zeros(2), 0), r"has the shape \(3,\)"),
         ({"a": 1}, {"b": 1}, "lacks 'b' and has an unknown entry 'a'"),

@@ -26,7 +26,6 @@ def dynamics_bounds(name: str) -> tuple[float, float]:
     return _BOUNDS.get(name.split("_")[-1], _OTHER_BOUNDS)
 
 
-
 @dataclass(frozen=True)
 class ResetParams:
     """How n worlds start, one row each, by name, float64 `(n, ...)`.
