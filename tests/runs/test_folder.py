@@ -251,6 +251,14 @@ def test_a_full_disk_is_told_and_the_folder_is_closed(tmp_path):
     run.close()
 
 
+def test_a_file_in_place_of_the_tensorboard_folder_is_named(tmp_path):
+    run = new_run(tmp_path)
+    (run.path / "tensorboard").touch()
+    with pytest.raises(VisuomotorError, match=r"cannot write .*/tensorboard: File exists"):
+        run.log({"cost": 1.0})
+    run.close()
+
+
 def test_shared_rows_are_counted(tmp_path):
     run = new_run(tmp_path)
     run.log_shared([{"cost": 1.0}, {"cost": 0.5}])

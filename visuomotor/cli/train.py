@@ -1,6 +1,7 @@
 """`visuomotor train ALGORITHM TASK`: train a policy into a new run folder, or continue a run."""
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -216,9 +217,10 @@ def _train(algorithm: "Algorithm", options: Train[Any, str], folder: "Run", bega
     new, distributed = options.resume is None, algorithm.distributed
     if distributed.is_main:
         say(f"run folder: {folder.path}")
-        if not new and not folder.latest_checkpoint.exists():
+        if not new and not folder.latest_checkpoint.exists() and folder.metrics_lines == 0:
             say("it has no checkpoint yet: training starts from the beginning")
-    go_on = f"visuomotor train {folder.algorithm} --resume {folder.path}"
+    path = shlex.quote(str(folder.path))
+    go_on = f"visuomotor train {shlex.quote(folder.algorithm)} --resume {path}"
     try:
         shares = options.share and folder.metadata.get("source") is None  # that run's weights are no pretraining
         limit = None
@@ -248,6 +250,6 @@ def _train(algorithm: "Algorithm", options: Train[Any, str], folder: "Run", bega
     finally:
         folder.close()
     if distributed.is_main:
-        evaluate = f"visuomotor evaluate {folder.path}; " if (folder.path / FILE_NAME).is_file() else ""
-        done_text = f"next: {evaluate}visuomotor report {folder.path}"
+        evaluate = f"visuomotor evaluate {path}; " if (folder.path / FILE_NAME).is_file() else ""
+        done_text = f"next: {evaluate}visuomotor report {path}"
         say(done_text if done else f"saved when the time was up; continue with: {go_on}")

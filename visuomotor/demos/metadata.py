@@ -1,6 +1,7 @@
 """What a file of demonstrations says about itself: checked, and compared with the task of today."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from importlib import metadata as packages
 from pathlib import Path
@@ -105,4 +106,5 @@ def check_metadata(metadata: Mapping[str, Any], where: str) -> None:
 
 def generate_command(task: str, path: Path) -> str:
     """The command that generates a task's demonstrations, in place of the file where it exists."""
-    return f"visuomotor demos generate {task} --out {path}" + (" --overwrite" if path.exists() else "")
+    words = ["visuomotor", "demos", "generate", task, "--out", str(path)]
+    return shlex.join([*words, "--overwrite"] if path.exists() else words)

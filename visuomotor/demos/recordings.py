@@ -45,7 +45,10 @@ def simulate_recordings(path: Path, task: Task, randomize: bool = True) -> list[
             were recorded, so that task, seed or `randomize` were others.
     """
     with opened(path) as file:
-        found = [_read(file, where, task) for where in _places(file, path)]
+        try:
+            found = [_read(file, where, task) for where in _places(file)]
+        except VisuomotorError as error:
+            raise VisuomotorError(f"{path}: {error}") from error
     engine = task.make_engine(len(found))
     starts = [task.sample_reset(1, torch.Generator().manual_seed(it.seed), randomize=randomize) for it in found]
     params = ResetParams.cat(starts)
@@ -64,12 +67,12 @@ def simulate_recordings(path: Path, task: Task, randomize: bool = True) -> list[
     return [episode for _, episode in kept]
 
 
-def _places(file: CheckedFile, path: Path) -> list[str]:
+def _places(file: CheckedFile) -> list[str]:
     places = [f"data/{name}" for name in file.names("data")]
     places += [name for name in file.names("") if name.startswith("episode_")]
     places = [place for place in places if file.is_group(place) and "actions" in file.names(place)]
     if not places:
-        raise VisuomotorError(f"{path} holds no recording: no group data/NAME or episode_N with actions")
+        raise VisuomotorError("there is no recording: no group data/NAME or episode_N with actions")
     return sorted(places, key=lambda place: [int(part) for part in place.split("_")[1:] if part.isdecimal()])
 
 
