@@ -363,6 +363,19 @@ def test_the_page_is_written_between_its_marks(page, capsys):
     assert text.endswith("|\n\n<!-- table 2:end -->\nAfter.\n")
 
 
+def test_a_page_is_checked_and_nothing_is_written(page, capsys):
+    checked = ["reproduce", "levine2015", "--table", "2", "--check"]
+    before = page.read_text()
+    assert main(checked) == 1
+    assert "levine2015.md is stale: table 2" in capsys.readouterr().out
+    assert page.read_text() == before
+    main(["reproduce", "levine2015", "--table", "2", "--no-measure"])
+    assert main(checked) == 0
+    page.write_text(page.read_text().replace("missing", "100", 1))
+    assert main(checked) == 1
+    assert not (page.parent / "figures").exists()
+
+
 def test_commands_are_run_one_after_the_other_until_one_fails(page, capsys, monkeypatch):
     asked, codes = [], [0, 3]
 

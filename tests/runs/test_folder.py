@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -202,6 +203,7 @@ def test_tensorboard_counts_control_steps_where_there_are_some(tmp_path):
     for steps in (100, 200, 300):
         run.log({"phase": "ppo", "control_steps": steps, "kl": float(steps)})
     run.close()
+    time.sleep(1)  # TensorBoard reads the files in the order of their names, which tell the second
     resumed = Run.open(run.path)
     resumed.truncate_metrics(2)
     resumed.log({"phase": "ppo", "control_steps": 200, "kl": -1.0})

@@ -1,15 +1,20 @@
 """`visuomotor reproduce PAPER`: measure what is missing of a paper's tables and figures, and write its page."""
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 from tyro.conf import Positional
 
 from visuomotor.cli import main
 from visuomotor.errors import VisuomotorError
+
+if TYPE_CHECKING:
+    from visuomotor.reproduction import Where
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class Reproduce:
     """How many trials of each policy and split."""
     measure: bool = True
     """Whether to measure what is missing; with --no-measure the page says what is missing."""
+    check: bool = False
+    """Measure and write nothing; exit with 1 if the page is not what the results give."""
     root: Path = Path("runs")
     """Folder that run folders go into."""
     results: Path = Path("results")
@@ -54,12 +61,14 @@ def run(arguments: list[str]) -> int:
         if name not in PARTS:
             raise VisuomotorError(f"{options.paper} has no {name}; there are: {', '.join(PARTS)}")
     where = Where(options.seeds, options.trials, options.root, options.results, page.parent / "figures" / options.paper)
-    if not options.measure and not options.results.is_dir():
+    if (options.check or not options.measure) and not options.results.is_dir():
         raise VisuomotorError(f"there is no folder {options.results}; name the folder of the results with --results")
     if not page.is_file():
         raise VisuomotorError(f"there is no {page}; name another --page, or take that of the repository")
     for name in chosen:  # before hours of measuring
         replace_between_marks(page.read_text(encoding="utf-8"), "", page, name)
+    if options.check:
+        return _check(page, chosen, where)
     for name in chosen:
         if options.measure:
             for command in PARTS[name].missing(where):
@@ -71,3 +80,22 @@ def run(arguments: list[str]) -> int:
         write_atomically(page, replace_between_marks(page.read_text(encoding="utf-8"), written, page, name))
         print(f"{name}: written to {page}", flush=True)
     return 0
+
+
+def _check(page: Path, names: Sequence[str], where: "Where") -> int:
+    """Write the page's parts from the results alone into a folder that is thrown away, and compare."""
+    from visuomotor.cli.tables import replace_between_marks
+    from visuomotor.reproduction.levine2015 import PARTS
+
+    old = page.read_text(encoding="utf-8")
+    stale: list[str] = []
+    with TemporaryDirectory() as folder:
+        elsewhere = Path(folder) / page.name
+        figures = elsewhere.parent / where.figures.relative_to(page.parent)
+        there = replace(where, root=Path(folder) / "runs", figures=figures)
+        for name in names:
+            written = PARTS[name].write(there, elsewhere)
+            if replace_between_marks(old, written, page, name) != old:
+                stale.append(name)
+    print(f"{page} is stale: {', '.join(stale)}" if stale else f"{page} is up to date")
+    return int(bool(stale))

@@ -45,8 +45,8 @@ class MetricsLog:
             self._write(plain)
         except OSError as error:
             raise VisuomotorError(
-                f"cannot write {error.filename or self._path}: {error.strerror or error}; make room on the disk, check the folder's "
-                "permissions, and go on with --resume"
+                f"cannot write {error.filename or self._path}: {error.strerror or error}; make room on the disk, "
+                "check the folder's permissions, and go on with --resume"
             ) from error
         self._lines += 1
 
