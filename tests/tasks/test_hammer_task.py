@@ -1,13 +1,13 @@
 """The hammer: tolerances of the compiled model, states just in and just out."""
 
-from math import cos, pi, sin
+from math import cos, pi, radians, sin, tan
 
 import pytest
 import torch
 from pr2_scenes import half, offset, put, started
 
 from visuomotor.props.nail import HEAD_HEIGHT, PRONG_YAW
-from visuomotor.tasks import make_task
+from visuomotor.tasks import VecEnv, make_task
 from visuomotor.tasks.pr2.hammer import Hammer
 
 
@@ -59,3 +59,14 @@ def test_keypoints_are_the_nail_s_head_two_corners_of_the_bench_and_the_claw(ham
     assert points.shape == (5, 4, 3)
     expected = [target + shift for shift in (offset(0, 0, 0), offset(0.07, 0.105, -0.03), offset(-0.07, 0.105, -0.03))]
     torch.testing.assert_close(points, torch.stack([*expected, target + beside], dim=1), rtol=0, atol=2e-3)
+
+
+def test_the_camera_sees_the_claw_and_the_nail_from_the_start(hammer):
+    """How the hammer is held must be seen: joint readings do not contain it."""
+    env = VecEnv(hammer, 60, torch.Generator().manual_seed(0), split="random")
+    engine, camera = env.engine, hammer.model.camera(hammer.camera)
+    rotation = engine.field("cam_xmat")[:, camera.id].view(-1, 3, 3)
+    nail_and_claw = hammer.keypoints(engine)[:, [0, 3]].double()
+    there = (nail_and_claw - engine.field("cam_xpos")[:, camera.id, None]) @ rotation
+    from_middle = there[..., :2] / -there[..., 2:] / tan(radians(camera.fovy[0]) / 2)
+    assert from_middle.abs().max() < 0.95

@@ -33,10 +33,11 @@ class Hammer(Pr2Task):
     stage_rewards: ClassVar[tuple[float, ...]] = (0.0, 0.125, 1.0)
 
     num_conditions = 60  # each of 15 four times
-    camera_fovy = 32.0
+    camera_fovy = 36.0
+    camera_offset = (-0.05, -0.06, 0.0)  # so that the claw is in the image from the start
     center = (0.60, 0.02, 0.88)  # of the nail's head
     # Hand and claw point to the left, so that the camera sees the nail. The start is a little higher than the goal.
-    start = ((0.59, -0.42, 1.01), LEFTWARDS)
+    start = ((0.59, -0.28, 1.01), LEFTWARDS)
     points = ((0.02, 0.05, 0.05), (0.02, -0.05, 0.05), CLAW)  # a small turn of the hand moves the claw far
     approach = (0.0, 1.0, 0.0)
     grasps = ((0.0, 0.0), (0.012, 0.15), (-0.012, -0.15))

@@ -74,6 +74,8 @@ class Pr2Task(Task):
     """m, the lift that puts the work in the middle of both arms' reach."""
     camera_fovy: ClassVar[float] = 45.0
     """degrees, the camera's vertical field of view."""
+    camera_offset: ClassVar[Vector] = (-0.05, 0.0, 0.0)
+    """m, from the middle of the target positions to what the camera looks at."""
     center: ClassVar[Vector]
     """m, middle of the target positions."""
     reach: ClassVar[float] = 0.10
@@ -102,12 +104,11 @@ class Pr2Task(Task):
 
     def __init__(self) -> None:
         spec = mujoco.MjSpec()
-        x, y, z = self.center
-        looks_at = (x - 0.05, y, z)
+        x, y, z = np.add(self.center, self.camera_offset).tolist()
         pr2 = add_pr2(
             spec,
             torso_height=self.torso_height,
-            camera_target=looks_at,
+            camera_target=(x, y, z),
             camera_fovy=self.camera_fovy,
             points=self.points,
         )
