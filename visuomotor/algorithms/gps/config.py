@@ -101,7 +101,7 @@ class BadmmConfig:
 class EndToEndConfig:
     """Training of the visuomotor policy."""
 
-    iterations: Annotated[int, Range(0, 1000)] = 6
+    iterations: Annotated[int, Range(0, 1000)] = 3
     """Iterations of guided policy search with the visuomotor policy; the paper took 2 (hanger), 3 (cube, hammer)
     and 4 (bottle)."""
     min_kl_step_mult: Annotated[float, Range(1e-6, 1000)] = 0.001
