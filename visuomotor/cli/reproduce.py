@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import copytree
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
@@ -83,7 +84,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _check(page: Path, names: Sequence[str], where: "Where") -> int:
-    """Write the page's parts from the results alone into a folder that is thrown away, and compare."""
+    """Write the page's parts into a folder that is thrown away, from a copy of the results alone, and compare."""
     from visuomotor.cli.tables import replace_between_marks
     from visuomotor.reproduction.levine2015 import PARTS
 
@@ -92,7 +93,8 @@ def _check(page: Path, names: Sequence[str], where: "Where") -> int:
     with TemporaryDirectory() as folder:
         elsewhere = Path(folder) / page.name
         figures = elsewhere.parent / where.figures.relative_to(page.parent)
-        there = replace(where, root=Path(folder) / "runs", figures=figures)
+        results = copytree(where.results, Path(folder) / "results")
+        there = replace(where, root=Path(folder) / "runs", results=results, figures=figures)
         for name in names:
             written = PARTS[name].write(there, elsewhere)
             if replace_between_marks(old, written, page, name) != old:
