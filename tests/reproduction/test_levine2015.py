@@ -29,7 +29,7 @@ from visuomotor.reproduction.pose_table import PoseTable
 from visuomotor.reproduction.success_table import TASKS, SuccessTable, trained
 from visuomotor.reproduction.target_shift_table import TargetShiftTable
 from visuomotor.reproduction.training import SPLITS, Training
-from visuomotor.reproduction.training_tables import augmentation, paper_size
+from visuomotor.reproduction.training_tables import augmentation, paper_size, rough_pose
 from visuomotor.runs import Run, config_from_dict, config_to_dict
 
 RESULT = Result(
@@ -186,7 +186,8 @@ def test_results_are_found_by_the_settings_that_evaluation_writes(where, capsys)
         main(["train", "gps", "hanger", "--help"])
     known = capsys.readouterr().out
     policies = [trained("cube", vision) for vision in ("end-to-end", "pose-features", "pose-prediction")]
-    for i, training in enumerate([*policies, *(training for _, training in augmentation().rows)]):
+    rows = [*augmentation().rows, *rough_pose().rows]
+    for i, training in enumerate([*policies, *(training for _, training in rows)]):
         config = changed(config_to_dict(PRESETS[training.preset]), dict(training.settings))
         config = config_from_dict(GpsConfig, config)
         run = Run.create(where.root, algorithm="gps", task="cube", preset="laptop", seed=0, config=config, name=str(i))
@@ -195,8 +196,8 @@ def test_results_are_found_by_the_settings_that_evaluation_writes(where, capsys)
         assert training.results([replace(RESULT, task=training.task, settings=settings)])
         assert all(option in known for option in training.train(where, 0) if option.startswith("--"))
         assert len(training.train(where, 0)) >= 9 + len(training.settings)
-    names = [training.run(where, 0).name for _, training in augmentation().rows]
-    assert len(set(names)) == len(names) == 4 * 6
+    names = [training.run(where, 0).name for _, training in rows]
+    assert len(set(names)) == len(names) == 4 * 6 + 4 * 3
 
 
 def test_scenes_are_drawn_without_any_run(where, tmp_path):
@@ -401,7 +402,7 @@ def test_commands_are_run_one_after_the_other_until_one_fails(page, capsys, monk
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--table", "6"], "has no table 6; there are: table 1"),
+        (["--table", "7"], "has no table 7; there are: table 1"),
         (["--seeds", "0"], "--seeds must be between 1"),
         (["--page", "other.md"], "there is no other.md"),
         (["--table", "2", "1"], "table 1"),  # a page without its marks

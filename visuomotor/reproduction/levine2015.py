@@ -10,7 +10,7 @@ from visuomotor.reproduction.pose_table import PoseTable
 from visuomotor.reproduction.scene_figures import SceneFigure
 from visuomotor.reproduction.success_table import SuccessTable
 from visuomotor.reproduction.target_shift_table import TargetShiftTable
-from visuomotor.reproduction.training_tables import augmentation, paper_size
+from visuomotor.reproduction.training_tables import augmentation, paper_size, rough_pose
 
 PARTS: Mapping[str, Part] = {
     "table 1": SuccessTable(),
@@ -18,6 +18,7 @@ PARTS: Mapping[str, Part] = {
     "table 3": TargetShiftTable(),
     "table 4": paper_size(),
     "table 5": augmentation(),
+    "table 6": rough_pose(),
     "figure 3": SceneFigure("training"),
     "figure 4": SceneFigure("visual"),
     "figure 5": FeatureFigure(("cube",)),
