@@ -383,6 +383,7 @@ ATTRIBUTES = {
     "max_episode_steps": ("1", "True", "'x'", "None", "-3"),
     "control_dt": ("'0.05'", "float('nan')", "0.0", "-0.05", "True", "None"),
     "num_conditions": ("1", "'x'", "None", "True", "18.0"),
+    "num_policy_iterations": ("0", "'x'", "None", "True", "3.0"),
     "stages": ("('far', 'far')", "('far', '')", "('far', 5)", "('far', 'a\\nb')", "None"),
     "stage_rewards": ("1.0", "None", "'ab'", "(0.0, float('nan'))", "(0.0, True)", "('a', 'b')"),
     "splits": ("('random', 'random')", "('random', '../x')", "('random', 5)", "'random'", "('training',)", "None"),

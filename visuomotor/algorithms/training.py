@@ -124,7 +124,8 @@ def _resume(algorithm: Algorithm, run: Run) -> int:
         except VisuomotorError as error:
             raise VisuomotorError(f"{path} cannot be resumed: {error}") from error
         for name, done in algorithm.trained.items():
-            if done > (wanted := changes.get(name, (done, done))[1]):
+            wanted = changes.get(name, (done, done))[1]
+            if wanted is not None and done > wanted:
                 raise VisuomotorError(
                     f"{run.path} has {done} {name.rpartition('.')[2].removeprefix('total_')} already, more than "
                     f"{name} {wanted}; give {done} or more, or train a new run"

@@ -113,6 +113,7 @@ _ATTRIBUTES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     ),
     "control_dt": (lambda value: is_number(value) and value > 0, "s, a positive number, such as control_dt = 0.05"),
     "num_conditions": (lambda value: _is_count(value, 2), "an int from 2, such as num_conditions = 18"),
+    "num_policy_iterations": (lambda value: _is_count(value, 1), "an int from 1, such as num_policy_iterations = 3"),
     "stages": (
         lambda value: _are_names(value, least=2),
         'names that differ, such as stages = ("start", "reached", "lifted"); give at least two',

@@ -64,6 +64,8 @@ class Task(ABC):
     "spatial" (new positions), "visual" (distractors), "background"."""
     num_conditions: ClassVar[int] = 18
     """How many starts guided policy search trains from. Where "training" has fewer, each comes several times."""
+    num_policy_iterations: ClassVar[int] = 3
+    """Iterations of guided policy search with the policy from pixels."""
     stages: ClassVar[tuple[str, ...]]
     """How far the task has come, by name; the first is where random starts are, the last is success."""
     stage_rewards: ClassVar[tuple[float, ...]]

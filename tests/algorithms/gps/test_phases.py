@@ -247,6 +247,19 @@ def test_the_policy_begins_with_the_pose_network_s_vision(pipeline):
     assert torch.equal(iterations[2].filters, gps.pose_network.vision.conv1.weight)
 
 
+@pytest.mark.parametrize(("task", "setting", "iterations"), [("cube", None, 6), ("hanger", None, 3), ("cube", 0, 0)])
+def test_iterations_from_pixels_are_as_many_as_the_task_wants_or_the_setting_says(task, setting, iterations):
+    end_to_end = replace(LAPTOP.end_to_end, iterations=setting)
+    config = replace(LAPTOP, pose=replace(LAPTOP.pose, epochs=0), end_to_end=end_to_end, num_conditions=2)
+    gps = Gps(make_task(task), config, 0)
+    gps.phase, gps.iteration = "policy", max(0, iterations - 1)
+    gps._leave_finished_phases()
+    assert gps.done == (iterations == 0)
+    gps.iteration = iterations
+    gps._leave_finished_phases()
+    assert gps.done
+
+
 def test_conditions_are_as_many_as_the_task_wants_or_the_setting_says():
     config = replace(LAPTOP, image=replace(LAPTOP.image, size=32), pose=replace(LAPTOP.pose, epochs=0))
     assert len(Gps(make_task("hanger"), config, 0).conditions) == 54

@@ -101,9 +101,9 @@ class BadmmConfig:
 class EndToEndConfig:
     """Training of the visuomotor policy."""
 
-    iterations: Annotated[int, Range(0, 1000)] = 3
-    """Iterations of guided policy search with the visuomotor policy; the paper took 2 (hanger), 3 (cube, hammer)
-    and 4 (bottle)."""
+    iterations: Annotated[int | None, Range(0, 1000)] = None
+    """Iterations of guided policy search with the visuomotor policy; None takes the task's `num_policy_iterations`. The
+    paper took 2 (hanger), 3 (cube, hammer) and 4 (bottle)."""
     min_kl_step_mult: Annotated[float, Range(1e-6, 1000)] = 0.001
     """Lower limit of the multiplier of `trajectory.kl_step` in this phase: trajectories that work already need small
     steps, and the policy falls behind large ones."""

@@ -112,8 +112,9 @@ class Gps(Algorithm):
             yield row | {"elapsed_seconds": self.elapsed_seconds}
 
     def _length(self, phase: str) -> int:
-        config = self.config
-        lengths = (config.pose.epochs, config.trajectory.iterations, config.end_to_end.iterations)
+        config, last = self.config, self.config.end_to_end.iterations
+        last = self.task.num_policy_iterations if last is None else last
+        lengths = (config.pose.epochs, config.trajectory.iterations, last)
         return lengths[PHASES.index(phase)]
 
     def _leave_finished_phases(self) -> None:
