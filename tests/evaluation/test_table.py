@@ -1,4 +1,5 @@
 from visuomotor.evaluation import SPLITS, markdown_table
+from visuomotor.evaluation.table import success_table
 
 
 def test_seeds_of_a_split_share_a_row(result):
@@ -51,3 +52,20 @@ def test_splits_come_in_the_papers_order(result):
 
 def test_no_results_says_how_to_get_some():
     assert "visuomotor evaluate" in markdown_table([])
+
+
+def test_the_short_table_has_presets_of_the_newest_version_only(result):
+    found = [
+        result(seed=0, successes=10, trials=10, algorithm_version=2),
+        result(seed=1, successes=4, trials=10, algorithm_version=2),
+        result(seed=1, successes=5, trials=10, algorithm_version=2, split="visual"),
+        result(seed=2, successes=0, trials=10, algorithm_version=1),
+        result(seed=2, successes=0, trials=10),
+        result(seed=0, successes=1, trials=10, algorithm_version=2, settings="image.size 32"),
+        result(seed=0, successes=9, trials=10, algorithm_version=2, settings="total_steps 100"),
+    ]
+    lines = success_table(found).splitlines()
+    assert lines[0] == "| task | algorithm | preset | training | visual | seeds | training time |"
+    assert lines[2].split(" | ")[2:6] == ["laptop", "70%", "50%", "1 to 2"]
+    assert lines[3].split(" | ")[2:6] == ["laptop, total_steps 100", "90%", "", "1"]
+    assert len(lines) == 4

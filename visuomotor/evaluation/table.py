@@ -1,5 +1,6 @@
 """Results as markdown tables."""
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from statistics import mean
@@ -8,6 +9,7 @@ from visuomotor.evaluation.interval import wilson_interval
 from visuomotor.evaluation.result import SPLITS, Result
 
 HEADER = ("task", "algorithm", "preset", "split", "seeds", "successes / trials", "success", "95% interval")
+_LENGTH = r"|total_steps \d+"  # settings of a result
 OPTIONAL = ("version", "settings", "final distance", "return", "stage reached", "training time")
 
 
@@ -37,6 +39,28 @@ def markdown_table(results: Iterable[Result]) -> str:
     return "\n".join([*lines, "", measured]) + "\n"
 
 
+def success_table(results: Iterable[Result]) -> str:
+    """A row for each task, algorithm and preset, without other settings than the length of training: the success rate
+    of each split, mean over seeds. Of several versions of an algorithm only the newest one counts."""
+    chosen = sorted((one for one in results if re.fullmatch(_LENGTH, one.settings)), key=_cell)
+    splits = [split for split in SPLITS if any(one.split == split for one in chosen)]
+    lines = [_line(("task", "algorithm", "preset", *splits, "seeds", "training time"))]
+    lines.append(_line(["---"] * 3 + ["---:"] * (len(splits) + 2)))
+    for names, group in groupby(chosen, key=lambda one: (one.task, one.algorithm, _preset(one))):
+        found = list(group)
+        newest = max(one.algorithm_version or 0 for one in found)
+        of_split: dict[str, list[Result]] = {split: [] for split in splits}
+        for one in found:
+            if (one.algorithm_version or 0) == newest:
+                of_split[one.split].append(one)
+        rates = [f"{100 * mean(r.success_rate for r in of_split[s]):.3g}%" if of_split[s] else "" for s in splits]
+        seeds = sorted({len(each) for each in of_split.values() if each})
+        counted = [one for each in of_split.values() for one in each]
+        count = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+        lines.append(_line((*names, *rates, count, _minutes(counted))))
+    return "\n".join(lines) + "\n"
+
+
 def _cell(result: Result) -> tuple[str, str, str, str, int, int, str]:
     known = SPLITS.index(result.split) if result.split in SPLITS else len(SPLITS)
     version = result.algorithm_version or 0
@@ -62,7 +86,6 @@ def _row(group: Sequence[Result]) -> tuple[str, ...]:
 def _optional_columns(group: Sequence[Result]) -> tuple[str, ...]:
     distances = [r.mean_final_distance_m for r in group if r.mean_final_distance_m is not None]
     returns = [r.mean_return for r in group if r.mean_return is not None]
-    seconds = [r.training_seconds for r in group if r.training_seconds is not None]
     version = group[0].algorithm_version
     return (
         "" if version is None else str(version),
@@ -70,8 +93,18 @@ def _optional_columns(group: Sequence[Result]) -> tuple[str, ...]:
         f"{100 * mean(distances):.1f} cm" if distances else "",
         f"{mean(returns):.1f}" if returns else "",
         _stages(group),
-        f"{mean(seconds) / 60:.0f} min" if seconds else "",
+        _minutes(group),
     )
+
+
+def _preset(result: Result) -> str:
+    return f"{result.preset}, {result.settings}" if result.settings else result.preset
+
+
+def _minutes(group: Sequence[Result]) -> str:
+    """Mean training time, empty where none was measured."""
+    seconds = [one.training_seconds for one in group if one.training_seconds is not None]
+    return f"{mean(seconds) / 60:.0f} min" if seconds else ""
 
 
 def _stages(group: Sequence[Result]) -> str:
