@@ -94,5 +94,8 @@ def test_moments_of_rows():
 def test_negative_statistics_are_not_loaded(name):
     content = RunningMeanStd(3).state_dict()
     content[name] -= 1
+    fresh = RunningMeanStd(3)
     with pytest.raises(VisuomotorError, match="a negative count or sum of squares"):
-        RunningMeanStd(3).load_state_dict(content)
+        torch.nn.Sequential(fresh).load_state_dict({f"0.{key}": value for key, value in content.items()})
+    assert fresh.count == 0
+    assert not fresh.m2.any()

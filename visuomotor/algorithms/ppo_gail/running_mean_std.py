@@ -1,5 +1,6 @@
 """Running statistics: inputs in any units come out at about unit size."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -33,7 +34,7 @@ class RunningMeanStd(nn.Module):
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
         self.register_buffer("mean", torch.zeros(size, dtype=torch.float64))
         self.register_buffer("m2", torch.zeros(size, dtype=torch.float64))
-        self.register_load_state_dict_post_hook(_check_loaded)
+        self.register_load_state_dict_pre_hook(_check_content)
 
     @property
     def std(self) -> Tensor:
@@ -63,8 +64,9 @@ class RunningMeanStd(nn.Module):
         return ((rows - self.mean) / self.std).clamp(-_CLIP, _CLIP).to(rows.dtype)
 
 
-def _check_loaded(statistics: RunningMeanStd, _: Any) -> None:
-    if statistics.count < 0 or (statistics.m2 < 0).any():
+def _check_content(_: nn.Module, content: Mapping[str, Any], prefix: str, *__: Any) -> None:
+    """Before anything is taken over."""
+    if any((content[f"{prefix}{name}"] < 0).any() for name in ("count", "m2") if f"{prefix}{name}" in content):
         raise VisuomotorError("the statistics of a normalizer hold a negative count or sum of squares")
 
 
