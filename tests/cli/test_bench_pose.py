@@ -16,7 +16,7 @@ def test_each_network_has_its_own_best_learning_rate(monkeypatch):
     best = dict(zip(POSE_ARCHITECTURES, (3e-4, 1e-3, 3e-3, 1e-2), strict=True))
     asked = []
 
-    def errors(name, data, seed, config, rate):
+    def errors(name, data, seed, config, rate, device):
         asked.append((name, seed, rate))
         test = 0.1 * abs(rate - best[name]) if seed == 1000 else 0.01 * (seed + 1)
         return torch.tensor([2 * test, 2 * test + 0.001]), torch.tensor([test, test + 0.002])

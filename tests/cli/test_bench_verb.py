@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from visuomotor.cli import bench, bench_camera, main
 
 
@@ -37,3 +39,26 @@ def test_a_model_of_ones_own(monkeypatch, capsys, tmp_path):
 def test_options_of_one_part_are_refused_for_the_others(capsys):
     assert main(["bench", "policy", "--tune"]) == 2
     assert "--tuned are for visuomotor bench policy-search" in capsys.readouterr().err
+
+
+def test_the_device_belongs_to_parts_that_learn(capsys):
+    assert main(["bench", "camera", "--device", "cpu"]) == 2
+    assert "--device is for visuomotor bench ppo-gail and bench pose" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "device", "file"),
+    [
+        ([], "cpu", "bench-ppo-gail-lifting.json"),
+        (["--num-envs", "512", "--device", "cuda"], "cuda", "bench-ppo-gail-lifting-512-cuda.json"),
+    ],
+)
+def test_a_measurement_on_cuda_has_a_file_of_its_own(monkeypatch, tmp_path, options, device, file):
+    """And the GPU's name in it."""
+    measured = {"task": "lifting", "device": device}
+    monkeypatch.setattr(bench, "_measure", lambda options: measured)
+    monkeypatch.setattr("visuomotor.runs.provenance.hardware", lambda device: f"a machine with {device}")
+    assert main(["bench", "ppo-gail", "--results", str(tmp_path), *options]) == 0
+    (written,) = tmp_path.iterdir()
+    assert written.name == file
+    assert json.loads(written.read_text())["hardware"] == f"a machine with {device}"

@@ -51,6 +51,8 @@ class Bench:
     """Side of the images in pixels (camera, pose); by default 64, for pose 128."""
     num_envs: int | None = None
     """How many worlds at once (camera, engine, env, ppo-gail); by default 64, for env 256, for ppo-gail 128."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where networks learn (ppo-gail, pose); `auto` takes CUDA where there is one."""
     seconds: float = 15.0
     """How long to measure (env, ppo-gail)."""
     seed: int = 0
@@ -89,10 +91,14 @@ def run(arguments: list[str]) -> None:
         raise VisuomotorError("--tune and --tuned are for visuomotor bench policy-search")
     if options.part not in ("policy-search", "pose") and options.methods:
         raise VisuomotorError("--methods is for visuomotor bench policy-search and bench pose")
+    if options.part not in ("ppo-gail", "pose") and options.device != "auto":
+        raise VisuomotorError("--device is for visuomotor bench ppo-gail and bench pose")
     if options.model is not None and (options.part != "camera" or options.task is not None):
         raise VisuomotorError("--model is for visuomotor bench camera, without --task")
     measured = {"bench": options.part, **_measure(options)}
-    measured |= {"cores": available_cores(), "hardware": hardware(), "commit": git_commit(), "versions": versions()}
+    device = str(measured.get("device", "cpu"))
+    measured |= {"cores": available_cores(), "hardware": hardware(device), "commit": git_commit()}
+    measured |= {"versions": versions()}
     measured |= {"command": shlex.join(["visuomotor", "bench", *arguments])}
     if options.results is not None:
         seeds = f"-seeds{options.seed}-{options.seed + options.seeds - 1}"
@@ -104,9 +110,10 @@ def run(arguments: list[str]) -> None:
             "trajectories": f"-{measured.get('task')}{seeds}",
             "policy-search": "".join(f"-{word}" for word in (measured.get("task"), *options.methods)) + seeds,
             "env": f"-{measured.get('task')}",
-            "ppo-gail": f"-{measured.get('task')}",
+            "ppo-gail": f"-{measured.get('task')}{f'-{options.num_envs}' if options.num_envs else ''}",
         }
-        name = f"bench-{options.part}{detail.get(options.part, '')}.json"
+        on_cuda = "" if device == "cpu" else "-cuda"
+        name = f"bench-{options.part}{detail.get(options.part, '')}{on_cuda}.json"
         if options.tune:
             name = "-".join(["tuning", options.part, measured["task"], *options.methods]) + ".json"
         write_atomically(options.results / name, json_text(measured) + "\n")
@@ -137,14 +144,15 @@ def _measure(options: Bench) -> dict[str, Any]:
         from visuomotor.cli.bench_ppo_gail import bench_ppo_gail
 
         task = make_task(options.task or "lifting")
-        return bench_ppo_gail(task, options.num_envs, options.seconds, options.seed)
+        return bench_ppo_gail(task, options.num_envs, options.seconds, options.seed, options.device)
     seeds = range(options.seed, options.seed + options.seeds)
     if options.part == "pose":
         from visuomotor.cli.bench_pose import bench_pose
         from visuomotor.policies.pose_architectures import POSE_ARCHITECTURES
 
         networks = _known("pose network", options.methods, POSE_ARCHITECTURES)
-        return bench_pose(make_task(options.task or "hanger"), seeds, options.size or 128, networks)
+        task = make_task(options.task or "hanger")
+        return bench_pose(task, seeds, options.size or 128, networks, device=options.device)
     if options.part == "target-shifts":
         from visuomotor.cli.bench_target_shifts import bench_target_shifts
 

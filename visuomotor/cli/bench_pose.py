@@ -28,20 +28,22 @@ def bench_pose(
     images: int = 1000,
     test_images: int = 500,
     config: PoseConfig = PRESETS["paper"].pose,
+    device: str = "auto",
 ) -> dict[str, Any]:
     """Each network's own learning rate is the one with the smallest test error on images of another seed.
 
     Args:
         size: side of the images in pixels. methods: names in `POSE_ARCHITECTURES`. images: to train on.
-        config: its batch and epochs.
+        config: its batch and epochs. device: `cpu`, `cuda` or `auto`.
 
     Returns:
-        `task`, `size`, `images`, `test_images`, `epochs`, `seeds` and `networks`: for each `parameters`,
+        `task`, `size`, `images`, `test_images`, `epochs`, `seeds`, `device` and `networks`: for each `parameters`,
         `learning_rate`, `search` (test error in cm by learning rate), and of training and test images the mean over
         seeds and images (`training_cm`, `test_cm`), the deviation over images (`training_deviation_cm`,
         `test_deviation_cm`), and the means of each seed (`training_cm_by_seed`, `test_cm_by_seed`).
     """
     image = ImageConfig(size=size, supersampling=1)
+    where = choose_device(device)
     data = {
         seed: collect_pose_dataset(
             task, images + test_images, image, torch.Generator().manual_seed(seed + 1), held_out=test_images
@@ -50,9 +52,11 @@ def bench_pose(
     }
     networks: dict[str, dict[str, Any]] = {}
     for name in methods:
-        search = {rate: _errors(name, data[_SEARCH_SEED], _SEARCH_SEED, config, rate)[1] for rate in _LEARNING_RATES}
+        search = {
+            rate: _errors(name, data[_SEARCH_SEED], _SEARCH_SEED, config, rate, where)[1] for rate in _LEARNING_RATES
+        }
         rate = min(search, key=lambda rate: search[rate].mean().item())
-        found = [_errors(name, data[seed], seed, config, rate) for seed in seeds]
+        found = [_errors(name, data[seed], seed, config, rate, where) for seed in seeds]
         networks[name] = {
             "parameters": sum(each.numel() for each in _network(name, data[_SEARCH_SEED], 0).parameters()),
             "learning_rate": rate,
@@ -70,6 +74,7 @@ def bench_pose(
         "test_images": test_images,
         "epochs": config.epochs,
         "seeds": list(seeds),
+        "device": where.type,
         "networks": networks,
     }
 
@@ -81,11 +86,11 @@ def _network(name: str, data: PoseData, seed: int) -> PoseNetwork:
 
 
 def _errors(
-    name: str, data: PoseData, seed: int, config: PoseConfig, learning_rate: float
+    name: str, data: PoseData, seed: int, config: PoseConfig, learning_rate: float, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Errors (m) on each training image and on each test image after training; infinite where training diverged."""
     began = time.monotonic()
-    network = _network(name, data, seed).to(choose_device("auto"))
+    network = _network(name, data, seed).to(device)
     training = PoseTraining(network, data, replace(config, learning_rate=learning_rate), AugmentationConfig())
     generator = torch.Generator().manual_seed(seed)
     train = len(data.images) - data.held_out

@@ -5,7 +5,7 @@ import resource
 import tempfile
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -20,17 +20,20 @@ _DEMONSTRATIONS = 4
 _FEWEST_ITERATIONS = 4
 
 
-def bench_ppo_gail(task: Task, num_envs: int | None, seconds: float, seed: int) -> dict[str, Any]:
+def bench_ppo_gail(
+    task: Task, num_envs: int | None, seconds: float, seed: int, device: Literal["auto", "cpu", "cuda"] = "auto"
+) -> dict[str, Any]:
     """Train with the laptop preset on a few scripted demonstrations, without vision pretraining; the first iteration
     is warm-up and does not count.
 
     Args:
         num_envs: None for the preset's. seconds: to spend; there are at least three iterations that count.
+        device: where the networks learn.
 
     Returns:
         `control_steps_per_second`: the iterations' median; `slowest_iteration` and `fastest_iteration`, likewise;
         `shares` of the time: env_step (physics, observations and resets), render, inference (acting), learn;
-        `peak_memory_gb` of the process; `task`, `num_envs`, `iterations`, `control_steps`, `preset`.
+        `peak_memory_gb` of the process; `task`, `num_envs`, `device`, `iterations`, `control_steps`, `preset`.
     """
     preset = PRESETS["laptop"]
     with tempfile.TemporaryDirectory() as folder:
@@ -39,6 +42,7 @@ def bench_ppo_gail(task: Task, num_envs: int | None, seconds: float, seed: int) 
         config = dataclasses.replace(
             preset,
             demos=demos,
+            device=device,
             num_envs=num_envs or preset.num_envs,
             total_steps=10**12,
             auxiliary=dataclasses.replace(preset.auxiliary, pretraining_updates=0),
@@ -62,6 +66,7 @@ def bench_ppo_gail(task: Task, num_envs: int | None, seconds: float, seed: int) 
         "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
         "task": task.name,
         "num_envs": config.num_envs,
+        "device": algorithm.device.type,
         "iterations": len(rows),
         "control_steps": taken * len(rows),
         "preset": "laptop",
