@@ -7,7 +7,7 @@ from importlib import metadata as packages
 from pathlib import Path
 from typing import Any, Final
 
-from visuomotor import registry
+from visuomotor import __version__, registry
 from visuomotor.demos.episode import nominal_params
 from visuomotor.demos.model_hash import model_hash
 from visuomotor.errors import VisuomotorError
@@ -46,7 +46,7 @@ def describe(task: Task) -> dict[str, Any]:
     """
     return {
         "format": FORMAT,
-        "visuomotor": packages.version("visuomotor"),
+        "visuomotor": __version__,
         "mujoco": packages.version("mujoco"),
         "model_hash": model_hash(task.model),
         "state": "mujoco.batch.Batch.state, float64",

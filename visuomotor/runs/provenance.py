@@ -7,15 +7,16 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from visuomotor import __version__
 from visuomotor.engine.thread_pool import available_cores
 
-_PACKAGES = ("visuomotor", "torch", "mujoco", "mujoco-warp", "warp-lang", "numpy", "numba")
+_PACKAGES = ("torch", "mujoco", "mujoco-warp", "warp-lang", "numpy", "numba")
 _PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 
 
 def versions() -> dict[str, str]:
     """Python and the packages that decide numbers and speed; packages that are not installed are left out."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "visuomotor": __version__}
     for name in _PACKAGES:
         try:
             found[name] = metadata.version(name)
