@@ -47,6 +47,42 @@ SHAPES = {
     "strip_x": 'type="plane" size="1.3 0 .1"',
     "strip_y": 'type="plane" size="0 .8 .1"',
 }
+SHINY = """
+<texture name="squares" type="2d" builtin="checker" width="64" height="64" rgb1="1 .6 .5" rgb2=".3 .6 .9"/>
+<material name="plain" specular=".8" shininess=".4" rgba=".6 .5 .4 1"/>
+<material name="glowing" specular=".9" shininess=".1" emission=".4" rgba=".9 .8 .7 1"/>
+<material name="squares" texture="squares" specular=".8" shininess=".4"/>
+<material name="glass" specular=".8" shininess=".4" rgba=".3 .5 .7 .5"/>
+<material name="stained" texture="squares" specular=".8" shininess=".4" rgba="1 1 1 .6"/>
+<mesh name="slab" vertex="-1.2 -.9 0  1.2 -.9 0  1.2 .9 0  -1.2 .9 0  0 0 -.3"/>
+<mesh name="mapped" vertex="-1.2 -.9 0  1.2 -.9 0  1.2 .9 0  -1.2 .9 0  0 0 -.3" texcoord="0 0  3 0  3 2  0 2  1 1"
+ face="0 1 2 0 2 3 1 0 4 2 1 4 3 2 4 0 3 4"/>
+<mesh name="pillow" vertex="-1.2 -.9 0  1.2 -.9 0  1.2 .9 0  -1.2 .9 0  0 0 .25  0 0 -.5" smoothnormal="true"/>
+<mesh name="ground" vertex="-9 -9 0  9 -9 0  9 9 0  -9 9 0  0 0 -.3"/>
+<hfield name="terrain" nrow="3" ncol="3" size="1.2 .9 .3 .1" elevation=".2 .6 .1 .9 .4 .3 .2 .7 .5"/>
+"""
+SHINY_SHAPES = {
+    "slab": 'type="mesh" mesh="slab"',
+    "mapped": 'type="mesh" mesh="mapped"',
+    "pillow": 'type="mesh" mesh="pillow"',
+    "ground": 'type="mesh" mesh="ground"',  # reaches behind the camera
+    "terrain": 'type="hfield" hfield="terrain"',
+}
+SHINY_LIGHTS = {
+    "sun": '<light type="directional" dir="0 -.83 -.55" diffuse=".3 .35 .4" specular=".7 .6 .5" ambient=".1 .05 .1"/>',
+    "spot": '<light pos="0 .4 1.2" dir="0 -.2 -1" cutoff="60" exponent="3" diffuse=".8 .7 .6" specular=".6 .7 .8"'
+    ' attenuation=".6 .1 .1"/>',
+    "lamp": '<light pos="0 .6 1" dir="0 0 -1" cutoff="180" diffuse=".8 .7 .6" specular=".6 .7 .8" ambient=".2 .1 .1"'
+    ' attenuation=".5 .3 .1"/>',
+}
+SHINY_SCENES = [
+    *(("slab", "plain", light) for light in SHINY_LIGHTS),
+    *(("slab", material, "sun") for material in ("squares", "glass", "stained")),
+    *(("mapped", material, "spot") for material in ("squares", "stained")),
+    *(("pillow", material, light) for material, light in (("plain", "spot"), ("glowing", "lamp"), ("glass", "lamp"))),
+    *(("ground", "plain", light) for light in SHINY_LIGHTS),
+    *(("terrain", "plain", light) for light in ("spot", "lamp")),
+]
 ENDLESS = ("endless", "strip_x", "strip_y")
 TURNED = 'pos=".1 0 .4" euler="20 10 35"'
 
@@ -112,6 +148,15 @@ def _scenes() -> dict[str, str]:
     chip = 'sensorsize=".02 .012" resolution="640 384" focal=".02 .03" principal=".002 -.001"'
     body = FLOOR.format("") + ball
     scenes["sensor"] = SCENE.format(headlight=1, asset="", body=body).replace('fovy="40"', chip)
+    below = '<geom type="box" size=".3 .3 .1" pos="0 0 -.5" rgba="1 0 0 1"/>'
+    for shape, material, light in SHINY_SCENES:
+        body = f'{SHINY_LIGHTS[light]}{below}<geom {SHINY_SHAPES[shape]} material="{material}"/>'
+        scenes[f"{shape}_{material}_{light}"] = SCENE.format(headlight=0, asset=SHINY, body=body)
+    sheets = "".join(
+        f'<geom {SHINY_SHAPES["slab"]} material="{material}" pos="0 0 {z}"/>'
+        for material, z in (("glass", 0.1), ("stained", -0.2))
+    )
+    scenes["sheets"] = SCENE.format(headlight=0, asset=SHINY, body=SHINY_LIGHTS["sun"] + below + sheets)
     return scenes
 
 

@@ -47,11 +47,11 @@ class Camera:
     Shows planes, height fields, spheres, capsules, ellipsoids, cylinders, boxes and meshes under MuJoCo's lights, with
     textures and transparency: no shadows, reflections, fog or skybox (the background is black), and no flexes, skins,
     tendons and sites. What the model has of these is named in a `UserWarning` when the camera is made; for shadows and
-    fog, which all models have by default, only if it changes their settings (`not_drawn`). Images agree
-    with MuJoCo's OpenGL renderer, but light is worked out at every pixel. Poses are those of the engine's last call;
-    colours, materials, sizes, lights and fields of view are the engine's per-world ones where it keeps such, else the
-    model's at the time of the call. The headlight, `znear`, `zfar`, meshes, height fields, textures and which geoms
-    exist are taken when the camera is made.
+    fog, which all models have by default, only if it changes their settings (`not_drawn`). Images agree with MuJoCo's
+    OpenGL renderer, but light is worked out at every pixel, except on large faces of meshes and height fields. Poses
+    are those of the engine's last call; colours, materials, sizes, lights and fields of view are the engine's per-world
+    ones where it keeps such, else the model's at the time of the call. The headlight, `znear`, `zfar`, meshes, height
+    fields, textures and which geoms exist are taken when the camera is made.
 
     Args:
         engine: whose worlds to look at; its tensors must be on the CPU.

@@ -2,7 +2,8 @@
 
 A face of a few pixels is drawn from its corners' places in the image, at each pixel where three edge functions (twice
 the area of the triangle that the pixel spans with an edge) have one sign; the inverse depth is linear between them. A
-large face, and one that reaches behind the near plane, is a polygon like any other.
+large face is a polygon like any other, and lit at its corners (`corner_light.py`). So are the faces of a cluster that
+reaches behind the near plane.
 """
 
 import numpy as np
@@ -11,10 +12,12 @@ from visuomotor.camera.frame_buffer import LANES, TIE, FrameBuffer, rasterize_po
 from visuomotor.camera.geometry import add_scaled, cross, dot, out_of_frame, scale
 from visuomotor.camera.mesh_clusters import Meshes
 from visuomotor.camera.njit import Floats, Mat3, Vector, njit_call, njit_inline
+from visuomotor.camera.surfaces import LIT_AT_CORNERS
 
 Point = tuple[np.float32, np.float32]  # column and row
 
-_LARGE = 128  # pixels of a face's box, from where on it is drawn as a polygon
+# A face is large if its box in the image has more pixels, or twice its area, outside of the image too.
+_LARGE = 128
 # A pixel this far outside of an edge still counts, so that rounding opens no crack between neighbours.
 _SLACK = np.float32(1e-4)
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
@@ -71,11 +74,11 @@ def rasterize_face(
     a, b, c = (columns[i], rows[i]), (columns[j], rows[j]), (columns[k], rows[k])
     left, last, top, bottom = box_of(buffer, a, b, c)
     start, end, end_row = np.int64(left), np.int64(last) + 1, np.int64(bottom) + 1
-    if (end - start) * (end_row - np.int64(top)) > _LARGE:
+    area = area_of(a, b, c)
+    if area > _LARGE or (end - start) * (end_row - np.int64(top)) > _LARGE:
         rasterize_as_polygon(buffer, surface, meshes, face, axes, centre)
         return
     wa, wb, wc = inverse_depths[i], inverse_depths[j], inverse_depths[k]
-    area = area_of(a, b, c)
     share = _ONE / area
     number = np.uint32(surface)
     abx, aby, acx, acy = b[0] - a[0], b[1] - a[1], c[0] - a[0], c[1] - a[1]
@@ -111,7 +114,7 @@ def corner_of(meshes: Meshes, face: int, corner: int, axes: Mat3, centre: Vector
 def rasterize_as_polygon(
     buffer: FrameBuffer, surface: int, meshes: Meshes, face: int, axes: Mat3, centre: Vector
 ) -> None:
-    """Rasterize a face as a polygon, if it is seen from its front."""
+    """Rasterize a face as a polygon that is lit at its corners, if it is seen from its front."""
     a = corner_of(meshes, face, 0, axes, centre)
     b = corner_of(meshes, face, 1, axes, centre)
     c = corner_of(meshes, face, 2, axes, centre)
@@ -136,4 +139,4 @@ def rasterize_as_polygon(
     edges[0, 0], edges[0, 1], edges[0, 2] = -edge_a[0], -edge_a[1], -edge_a[2]
     edges[1, 0], edges[1, 1], edges[1, 2] = -edge_b[0], -edge_b[1], -edge_b[2]
     edges[2, 0], edges[2, 1], edges[2, 2] = -edge_c[0], -edge_c[1], -edge_c[2]
-    rasterize_polygon(buffer, surface, scale(normal, 1.0 / distance), 3, box)
+    rasterize_polygon(buffer, surface + LIT_AT_CORNERS, scale(normal, 1.0 / distance), 3, box)

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from visuomotor.camera.corner_light import KEPT, CornerLight
 from visuomotor.camera.draw import Layers, draw_geoms
 from visuomotor.camera.frame_buffer import LANES, FrameBuffer
 from visuomotor.camera.geometry import into_frame, matrix_columns, vector_at
@@ -174,6 +175,9 @@ def _make_kernel(digest: int) -> Callable[..., int]:
         scratch = Scratch(
             np.empty((SCRATCH_ROWS, pixels), np.float32), np.empty(pixels, np.int32), np.empty((pixels, 3), np.uint8)
         )
+        corner_light = CornerLight(
+            np.empty(KEPT, np.uint32), np.empty((KEPT, 9), np.float32), np.empty((SCRATCH_ROWS, 3), np.float32)
+        )
         cluster = ClusterScratch(np.empty((3, 3 * MOST_FACES), np.float32), np.empty(MOST_FACES, np.int32))
         fine = np.empty((height if samples > 1 else 0, width, 3), np.uint8)
         for item in range(first, end):
@@ -215,7 +219,10 @@ def _make_kernel(digest: int) -> Callable[..., int]:
                     layers, turn == 0,
                 )  # fmt: skip
                 if turn == 0 or between:
-                    shade(buffer, surfaces, views, meshes, textures, lights[:count], ambient, between, scratch, image)
+                    shade(
+                        buffer, surfaces, views, meshes, textures, lights[:count], ambient, between, scratch,
+                        corner_light, image,
+                    )  # fmt: skip
                 if turn == 0:
                     used, viewed = surfaces.used[0], views.used[0]
                     if layers.used[0] > 0:

@@ -8,6 +8,7 @@ from visuomotor.camera.geometry import add_scaled, into_frame
 from visuomotor.camera.njit import Float64Array, Floats, Mat3, Vector, njit_call, njit_inline
 from visuomotor.camera.tile import (
     ONE,
+    ROW_BASE,
     ROW_DEPTH,
     ROW_DIFFUSE,
     ROW_EXPONENT,
@@ -101,7 +102,29 @@ def _power(base: np.float32, exponent: np.float32) -> np.float32:
 
 
 @njit_inline
-def add_directional(scratch: Floats, pixels: int, light: Float64Array) -> None:
+def start_light(scratch: Floats, pixels: int, ambient: Vector) -> None:
+    """Unit normals and the direction of view; starts the sums of light."""
+    red, green, blue = np.float32(ambient[0]), np.float32(ambient[1]), np.float32(ambient[2])
+    for x in range(np.uint64(pixels)):
+        column, y = scratch[ROW_X, x], scratch[ROW_Y, x]
+        nx, ny, nz = scratch[ROW_NX, x], scratch[ROW_NY, x], scratch[ROW_NZ, x]
+        unit = ONE / np.sqrt(nx * nx + ny * ny + nz * nz + TINY)
+        nx, ny, nz = nx * unit, ny * unit, nz * unit
+        view = ONE / np.sqrt(column * column + y * y + ONE)
+        scratch[ROW_NX, x], scratch[ROW_NY, x], scratch[ROW_NZ, x] = nx, ny, nz
+        scratch[ROW_NV, x] = (nz - nx * column - ny * y) * view
+        scratch[ROW_V, x] = view
+        glow = scratch[ROW_BASE + 3, x]
+        scratch[ROW_DIFFUSE, x], scratch[ROW_DIFFUSE + 1, x], scratch[ROW_DIFFUSE + 2, x] = (
+            glow + red,
+            glow + green,
+            glow + blue,
+        )
+        scratch[ROW_HIGHLIGHT, x], scratch[ROW_HIGHLIGHT + 1, x], scratch[ROW_HIGHLIGHT + 2, x] = ZERO, ZERO, ZERO
+
+
+@njit_inline
+def _add_directional(scratch: Floats, pixels: int, light: Float64Array) -> None:
     lx, ly, lz = np.float32(light[0]), np.float32(light[1]), np.float32(light[2])
     dr, dg, db = np.float32(light[DIFFUSE]), np.float32(light[DIFFUSE + 1]), np.float32(light[DIFFUSE + 2])
     hr, hg, hb = np.float32(light[SPECULAR]), np.float32(light[SPECULAR + 1]), np.float32(light[SPECULAR + 2])
@@ -123,7 +146,7 @@ def add_directional(scratch: Floats, pixels: int, light: Float64Array) -> None:
 
 
 @njit_inline
-def add_positional(scratch: Floats, pixels: int, light: Float64Array) -> None:
+def _add_positional(scratch: Floats, pixels: int, light: Float64Array) -> None:
     """A point light or a spot."""
     lx, ly, lz = np.float32(light[0]), np.float32(light[1]), np.float32(light[2])
     ax, ay, az = np.float32(light[AXIS]), np.float32(light[AXIS + 1]), np.float32(light[AXIS + 2])
@@ -161,7 +184,7 @@ def add_positional(scratch: Floats, pixels: int, light: Float64Array) -> None:
 
 
 @njit_call
-def add_ambient(scratch: Floats, pixels: int, light: Float64Array) -> None:
+def _add_ambient(scratch: Floats, pixels: int, light: Float64Array) -> None:
     """The ambient light of a point light or a spot, which weakens with distance and cone but comes from all sides."""
     lx, ly, lz = np.float32(light[0]), np.float32(light[1]), np.float32(light[2])
     ax, ay, az = np.float32(light[AXIS]), np.float32(light[AXIS + 1]), np.float32(light[AXIS + 2])
@@ -183,3 +206,16 @@ def add_ambient(scratch: Floats, pixels: int, light: Float64Array) -> None:
         scratch[ROW_DIFFUSE, x] += red * weight
         scratch[ROW_DIFFUSE + 1, x] += green * weight
         scratch[ROW_DIFFUSE + 2, x] += blue * weight
+
+
+@njit_call
+def add_lights(scratch: Floats, pixels: int, lights: Float64Array) -> None:
+    """Add every light to the sums."""
+    for index in range(lights.shape[0]):
+        light = lights[index]
+        if light[KIND] == DIRECTIONAL:
+            _add_directional(scratch, pixels, light)
+        else:
+            _add_positional(scratch, pixels, light)
+            if light[AMBIENT] + light[AMBIENT + 1] + light[AMBIENT + 2] > 0.0:
+                _add_ambient(scratch, pixels, light)

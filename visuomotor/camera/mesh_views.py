@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from visuomotor.camera.njit import Float64Array, Floats, Integers, Mat3, Vector, njit_inline
-from visuomotor.camera.surfaces import COLOUR, FIRST_FACE, WIDTH, Surfaces
+from visuomotor.camera.surfaces import COLOUR, FACE_NUMBER, FIRST_FACE, WIDTH, Surfaces
 
 
 class MeshViews(NamedTuple):
@@ -57,4 +57,4 @@ def geom_of(surfaces: Surfaces, views: MeshViews, surface: int) -> int:
     """The id of the geom that a surface belongs to; -1 for the background."""
     if surface < FIRST_FACE:
         return surfaces.geom[surface]
-    return views.ids[view_of(views, surface), 1]
+    return views.ids[view_of(views, surface & FACE_NUMBER), 1]

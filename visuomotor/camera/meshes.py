@@ -14,6 +14,7 @@ from visuomotor.camera.njit import Floats, Integers, Mat3, Vector, njit_call, nj
 from visuomotor.camera.surfaces import (
     CONSTANT,
     FACE,
+    FACE_NUMBER,
     GRADIENT,
     MAP_CONSTANT,
     MAP_GRADIENT,
@@ -143,17 +144,32 @@ def draw_mesh(
 
 
 @njit_inline
-def _corner_normal(meshes: Meshes, face: int, corner: int, axes: Mat3) -> Vector:
+def corner_normal(meshes: Meshes, face: int, corner: int, axes: Mat3) -> Vector:
     normal = meshes.normals[face, corner]
     return out_of_frame(axes, (float(normal[0]), float(normal[1]), float(normal[2])))
 
 
 @njit_inline
-def _blend(row: Floats, at: int, edges: Mat3, values: Vector, factor: float) -> None:
+def blend(row: Floats, at: int, edges: Mat3, values: Vector, factor: float) -> None:
     """Enter the row of a matrix that takes a point of the face to the blend of its corners' values."""
     a, b, c = scale(edges[0], values[0] * factor), scale(edges[1], values[1] * factor), edges[2]
     total = add_scaled(add_scaled(a, b, 1.0), c, values[2] * factor)
     row[at], row[at + 1], row[at + 2] = total
+
+
+@njit_inline
+def locate_face(views: MeshViews, meshes: Meshes, surface: int) -> tuple[int, int, Mat3, Vector, Vector, Vector]:
+    """The row of a face's mesh in `views`, the face's number, its mesh's axes and its three corners."""
+    number = surface & FACE_NUMBER
+    place = view_of(views, number)
+    ids, pose = views.ids[place], views.pose[place]
+    axes = (vector_at(pose, 0), vector_at(pose, 1), vector_at(pose, 2))
+    centre = vector_at(pose, 3)
+    face = number - ids[0] + meshes.mesh_faces[ids[2]]
+    a = corner_of(meshes, face, 0, axes, centre)
+    b = corner_of(meshes, face, 1, axes, centre)
+    c = corner_of(meshes, face, 2, axes, centre)
+    return place, face, axes, a, b, c
 
 
 @njit_call
@@ -163,33 +179,26 @@ def read_face(surfaces: Surfaces, views: MeshViews, meshes: Meshes, surface: int
     With barycentric coordinates `p.(b x c) / D`, `p.(c x a) / D`, `p.(a x b) / D` for a point p of the face, the blend
     of the corners' values is linear in p.
     """
-    place = view_of(views, surface)
-    ids, pose = views.ids[place], views.pose[place]
-    axes = (vector_at(pose, 0), vector_at(pose, 1), vector_at(pose, 2))
-    centre, mesh = vector_at(pose, 3), ids[2]
-    face = surface - ids[0] + meshes.mesh_faces[mesh]
-    a = corner_of(meshes, face, 0, axes, centre)
-    b = corner_of(meshes, face, 1, axes, centre)
-    c = corner_of(meshes, face, 2, axes, centre)
+    place, face, axes, a, b, c = locate_face(views, meshes, surface)
     edges = (cross(b, c), cross(c, a), cross(a, b))
     factor = 1.0 / dot(a, edges[0])
     n, m, o = (
-        _corner_normal(meshes, face, 0, axes),
-        _corner_normal(meshes, face, 1, axes),
-        _corner_normal(meshes, face, 2, axes),
+        corner_normal(meshes, face, 0, axes),
+        corner_normal(meshes, face, 1, axes),
+        corner_normal(meshes, face, 2, axes),
     )
     row = surfaces.table[FACE]
-    _blend(row, GRADIENT, edges, (n[0], m[0], o[0]), factor)
-    _blend(row, GRADIENT + 3, edges, (n[1], m[1], o[1]), factor)
-    _blend(row, GRADIENT + 6, edges, (n[2], m[2], o[2]), factor)
+    blend(row, GRADIENT, edges, (n[0], m[0], o[0]), factor)
+    blend(row, GRADIENT + 3, edges, (n[1], m[1], o[1]), factor)
+    blend(row, GRADIENT + 6, edges, (n[2], m[2], o[2]), factor)
     row[CONSTANT], row[CONSTANT + 1], row[CONSTANT + 2] = 0.0, 0.0, 0.0
     copy_look(views.look[place], row)
-    if row[TEXTURE] >= 0.0 and row[MAP_SHAPE] != CUBE and meshes.has_texcoord[mesh]:
+    if row[TEXTURE] >= 0.0 and row[MAP_SHAPE] != CUBE and meshes.has_texcoord[views.ids[place, 2]]:
         for axis in range(2):
             values = (
                 float(meshes.texcoords[face, 0, axis]),
                 float(meshes.texcoords[face, 1, axis]),
                 float(meshes.texcoords[face, 2, axis]),
             )
-            _blend(row, MAP_GRADIENT + 3 * axis, edges, values, factor * row[MAP_SCALE + axis])
+            blend(row, MAP_GRADIENT + 3 * axis, edges, values, factor * row[MAP_SCALE + axis])
             row[MAP_CONSTANT + axis] = 0.0

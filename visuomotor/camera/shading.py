@@ -5,7 +5,7 @@
 `n.L` and `n.H` are cosines with the direction to the light and with the half-way vector between light and camera, `s`
 the material's specular, `e` 128 times its shininess, `w_l` the light's attenuation and spot cone. No gamma: channels
 are cut to 0..1 and stored as bytes, rounded down; a texture then multiplies them. This is MuJoCo's OpenGL renderer,
-worked out at every pixel where that does so at vertices only.
+which works it out at vertices only. Here it is worked out at every pixel, except on large faces (`corner_light.py`).
 
 A few rows of pixels (a tile) at a time. The work that differs between surfaces goes by runs of pixels with one surface
 id; all else runs over the whole tile in loops that vectorise.
@@ -13,8 +13,9 @@ id; all else runs over the whole tile in loops that vectorise.
 
 import numpy as np
 
+from visuomotor.camera.corner_light import CornerLight, clear_corner_light, light_large_faces
 from visuomotor.camera.frame_buffer import FrameBuffer
-from visuomotor.camera.lights import AMBIENT, DIRECTIONAL, KIND, add_ambient, add_directional, add_positional
+from visuomotor.camera.lights import add_lights, start_light
 from visuomotor.camera.mesh_clusters import Meshes
 from visuomotor.camera.mesh_views import MeshViews
 from visuomotor.camera.meshes import read_face
@@ -27,6 +28,7 @@ from visuomotor.camera.surfaces import (
     FACE,
     FIRST_FACE,
     GRADIENT,
+    LIT_AT_CORNERS,
     NOTHING,
     SPECULAR,
     Surfaces,
@@ -41,16 +43,13 @@ from visuomotor.camera.tile import (
     ROW_DIFFUSE,
     ROW_EXPONENT,
     ROW_HIGHLIGHT,
-    ROW_NV,
     ROW_NX,
     ROW_NY,
     ROW_NZ,
     ROW_SPECULAR,
     ROW_TEXEL,
-    ROW_V,
     ROW_X,
     ROW_Y,
-    TINY,
     ZERO,
     Scratch,
     tile_rows,
@@ -69,8 +68,13 @@ def _fill_gbuffer(
     first_row: int,
     rows: int,
     scratch: Floats,
-) -> None:
-    """Place, normal (of any length) and material of every pixel of a tile."""
+) -> tuple[bool, bool]:
+    """Place, normal (of any length) and material of every pixel of a tile.
+
+    Returns:
+        Whether there is a large face, and whether there is anything that is neither that nor background.
+    """
+    all_ids, other_ids = np.uint32(NOTHING), np.uint32(NOTHING)
     table = surfaces.table
     width = np.uint64(buffer.surface_id.shape[1])
     one = np.uint64(1)
@@ -88,6 +92,8 @@ def _fill_gbuffer(
             end = start + one
             while end < width and buffer.surface_id[line, end] == surface_id:
                 end += one
+            all_ids |= surface_id
+            other_ids |= surface_id if surface_id < LIT_AT_CORNERS else np.uint32(NOTHING)
             entry = surface_id
             if surface_id >= FIRST_FACE:
                 read_face(surfaces, views, meshes, surface_id)
@@ -114,28 +120,7 @@ def _fill_gbuffer(
                 scratch[ROW_BASE + 2, at] = blue
                 scratch[ROW_BASE + 3, at] = emission
             start = end
-
-
-@njit_inline
-def _prepare(scratch: Floats, pixels: int, ambient: Vector) -> None:
-    """Unit normals and the direction of view; starts the sums of light."""
-    red, green, blue = np.float32(ambient[0]), np.float32(ambient[1]), np.float32(ambient[2])
-    for x in range(np.uint64(pixels)):
-        column, y = scratch[ROW_X, x], scratch[ROW_Y, x]
-        nx, ny, nz = scratch[ROW_NX, x], scratch[ROW_NY, x], scratch[ROW_NZ, x]
-        unit = ONE / np.sqrt(nx * nx + ny * ny + nz * nz + TINY)
-        nx, ny, nz = nx * unit, ny * unit, nz * unit
-        view = ONE / np.sqrt(column * column + y * y + ONE)
-        scratch[ROW_NX, x], scratch[ROW_NY, x], scratch[ROW_NZ, x] = nx, ny, nz
-        scratch[ROW_NV, x] = (nz - nx * column - ny * y) * view
-        scratch[ROW_V, x] = view
-        glow = scratch[ROW_BASE + 3, x]
-        scratch[ROW_DIFFUSE, x], scratch[ROW_DIFFUSE + 1, x], scratch[ROW_DIFFUSE + 2, x] = (
-            glow + red,
-            glow + green,
-            glow + blue,
-        )
-        scratch[ROW_HIGHLIGHT, x], scratch[ROW_HIGHLIGHT + 1, x], scratch[ROW_HIGHLIGHT + 2, x] = ZERO, ZERO, ZERO
+    return bool(all_ids >= LIT_AT_CORNERS), bool(other_ids != NOTHING)
 
 
 @njit_inline
@@ -195,6 +180,7 @@ def shade(
     ambient: Vector,
     transparent: bool,
     scratch: Scratch,
+    corner_light: CornerLight,
     image: Bytes,
 ) -> None:
     """Fill `image` `(height * width, 3)` from the surfaces in `buffer.surface_id`.
@@ -206,22 +192,19 @@ def shade(
     surface_ids = buffer.surface_id.reshape(height * width)
     step = tile_rows(height, width)
     rows_of = scratch.rows
+    clear_corner_light(corner_light)
     for first in range(0, height, step):
         rows = min(step, height - first)
         pixels = rows * width
         start, end = first * width, first * width + pixels
         if transparent and _is_empty(surface_ids[start:end]):
             continue
-        _fill_gbuffer(buffer, surfaces, views, meshes, first, rows, rows_of)
-        _prepare(rows_of, pixels, ambient)
-        for index in range(lights.shape[0]):
-            light = lights[index]
-            if light[KIND] == DIRECTIONAL:
-                add_directional(rows_of, pixels, light)
-            else:
-                add_positional(rows_of, pixels, light)
-                if light[AMBIENT] + light[AMBIENT + 1] + light[AMBIENT + 2] > 0.0:
-                    add_ambient(rows_of, pixels, light)
+        any_large, any_other = _fill_gbuffer(buffer, surfaces, views, meshes, first, rows, rows_of)
+        start_light(rows_of, pixels, ambient)
+        if any_other:
+            add_lights(rows_of, pixels, lights)
+        if any_large:
+            light_large_faces(corner_light, buffer, views, meshes, lights, ambient, first, rows, rows_of)
         colours = scratch.colours if transparent else image[start:end]
         _finish(rows_of, scratch.packed, pixels, colours)
         if transparent or textures.texels.shape[0] > 0:

@@ -5,7 +5,8 @@ the kind of primitive: `G` is zero on a plane, the identity on a sphere, `Q` on 
 normals on a smooth triangle. So are the coordinates that its texture is looked up by, `T p + u`.
 
 Faces of meshes are too many for a list. A pixel that shows one has the number `FIRST_FACE` plus the face's place among
-the faces of all meshes in view (`mesh_views.py`), and its row is worked out where it is shaded.
+the faces of all meshes in view (`mesh_views.py`), and its row is worked out where it is shaded. If the face is large,
+`LIT_AT_CORNERS` is added to the number.
 """
 
 from typing import NamedTuple
@@ -33,6 +34,8 @@ MOST_PER_PRIMITIVE = 3  # a capsule's side and two caps; at most three faces of 
 NOTHING = 0  # the surface id of the background
 FACE = 1  # the row of the mesh's face that is being shaded
 FIRST_FACE = 1 << 24
+LIT_AT_CORNERS = 1 << 31  # larger than any number of a face
+FACE_NUMBER = LIT_AT_CORNERS - 1  # the bits of a face's number
 
 # MuJoCo's colour for a geom that sets none; such a geom takes its material's.
 _UNSET = np.float32(0.5)
