@@ -48,6 +48,18 @@ def test_policy_searches_are_told_by_the_episodes_that_they_need(tmp_path):
     assert f"| policy search on insertion2d, 2 seeds: {told}" in bench_table(tmp_path)
 
 
+def test_more_worlds_come_later_and_the_gpu_is_named(tmp_path):
+    rates = {"control_steps_per_second": 7000.0, "peak_memory_gb": 2.54}
+    machine = {"device": "cuda", "hardware": "Xeon, 16 cores, 126 GB, NVIDIA H200", "cores": 16}
+    for worlds in (1024, 128):
+        measured = {"bench": "ppo-gail", "task": "lifting", "num_envs": worlds, "command": "x", **rates, **machine}
+        _write(tmp_path, f"bench-ppo-gail-lifting-{worlds}-cuda.json", **measured)
+    first, second = bench_table(tmp_path).splitlines()[2:]
+    assert "lifting, 128 worlds" in first
+    told = "1024 worlds: training, without vision pretraining, networks on NVIDIA H200, 16 cores | 7,000 control steps/s, 2.5"
+    assert told in second
+
+
 def test_the_measurements_of_this_repository_are_read():
     assert len(bench_table(Path(__file__).parents[2] / "results").splitlines()) > 5
 

@@ -1,6 +1,7 @@
 """Measured speeds as a markdown table."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ Measured = dict[str, Any]
 def bench_table(folder: Path | str) -> str:
     """A row for each `bench-*.json` in `folder` that `visuomotor bench ... --results` wrote; empty without any."""
     rows: list[str] = []
-    for path in sorted(Path(folder).glob("bench-*.json")):
+    for path in sorted(Path(folder).glob("bench-*.json"), key=_words_and_numbers):
         if path.is_symlink() or not path.is_file():
             continue
         try:
@@ -25,6 +26,11 @@ def bench_table(folder: Path | str) -> str:
     if not rows:
         return ""
     return "\n".join(["| what | measured | command |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+def _words_and_numbers(path: Path) -> list[tuple[int, str]]:
+    """The parts of a name: 128 comes before 1024."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", path.name)]
 
 
 def _camera(measured: Measured) -> tuple[str, str]:
@@ -51,6 +57,8 @@ def _env(measured: Measured) -> tuple[str, str]:
 
 def _ppo_gail(measured: Measured) -> tuple[str, str]:
     what = f"ppo-gail on {measured['task']}, {_num_envs(measured)} worlds: training, without vision pretraining"
+    if measured.get("device", "cpu") != "cpu":
+        what += f", networks on {measured['hardware'].rsplit(', ', 1)[-1]}, {measured['cores']} cores"
     rate, memory = measured["control_steps_per_second"], measured["peak_memory_gb"]
     return what, f"{rate:,.0f} control steps/s, {memory:.1f} GB"
 

@@ -143,3 +143,19 @@ def test_weights_double_above_the_mean_and_halve_far_below():
     # mean 0.21, deviation 2.9: the first lies more than two below; the second below the mean, but not far
     divergence[0], divergence[1], divergence[2] = -9.0, -0.5, 1.5
     assert next_kl_weight(weight, divergence).tolist() == [0.5, 1.0] + [2.0] * 10
+
+
+def test_the_learning_rate_falls_to_a_tenth_along_a_cosine(monkeypatch):
+    rates = []
+    step = torch.optim.AdamW.step
+
+    def record(optimizer: torch.optim.AdamW):
+        rates.append(optimizer.param_groups[0]["lr"])
+        return step(optimizer)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", record)
+    layer = torch.nn.Linear(1, 1)
+    targets = PolicyTargets(torch.zeros(2, 1, dtype=torch.float64), torch.ones(2, 1, 1, dtype=torch.float64))
+    config = FitConfig(steps=3, batch=2, learning_rate=1e-2)
+    fit(layer, list(layer.parameters()), [torch.zeros(2, 1)], targets, config, torch.Generator())
+    assert rates == pytest.approx([0.01, 0.00775, 0.00325])  # 0.1 + 0.9 times 1, 3/4 and 1/4
