@@ -9,7 +9,7 @@ from visuomotor.algorithms.gps.supervised import FitConfig, PolicyTargets, fit
 from visuomotor.policies import AugmentationConfig, StatePolicy, VisuomotorPolicy, augment
 from visuomotor.tasks import Observations
 
-_CHUNK = 256  # images at once where no gradient is needed
+_CHUNK = 64  # images at once where no gradient is needed: the response maps of more leave the processor's cache
 _SMALLEST_SCALE = 1e-3
 
 
