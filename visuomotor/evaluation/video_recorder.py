@@ -15,23 +15,30 @@ _SIDE, _SUPERSAMPLING = 144, 2
 
 
 class VideoRecorder:
-    """Frames of the first trials, larger than the policy's images. Call `capture` once a control period."""
+    """Keeps the states of the first trials, and draws those that the video shows. Call `capture` once a control
+    period."""
 
     def __init__(self, engine: Engine, task: Task):
-        self._worlds = torch.arange(min(_RECORDED, engine.worlds))
+        self._engine, self._recorded = engine, min(_RECORDED, engine.worlds)
         self._camera = Camera(engine, task.camera, _SIDE, _SIDE, _SUPERSAMPLING)
-        self._frames: list[Tensor] = []
+        self._states: list[Tensor] = []
         self._rate = 1 / task.control_dt
 
     def capture(self) -> None:
-        """Add a frame of every recorded world."""
-        self._frames.append(self._camera.rgb(self._worlds))
+        """Keep the state of every recorded world."""
+        self._states.append(self._engine.state()[: self._recorded])
 
     def write(self, path: Path, success: Tensor) -> None:
-        """Eight trials, up to four of them failures, as mp4. success: `(worlds or more,)` bool."""
-        recorded = success[self._worlds]
+        """Eight trials, up to four of them failures, as mp4. The engine goes through their states again, and stays in
+        the last ones. success: `(worlds or more,)` bool."""
+        recorded = success[: self._recorded]
         failures = (~recorded).nonzero()[:_FAILURES_SHOWN, 0]
         successes = recorded.nonzero()[: _SHOWN - len(failures), 0]
         chosen = torch.cat([successes, failures])
-        clips = torch.stack(self._frames, 1)[chosen].numpy()
-        write_video(path, grid(list(clips), [bool(success[i]) for i in chosen], columns=4), self._rate)
+        frames: list[Tensor] = []
+        worlds = chosen.sort().values  # as engines want them
+        for states in self._states:
+            self._engine.set_state(states[worlds], worlds)
+            frames.append(self._camera.rgb(chosen))
+        clips = list(torch.stack(frames, 1).numpy())
+        write_video(path, grid(clips, [bool(success[i]) for i in chosen], columns=4), self._rate)
