@@ -216,6 +216,29 @@ def test_refuses_no_worlds():
         CpuEngine(MODEL, 0)
 
 
+@pytest.mark.parametrize(
+    ("worlds", "told"),
+    [
+        (torch.tensor([2, 1]), r"ascending, each once: worlds.unique\(\) instead of \[2, 1\]"),
+        (torch.tensor([1, 1]), "ascending"),
+        (torch.tensor([3]), "between 0 and 2, not 3 to 3"),
+        (torch.tensor([-1, 0]), "between 0 and 2, not -1 to 0"),
+        (torch.tensor([True, False, True]), r"a \(n,\) tensor of ints, not \(3,\) torch.bool"),
+        (torch.tensor([[0]]), r"not \(1, 1\) torch.int64"),
+        ([0, 1], "a .* tensor of ints, not list"),
+    ],
+)
+@pytest.mark.parametrize("method", ["reset", "forward", "set_const", "set_state"])
+def test_refuses_numbers_of_worlds_that_are_none(method, worlds, told):
+    """Before anything is changed."""
+    engine = CpuEngine(MODEL, 3)
+    before = engine.state()
+    arguments = (before[: len(worlds)] + 1, worlds) if method == "set_state" else (worlds,)
+    with pytest.raises(VisuomotorError, match=told):
+        getattr(engine, method)(*arguments)
+    assert torch.equal(engine.state(), before)
+
+
 def test_refuses_a_state_of_another_scene(engine):
     with pytest.raises(VisuomotorError, match="does not fit"):
         engine.set_state(engine.state()[:, :-1])

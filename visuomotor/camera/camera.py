@@ -18,6 +18,7 @@ from visuomotor.camera.scene import Appearance, per_world_fields, read_appearanc
 from visuomotor.camera.textures import read_textures
 from visuomotor.engine import Engine
 from visuomotor.engine.thread_pool import available_cores, parallel_for
+from visuomotor.engine.world_ids import check_world_ids
 from visuomotor.errors import VisuomotorError, check_whole, unknown
 
 # More parts share a busy machine's cores better, but each part costs a call.
@@ -122,7 +123,7 @@ class Camera:
         return self._render(worlds, measure=True)
 
     def _render(self, worlds: Tensor | None, measure: bool) -> Frame:
-        chosen = np.arange(self._engine.worlds) if worlds is None else _checked(worlds, self._engine.worlds)
+        chosen = np.arange(self._engine.worlds) if worlds is None else check_world_ids(worlds, self._engine.worlds)
         if self._per_world != per_world_fields(self._engine):
             self._appearance, self._limits, self._per_world = _read_worlds(self._engine)
         check_limits(self._engine.model, self._limits)
@@ -159,13 +160,3 @@ def _read_worlds(engine: Engine) -> tuple[Appearance, list[Limit], tuple[bool, .
     limits = limits_of(engine.model, appearance)
     check_limits(engine.model, limits)
     return appearance, [limit for limit in limits if engine.is_per_world(limit.field)], per_world_fields(engine)
-
-
-def _checked(worlds: Tensor, count: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    """World numbers as the kernel wants them; it does not check its indices."""
-    if worlds.ndim != 1 or worlds.is_floating_point() or worlds.dtype == torch.bool:
-        raise VisuomotorError(f"worlds must be a (n,) tensor of ints, not {tuple(worlds.shape)} {worlds.dtype}")
-    chosen = worlds.to(torch.int64).contiguous().numpy()
-    if len(chosen) and (chosen.min() < 0 or chosen.max() >= count):
-        raise VisuomotorError(f"worlds must lie between 0 and {count - 1}, not {chosen.min()} to {chosen.max()}")
-    return chosen

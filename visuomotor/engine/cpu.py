@@ -9,8 +9,10 @@ import mujoco
 import numpy as np
 import torch
 from mujoco.batch import Batch, SimulationError
+from numpy.typing import NDArray
 from torch import Tensor
 
+from visuomotor.engine.world_ids import check_world_ids
 from visuomotor.errors import VisuomotorError, check_whole, one_line
 
 _POSITION_STAGE = int(mujoco.mjtStage.mjSTAGE_POS)
@@ -90,7 +92,7 @@ class CpuEngine:
 
     def set_const(self, worlds: Tensor | None = None) -> None:
         try:
-            self._batch.set_const(ids=None if worlds is None else worlds.numpy())
+            self._batch.set_const(ids=self._ids(worlds))
         except SimulationError as error:
             raise VisuomotorError(
                 f"the model fields of worlds {error.ids.tolist()[:8]} hold values that cannot be: {one_line(error)}"
@@ -110,7 +112,7 @@ class CpuEngine:
         return unstable
 
     def forward(self, worlds: Tensor | None = None) -> None:
-        self._batch.forward(ids=None if worlds is None else worlds.numpy())
+        self._batch.forward(ids=self._ids(worlds))
         self._reset_unstable()
 
     def update_view(self) -> None:
@@ -118,14 +120,18 @@ class CpuEngine:
 
     def reset(self, worlds: Tensor | None = None) -> None:
         keyframe = 0 if self.model.nkey else -1
-        self._batch.reset(ids=None if worlds is None else worlds.numpy(), keyframe=keyframe)
+        self._batch.reset(ids=self._ids(worlds), keyframe=keyframe)
+
+    def _ids(self, worlds: Tensor | None) -> NDArray[np.int64] | None:
+        return None if worlds is None else check_world_ids(worlds, self.worlds, ascending=True)
 
     def state(self) -> Tensor:
         return torch.from_numpy(self._batch.state.copy())
 
     def set_state(self, state: Tensor, worlds: Tensor | None = None) -> None:
-        rows = slice(None) if worlds is None else worlds.numpy()
-        expected = (self.worlds if worlds is None else len(worlds), self._batch.nstate)
+        ids = self._ids(worlds)
+        rows = slice(None) if ids is None else ids
+        expected = (self.worlds if ids is None else len(ids), self._batch.nstate)
         if tuple(state.shape) != expected:
             raise VisuomotorError(
                 f"a state of shape {tuple(state.shape)} does not fit this scene, which needs {expected}; "
