@@ -12,7 +12,8 @@ def check_world_ids(worlds: object, count: int, ascending: bool = False) -> NDAr
     """The numbers as an array, `(n,)`.
 
     Args:
-        worlds: a tensor `(n,)` of ints. count: how many worlds there are. ascending: refuse another order, and a world twice.
+        worlds: a tensor `(n,)` of ints. count: how many worlds there are.
+        ascending: refuse another order, and a world twice.
 
     Raises:
         VisuomotorError: they are of another type or shape, or there is no such world.
