@@ -1,9 +1,9 @@
 """The one exception that is meant for the user's eyes."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from numbers import Integral
-from types import TracebackType
+from traceback import walk_tb
 from typing import Any
 
 
@@ -24,14 +24,8 @@ def describe_error(error: BaseException, own: Any) -> str:
 def in_own_line(error: BaseException, own: Any) -> str:
     """`in line N` after a space, or nothing where no line of that file is in the traceback."""
     file = getattr(sys.modules.get(getattr(own, "__module__", "")), "__file__", None)
-    lines = [step.tb_lineno for step in _steps(error.__traceback__) if step.tb_frame.f_code.co_filename == file]
+    lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == file]
     return f" in line {lines[-1]}" if lines else ""
-
-
-def _steps(trace: TracebackType | None) -> Iterator[TracebackType]:
-    while trace is not None:
-        yield trace
-        trace = trace.tb_next
 
 
 def unknown(kind: str, name: str, choices: Iterable[str]) -> VisuomotorError:

@@ -9,6 +9,7 @@ import warnings
 from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType
 from typing import Any, Final, Literal
 
@@ -111,6 +112,16 @@ def load(kind: Kind, name: str, base: type) -> type[Any]:
     if not _is_a(found, base):
         raise VisuomotorError(f"{place} is not a {kind}: it must be a subclass of {base.__module__}.{base.__name__}")
     return found
+
+
+def own_line(error: BaseException) -> str:
+    """` in FILE, line N`, the last place of a traceback that is in a user's file; nothing where none is."""
+    places = [
+        f" in {frame.f_code.co_filename}, line {line}"
+        for frame, line in walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__")).startswith(_USER)
+    ]
+    return places[-1] if places else ""
 
 
 def name_of(kind: Kind, found: type) -> str:

@@ -64,6 +64,7 @@ FAULTS = {
     f"{PRESETS}       ": ("presets = {'a': Config(), 'b': Other()}", "presets is .*; expected .* of the same type"),
     "iterations: int = 2": ("iterations: object = object()", "preset 'laptop': a config holds numbers, strings and"),
     'name = "mine"': ("name = None", "name is None; expected a short word"),
+    'name = "mine" ': ('name = "gps"', "name is 'gps', that of another algorithm; give it its own"),
     "version = 1 ": ("version = 'a'", "version is 'a'; expected a whole number"),
     f"{PRESETS}        ": (
         f"{PRESETS}; adjustable = 'iterations'",
@@ -104,6 +105,18 @@ def test_what_its_constructor_raises_is_told_in_one_line(tmp_path, monkeypatch, 
     assert re.match(f"visuomotor: algorithm 'mine' cannot be made: {told}; expected __init__", error)
     assert error.count("\n") == 1
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_fault_of_its_own_names_its_file_and_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    old = "            self.count += 1\n"
+    assert ALGORITHM.count(old) == 1
+    text = ALGORITHM.replace(old, old + "            {}['oops']\n")
+    (tmp_path / "mine.py").write_text(text)
+    line = text[: text.index("['oops']")].count("\n") + 1
+    assert main(["train", "mine.py:Mine", "lifting"]) == 70
+    told = f"visuomotor: KeyError in {tmp_path / 'mine.py'}, line {line}: 'oops'; the traceback is in "
+    assert told in capsys.readouterr().err
 
 
 def test_a_whole_one_trains(tmp_path, monkeypatch):

@@ -2,10 +2,12 @@
 
 import mujoco
 import numpy as np
+import pytest
 import torch
 
 from visuomotor.camera import Camera
 from visuomotor.engine import CpuEngine
+from visuomotor.errors import VisuomotorError
 from visuomotor.props.blocks import HALF, MASS, Block, add_block, block_fields, block_rows
 from visuomotor.props.table import add_table
 from visuomotor.robots.jaco import BASE_POS, HOME_QPOS, add_jaco
@@ -109,3 +111,13 @@ def test_the_camera_sees_block_and_hand():
         hand = seen == MODEL.geom(name).id
         assert hand.any(dim=(1, 2)).all()
         assert not hand[:, 0].any()
+
+
+@pytest.mark.parametrize("geom", ['type="cylinder" size=".02 .02"', 'type="box" size=".02 .02 .03"'])
+def test_only_cubes_are_varied(geom: str):
+    """Another shape would get a cube's size and inertia."""
+    scene = (
+        f'<mujoco><worldbody><body name="a"><freejoint name="a"/><geom name="a" {geom}/></body></worldbody></mujoco>'
+    )
+    with pytest.raises(VisuomotorError, match=r"geom 'a' is no cube, .* leave it out of the randomizer's blocks"):
+        block_rows(mujoco.MjModel.from_xml_string(scene), Block.named("a"))

@@ -181,6 +181,10 @@ def test_home_is_within_the_joints_ranges():
     fails(told, KINDS["torque"], home=[2.0, 0.31, 0.1])
     fails("home has joint 'turn' at -2.1, outside", KINDS["torque"], home=[-2.1, 0.0, 0.1])
     assert read("torque", home=(2, 0, 0.9))[0].home == (2.0, 0.0, 0.9)
+    keyframe = '</actuator><keyframe><key name="home" qpos="{}"/></keyframe><actuator>'
+    size = len(spec_of(KINDS["torque"]).compile().qpos0)
+    numbers = " ".join(["9"] + ["0"] * (size - 1))
+    fails("home has joint 'turn' at 9, outside", KINDS["torque"] + keyframe.format(numbers))
 
 
 @pytest.mark.parametrize("source", [None, 5, b"arm.xml", ["arm.xml"]])

@@ -46,6 +46,8 @@ def load_algorithm(name: str) -> type[Algorithm]:
         if not fits:
             found = one_line(repr(getattr(kind, member)))
             raise VisuomotorError(f"algorithm {name!r}: {member} is {found:.200}; expected {_EXPECTED[member]}")
+    if kind.name in registry.BUILT_IN["algorithm"] and registry.load("algorithm", kind.name, Algorithm) is not kind:
+        raise VisuomotorError(f"algorithm {name!r}: name is {kind.name!r}, that of another algorithm; give it its own")
     for preset, config in kind.presets.items():
         try:
             config_to_dict(config)

@@ -71,9 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _unexpected(error: Exception, words: Sequence[str]) -> int:
     """A fault of ours, or of a user's own code."""
     from visuomotor.cli.error_log import write_error_log
+    from visuomotor.registry import own_line
 
     log = write_error_log(words)
-    print(f"visuomotor: {type(error).__name__}: {_printable(one_line(error))}; {log}", file=sys.stderr)
+    told = f"{type(error).__name__}{own_line(error)}: {one_line(error)}"
+    print(f"visuomotor: {_printable(told)}; {log}", file=sys.stderr)
     return INTERNAL_ERROR
 
 

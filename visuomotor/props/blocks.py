@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import mujoco
+import numpy as np
 from torch import Tensor
 
+from visuomotor.errors import VisuomotorError
 from visuomotor.robots.collision import HELD, ROBOT, STIFF_CONTACT
 from visuomotor.robots.geoms import Color, box
 
@@ -13,6 +15,7 @@ HALF: Final = 0.025  # m, half edge
 MASS: Final = 0.08  # kg
 FRICTION: Final = 1.0  # sliding; vary it in `geom_friction[..., 0]`, 0.6 or more (less and table and fingers decide)
 
+_ROUNDING = 1e-9  # m
 _AS_BLOCK = {"contype": HELD, "conaffinity": ROBOT | HELD}  # touches the hand, the table and other blocks
 
 
@@ -56,5 +59,10 @@ def block_fields(half: Tensor, mass: Tensor) -> dict[str, Tensor]:
 
 def block_rows(model: mujoco.MjModel, block: Block) -> dict[str, int]:
     """Where each field of `block_fields` has this block's values: `engine.model_field(name)[:, rows[name]]`."""
-    body = int(model.body(block.body).id)
-    return {"geom_size": int(model.geom(block.geom).id), "body_mass": body, "body_inertia": body}
+    body, geom = int(model.body(block.body).id), int(model.geom(block.geom).id)
+    if model.geom_type[geom] != mujoco.mjtGeom.mjGEOM_BOX or np.ptp(model.geom_size[geom]) > _ROUNDING:
+        raise VisuomotorError(
+            f"geom {block.geom!r} is no cube, and only the sizes and masses of cubes can be varied; leave it out of "
+            "the randomizer's blocks"
+        )
+    return {"geom_size": geom, "body_mass": body, "body_inertia": body}

@@ -89,7 +89,9 @@ def home_of(model: mujoco.MjModel, joints: Sequence[str], home: Sequence[float] 
     if home is None:
         keys = [str(model.key(index).name) for index in range(model.nkey)]
         qpos = model.key_qpos[keys.index("home") if "home" in keys else 0] if keys else model.qpos0
-        return tuple(float(qpos[int(model.joint(name).qposadr[0])]) for name in joints)
+        home = [float(qpos[int(model.joint(name).qposadr[0])]) for name in joints]
+        if not keys:  # zero may be outside a gripper's range
+            return tuple(home)
     given = _numbers(home, len(joints))
     if given is None:
         raise VisuomotorError(f"home must be {len(joints)} finite numbers, one for each joint, not {home!r}")

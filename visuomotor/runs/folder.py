@@ -250,7 +250,9 @@ class Run:
         except VisuomotorError as error:
             if name is not None:
                 raise
-            raise VisuomotorError(f"{error} (if the task of {self.path} has moved, name it)") from error
+            raise VisuomotorError(
+                f"{error} (if the task of {self.path} has moved: --task path/to/file.py:Class)"
+            ) from error
         if name is not None:
             if task.name != self.task_name:
                 raise VisuomotorError(

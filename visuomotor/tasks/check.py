@@ -12,6 +12,7 @@ from visuomotor.engine import Engine
 from visuomotor.errors import VisuomotorError, describe_error, in_own_line, one_line
 from visuomotor.tasks.check_attributes import check_attributes, wrong
 from visuomotor.tasks.cost import Cost
+from visuomotor.tasks.randomization import SceneRandomizer
 from visuomotor.tasks.reset_params import ResetParams
 from visuomotor.tasks.task import EpisodeOutcome, Task
 
@@ -27,6 +28,8 @@ _GROUPS: Final[dict[str, tuple[tuple[int, ...], torch.dtype | None]]] = {
     "state": ((_ANY_SIZE,), torch.float64),
 }
 """Shapes, less the first axis, and types of what members give; those that others are made of come first."""
+
+_ROUNDING: Final = 1e-5
 
 _CONSTANTS: Final = (
     *("body_subtreemass", "body_invweight0", "dof_invweight0", "dof_M0", "dof_length", "geom_rbound"),
@@ -54,6 +57,7 @@ def check_task(task: Task) -> None:
     _called(task, "apply_appearance", engine, torch.arange(2), params.appearance)
     _check_reset(task, engine, params)
     _check_groups(task, engine, "after a step")
+    _check_states_are_complete(task, engine)
     for worlds in (1, 3):  # two worlds hide swapped axes of two points; several hide an axis that `squeeze` removes
         _check_number_of_worlds(task, worlds)
     _check_names(task)
@@ -106,6 +110,14 @@ def _check_params(task: Task, params: Any, count: int) -> None:
                 raise wrong(task, "sample_reset", f"gives {_kind_of(value)} as {group}[{name!r}] of {count} worlds")
             if not value.isfinite().all():
                 raise wrong(task, "sample_reset", f"gives {group}[{name!r}] that is not finite")
+    if isinstance(randomizer := getattr(task, "randomizer", None), SceneRandomizer):
+        for group, rows in vars(randomizer.nominal(1)).items():
+            if lacking := rows.keys() - vars(params)[group]:
+                raise VisuomotorError(
+                    f"task {task.name!r}: sample_reset gives no {group}[{min(lacking)!r}], which self.randomizer "
+                    "writes; take dynamics and appearance from self.randomizer.sample(count, generator), or from "
+                    "self.randomizer.nominal(count) where randomize is False"
+                )
     if not len(params):
         raise wrong(task, "sample_reset", "gives a ResetParams without rows")
     for group, member in (("dynamics", "apply_randomization"), ("appearance", "apply_appearance")):
@@ -167,6 +179,30 @@ def _check_reset(task: Task, engine: Engine, params: ResetParams) -> None:
             f"task {task.name!r}: reset gives two states for the same params; begin it with engine.reset(env_ids), and "
             "draw in sample_reset only"
         )
+
+
+def _check_states_are_complete(task: Task, engine: Engine) -> None:
+    """A state that is put back with its dynamics, as demonstrations are, looks as it did, wherever things were placed
+    since. Members with noise of their own are left out."""
+
+    def observe() -> dict[str, Tensor]:
+        return {member: _called(task, member, engine).double() for member in _GROUPS}
+
+    everyone = torch.arange(2)
+    params, others = (_called(task, "sample_reset", 2, torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    _called(task, "reset", engine, everyone, params)
+    states, before, again = engine.state(), observe(), observe()
+    placed = ResetParams(others.placement, params.dynamics, params.appearance)
+    _called(task, "reset", engine, everyone, placed)
+    engine.set_state(states)
+    for member, found in observe().items():
+        same = torch.allclose(found, before[member], rtol=_ROUNDING, atol=_ROUNDING)
+        if not same and torch.equal(before[member], again[member]):
+            raise VisuomotorError(
+                f"task {task.name!r}: {member} changes when a state is put back (engine.set_state) after another "
+                "reset, so it depends on something that no state holds; place things by qpos or mocap_pos, or give "
+                "what you write into model fields as dynamics in sample_reset and write it in apply_randomization"
+            )
 
 
 def _read_varied(engine: Engine) -> dict[str, Tensor]:

@@ -44,7 +44,7 @@ def load_demonstrations(task: Task, config: PpoGailConfig) -> list[Episode]:
     if wrong > _WRONG_STAGES * sum(len(episode.stages) for episode in episodes):
         raise VisuomotorError(
             f"{wrong} states of {config.demos} are in other stages of {task.name!r} today than they were then; "
-            f"record it again: {generate_command(name, config.demos)}"
+            f"if the task has changed, record them again: {generate_command(name, config.demos)}"
         )
     return episodes
 
