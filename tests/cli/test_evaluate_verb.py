@@ -99,7 +99,7 @@ def test_the_task_of_a_run_may_have_moved(asked, tmp_path, capsys):
         algorithm="gps", task="gone.py:Mine", task_name="mine", preset="laptop", seed=4, config=Config(), name="a"
     )
     assert main(["evaluate", "runs/a", "--trials", "2"]) == 2
-    assert "if the task of runs/a has moved, name it" in capsys.readouterr().err
+    assert "if the task of runs/a has moved: --task" in capsys.readouterr().err
     assert main(["evaluate", "runs/a", "--task", "tasks.py:Mine", "--trials", "2"]) == 0
     assert asked == [("a", "random", 2, 0, False)]
     assert Run.open("runs/a").task == f"{tmp_path / 'tasks.py'}:Mine"

@@ -66,7 +66,7 @@ def test_a_task_that_has_moved_is_found_again(made, tmp_path, monkeypatch, capsy
     (together / "tasks.py").rename("moved.py")
     (together / "other.py").write_text(OWN_TASK.replace('"mine"', '"another"'))
     assert main(["train", "learn.py:Other", "--resume", "runs/a"]) == 2
-    assert "if the task of runs/a has moved, name it" in capsys.readouterr().err
+    assert "if the task of runs/a has moved: --task" in capsys.readouterr().err
     assert main(["train", "learn.py:Other", "other.py:Mine", "--resume", "runs/a"]) == 2
     assert "runs/a is a run of the task 'mine', and " in capsys.readouterr().err
     assert main(["train", "learn.py:Other", "moved.py:Mine", "--resume", "runs/a"]) == 130
