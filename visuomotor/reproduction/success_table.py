@@ -66,4 +66,4 @@ def trained(task: str, vision: str) -> Training:
 
 def _paper(task: str, vision: str, split: str) -> str:
     paper = _PAPER.get((task, vision), {}).get(split)
-    return f"; paper {100 * paper[0] / paper[1]:.0f}%" if paper else ""
+    return f"; paper {100 * paper[0] / paper[1]:.1f}%" if paper else ""
