@@ -207,7 +207,7 @@ def _import(module: str, name: str) -> ModuleType:
         return importlib.import_module(module)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # other people's code may raise anything
+    except BaseException as error:  # the imported code may raise anything
         raise _broken(f"module {module!r} of {name!r}" if module != name else f"module {module!r}", error) from error
 
 

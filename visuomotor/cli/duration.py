@@ -1,4 +1,4 @@
-"""Lengths of time as people write them."""
+"""Lengths of time as text, such as 9m or 1h30m."""
 
 import re
 

@@ -12,7 +12,7 @@ _MISS_HEIGHT = 2 / 3  # of the clearance: too high to grasp it
 def grasp(
     expert: ScriptedExpert, index: int, height: float, clearance: float = CLEARANCE, aside: float = 0.0
 ) -> MotionPlan:
-    """Grasp an object and raise it by `height` (m). If it is not in the gripper then, try again, as people do.
+    """Grasp an object and raise it by `height` (m). If the grasp failed, try again.
 
     Args:
         clearance: m, of the end effector above the object's centre before it goes down.

@@ -79,7 +79,7 @@ def _is_episode(file: CheckedFile, where: str) -> bool:
 
 
 def _by_number(name: str) -> list[tuple[int, str]]:
-    """Sorts demo_2 before demo_10, and names that people have given anywhere."""
+    """Sorts demo_2 before demo_10; takes names of any other form too."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 

@@ -1,4 +1,4 @@
-"""Models of other people: read them so that the engine takes them, and find what is in them."""
+"""Load model files into the form that the engine needs."""
 
 import os
 from pathlib import Path

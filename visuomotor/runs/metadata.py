@@ -26,7 +26,7 @@ class _Change:
 
 @dataclass(frozen=True)
 class _Metadata:
-    """What config.json must hold, where it is read; the rest is for people."""
+    """What config.json must hold, where it is read; the rest is information for users."""
 
     algorithm: str
     task: str

@@ -138,7 +138,7 @@ def groups_of(keys: Iterable[str], own_groups: bool = True) -> list[tuple[Metric
 
 
 def metric_text(key: str, value: Any) -> str:
-    """A value as people read it."""
+    """A value as text for displays."""
     if isinstance(value, str | int):
         return f"{value:,}" if isinstance(value, int) else value
     return f"{100 * value:.0f}%" if group_of(key).unit == "%" else f"{float(value):.4g}"

@@ -53,7 +53,7 @@ class Task(ABC):
     name: ClassVar[str]
     """Short, such as "lifting"; demonstrations and results carry it."""
     description: ClassVar[str] = ""
-    """A line for people: what the robot must do, and by what actions."""
+    """One line, shown by `visuomotor tasks`: what the robot must do, and by what actions."""
     max_episode_steps: ClassVar[int]
     """Control steps of an episode."""
     control_dt: ClassVar[float] = 0.05
@@ -131,7 +131,7 @@ class Task(ABC):
         self.apply_appearance(engine, torch.arange(engine.worlds), appearance)
 
     def reset_for_pose_data(self, engine: Engine, generator: torch.Generator) -> None:
-        """Put every world somewhere an episode may come to: images for pose regression are taken there."""
+        """Put every world in a state that can occur in an episode: images for pose regression are taken there."""
         params = self.sample_reset(engine.worlds, generator, randomize=False)
         everyone = torch.arange(engine.worlds)
         self.reset(engine, everyone, params)

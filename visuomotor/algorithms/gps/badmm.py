@@ -54,7 +54,7 @@ class SampleBatch:
 @dataclass(frozen=True)
 class Transitions:
     """What the prior is fitted to of one iteration's samples: states `(N, T, X)`, actions `(N, T, U)`; valid `(N,)`
-    bool, episodes that teach the dynamics."""
+    bool, episodes that the dynamics are fitted to."""
 
     states: Tensor
     actions: Tensor
@@ -197,7 +197,7 @@ def assess_last_update(
     """Compare the new samples with those before the last update, and adapt the step size to how well the prediction
     held. A condition takes its update back, and keeps its last controller and samples, where the physics blew up or
     the cost rose by more than a fraction (`trajectory.largest_loss`) of what it gained since the first episode:
-    something was hit or dropped. Such an episode does not teach the dynamics either. Its multipliers stay:
+    something was hit or dropped. The dynamics are not fitted to such an episode. Its multipliers stay:
     the policy was fitted under them.
 
     The actual improvement is that of the samples' own costs. The model's expected costs of two iterations are not

@@ -124,8 +124,8 @@ class GpsConfig:
     """What the policy's vision is trained for. The other two are the paper's baselines, with vision layers that learn
     nothing after pose regression: the policy gets the pose network's feature points, or the points that it predicts."""
     num_conditions: Annotated[int | None, Range(2, 10_000)] = None
-    """Starts that trajectories are optimised from, drawn once; None takes the task's `num_conditions`. Fewer are not
-    easier: all their samples together teach the dynamics."""
+    """Starts that trajectories are optimised from, drawn once; None takes the task's `num_conditions`. Fewer
+    conditions do not make the task easier: the dynamics are fitted to the samples of all conditions."""
     randomize: bool = False
     """Whether every training image has an appearance of its own (`Task.randomize_appearance`), and conditions differ in
     dynamics and appearance where the task's resets do."""
