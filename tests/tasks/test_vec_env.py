@@ -335,6 +335,21 @@ def test_actions_that_are_not_finite_are_refused_and_nothing_moves(lifting):
     assert env.episode_length_buf.eq(0).all()
 
 
+def test_actions_and_worlds_of_another_shape_are_refused_before_anything_moves(lifting):
+    env = VecEnv(lifting, 3, torch.Generator().manual_seed(0), observations=("stage",))
+    env.step(torch.zeros(3, lifting.action_size))
+    before = env.state_dict()["state"]
+    size = lifting.action_size
+    for actions in (torch.zeros(1, size), torch.zeros(size), torch.zeros(3, 1), torch.zeros(3, size).numpy(), None):
+        with pytest.raises(VisuomotorError, match=r"actions must be a tensor of numbers \(3, 9\), not"):
+            env.step(actions)
+    for worlds in (torch.tensor([True, False, True]), torch.tensor([1, 0]), [0], torch.tensor([3])):
+        with pytest.raises(VisuomotorError, match="worlds must"):
+            env.reset(worlds)
+    assert torch.equal(env.state_dict()["state"], before)
+    assert env.episode_length_buf.tolist() == [1, 1, 1]
+
+
 def test_actions_are_fractions_of_the_limits_and_clipped(lifting):
     engines = []
     for action in (torch.full((WORLDS, 9), 3.0), torch.ones(WORLDS, 9)):

@@ -49,7 +49,8 @@ def train(
 
     Raises:
         KeyboardInterrupt: on SIGINT, SIGTERM or SIGHUP, after the step under way has been saved.
-        VisuomotorError: another process trains this run; its checkpoint does not fit the algorithm; or a step failed.
+        VisuomotorError: another process trains this run; it is of another task, seed or config than the algorithm, or
+            trained already; its checkpoint does not fit the algorithm; or a step failed.
     """
     distributed = algorithm.distributed
     began = last = time.monotonic()
@@ -57,6 +58,7 @@ def train(
     with RunLock(run.path, enabled=distributed.is_main):
         logged, steps = 0, 0
         if distributed.is_main:
+            _check_is_of(algorithm, run, resume)
             run.remove_partials()
         if resume:
             logged = _resume(algorithm, run)
@@ -94,6 +96,20 @@ def train(
             _save(algorithm, run, logged)
         run.close()
     return algorithm.done
+
+
+def _check_is_of(algorithm: Algorithm, run: Run, resume: bool) -> None:
+    """What a run's config.json says must be true of what is trained in it."""
+    for name, given in (("task_name", algorithm.task.name), ("seed", algorithm.seed)):
+        if run.metadata[name] != given:
+            raise VisuomotorError(f"{run.path} is a run of {name} {run.metadata[name]!r}, and this is {given!r}")
+    if resume:
+        return
+    if run.latest_checkpoint.exists() or run.metrics_lines:
+        raise VisuomotorError(f"{run.path} is trained already; give resume=True to go on, or make a new run")
+    if changes := changed_settings(run.metadata["config"], config_to_dict(algorithm.config)):
+        text = ", ".join(f"{name} {old} (now {new})" for name, (old, new) in sorted(changes.items()))
+        raise VisuomotorError(f"{run.path} was made for another config than the algorithm's: {text}")
 
 
 def _resume(algorithm: Algorithm, run: Run) -> int:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.camera import LARGEST_SIDE, LARGEST_SUPERSAMPLING, Camera
+from visuomotor.engine.world_ids import check_world_ids
 from visuomotor.errors import VisuomotorError, check_whole, unknown
 from visuomotor.tasks.reset_params import ResetParams
 from visuomotor.tasks.task import OBSERVATIONS, EpisodeOutcome, Task
@@ -165,8 +166,15 @@ class VecEnv:
         """One control period. actions: `(num_envs, A)` in [-1, 1], the fraction of each limit; clipped to it.
 
         Raises:
-            VisuomotorError: an action is not finite.
+            VisuomotorError: actions have another shape, or one is not finite.
         """
+        given, shape = getattr(actions, "shape", None), (self.num_envs, self.task.action_size)
+        if (
+            not isinstance(actions, Tensor) or given != shape or actions.is_complex()
+        ):  # a single row would go to all worlds
+            raise VisuomotorError(
+                f"actions must be a tensor of numbers {shape}, not {type(actions).__name__} {tuple(given or ())}"
+            )
         if not actions.isfinite().all():
             worlds = (~actions.isfinite().all(-1)).nonzero()[:, 0].tolist()
             raise VisuomotorError(f"actions of worlds {worlds[:8]} are not finite; the policy has diverged")
@@ -193,7 +201,9 @@ class VecEnv:
             env_ids: `(n,)` int, ascending; None for all worlds.
             params: their starts; None draws them, or takes given states where there are some.
         """
-        env_ids = torch.arange(self.num_envs) if env_ids is None else env_ids
+        if env_ids is None:
+            env_ids = torch.arange(self.num_envs)
+        check_world_ids(env_ids, self.num_envs, ascending=True)
         if not len(env_ids):
             return
         task, given = self.task, None

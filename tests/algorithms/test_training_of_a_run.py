@@ -1,0 +1,50 @@
+"""A run's config.json is true of what is trained in it."""
+
+from dataclasses import replace
+
+import pytest
+
+from visuomotor.algorithms.ppo_gail import PRESETS, PpoGail
+from visuomotor.algorithms.training import train
+from visuomotor.errors import VisuomotorError
+from visuomotor.runs import Run
+from visuomotor.tasks import make_task
+
+PRESET = PRESETS["laptop"]
+CONFIG = replace(
+    PRESET,
+    total_steps=24,
+    num_envs=4,
+    device="cpu",
+    ppo=replace(PRESET.ppo, num_steps=3, num_epochs=1, num_minibatches=2),
+    imitation=replace(PRESET.imitation, weight=0.0),
+    curriculum=replace(PRESET.curriculum, random_start_fraction=1.0),
+    auxiliary=replace(PRESET.auxiliary, pretraining_updates=0, updates_per_iteration=0),
+)
+
+
+@pytest.mark.parametrize(
+    ("of_run", "told"),
+    [
+        ({"seed": 5}, "is a run of seed 5, and this is 0"),
+        ({"task": "stacking"}, "is a run of task_name 'stacking', and this is 'lifting'"),
+        ({"config": replace(CONFIG, total_steps=12)}, r"for another config .*: total_steps 12 \(now 24\)"),
+    ],
+)
+def test_another_run_is_refused(tmp_path, of_run, told):
+    named = {"algorithm": "ppo-gail", "task": "lifting", "preset": "laptop", "seed": 0, "config": CONFIG, **of_run}
+    run = Run.create(tmp_path, name="run", **named)
+    with pytest.raises(VisuomotorError, match=told):
+        train(PpoGail(make_task("lifting"), CONFIG, 0), run)
+    assert not run.latest_checkpoint.exists()
+
+
+def test_a_trained_run_is_not_trained_from_the_start_again(tmp_path):
+    named = {"algorithm": "ppo-gail", "task": "lifting", "preset": "laptop", "seed": 0, "config": CONFIG}
+    run = Run.create(tmp_path, name="run", **named)
+    assert train(PpoGail(make_task("lifting"), CONFIG, 0), run)
+    before = run.latest_checkpoint.read_bytes()
+    with pytest.raises(VisuomotorError, match="is trained already; give resume=True to go on, or make a new run"):
+        train(PpoGail(make_task("lifting"), CONFIG, 0), Run.open(run.path))
+    assert run.latest_checkpoint.read_bytes() == before
+    assert train(PpoGail(make_task("lifting"), CONFIG, 0), Run.open(run.path), resume=True)
