@@ -169,9 +169,8 @@ class VecEnv:
             VisuomotorError: actions have another shape, or one is not finite.
         """
         given, shape = getattr(actions, "shape", None), (self.num_envs, self.task.action_size)
-        if (
-            not isinstance(actions, Tensor) or given != shape or actions.is_complex()
-        ):  # a single row would go to all worlds
+        # A single row would go to all worlds; arrays and lists have no `isfinite`.
+        if not hasattr(actions, "isfinite") or given != shape or actions.is_complex():
             raise VisuomotorError(
                 f"actions must be a tensor of numbers {shape}, not {type(actions).__name__} {tuple(given or ())}"
             )
