@@ -72,16 +72,16 @@ SHINY_LIGHTS = {
     "sun": '<light type="directional" dir="0 -.83 -.55" diffuse=".3 .35 .4" specular=".7 .6 .5" ambient=".1 .05 .1"/>',
     "spot": '<light pos="0 .4 1.2" dir="0 -.2 -1" cutoff="60" exponent="3" diffuse=".8 .7 .6" specular=".6 .7 .8"'
     ' attenuation=".6 .1 .1"/>',
-    "lamp": '<light pos="0 .6 1" dir="0 0 -1" cutoff="180" diffuse=".8 .7 .6" specular=".6 .7 .8" ambient=".2 .1 .1"'
+    "point": '<light pos="0 .6 1" dir="0 0 -1" cutoff="180" diffuse=".8 .7 .6" specular=".6 .7 .8" ambient=".2 .1 .1"'
     ' attenuation=".5 .3 .1"/>',
 }
 SHINY_SCENES = [
     *(("slab", "plain", light) for light in SHINY_LIGHTS),
     *(("slab", material, "sun") for material in ("squares", "glass", "stained")),
     *(("mapped", material, "spot") for material in ("squares", "stained")),
-    *(("pillow", material, light) for material, light in (("plain", "spot"), ("glowing", "lamp"), ("glass", "lamp"))),
+    *(("pillow", material, light) for material, light in (("plain", "spot"), ("glowing", "point"), ("glass", "point"))),
     *(("ground", "plain", light) for light in SHINY_LIGHTS),
-    *(("terrain", "plain", light) for light in ("spot", "lamp")),
+    *(("terrain", "plain", light) for light in ("spot", "point")),
 ]
 ENDLESS = ("endless", "strip_x", "strip_y")
 TURNED = 'pos=".1 0 .4" euler="20 10 35"'

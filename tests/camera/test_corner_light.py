@@ -17,16 +17,16 @@ SCENE = """
 <material name="black" rgba="0 0 0 1" specular=".5" shininess="{shininess}"/></asset>
 <worldbody>{light}<camera name="eye" {camera}/><geom name="thing" type="mesh" mesh="thing" {look}/></worldbody></mujoco>
 """
-LAMP = '<light pos="0 0 1" dir="0 0 -1" cutoff="180" diffuse="1.6 1.6 1.6" specular="0 0 0"/>'
+POINT_LIGHT = '<light pos="0 0 1" dir="0 0 -1" cutoff="180" diffuse="1.6 1.6 1.6" specular="0 0 0"/>'
 SUN = '<light type="directional" dir="0 0 -1" diffuse="0 0 0" specular="1 1 1"/>'
 TRIANGLE = f"0 0 0  {sqrt(3)} 0 0  0 {sqrt(8)} 0"
 ASIDE = 'pos=".5 -1.5 2" xyaxes="1 0 0 0 .7 .7" fovy="60"'
 
 
-def _lamp_over_triangle(alpha: float) -> mujoco.MjModel:
-    """A lamp 1 m above the first corner, which is 2 m from the second and 3 m from the third."""
+def _light_over_triangle(alpha: float) -> mujoco.MjModel:
+    """A point light 1 m above the first corner, which is 2 m from the second and 3 m from the third."""
     look = f'rgba="1 .5 .25 {alpha}"'
-    scene = SCENE.format(corners=TRIANGLE, light=LAMP, camera=ASIDE, look=look, shininess=0)
+    scene = SCENE.format(corners=TRIANGLE, light=POINT_LIGHT, camera=ASIDE, look=look, shininess=0)
     return mujoco.MjModel.from_xml_string(scene)
 
 
@@ -48,7 +48,7 @@ def _blend(model: mujoco.MjModel, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize(("alpha", "share"), [(1.0, 1.0), (0.5, 0.75)])  # MuJoCo lays what is transparent on twice
 def test_colours_of_the_corners_are_blended(alpha: float, share: float) -> None:
-    model = _lamp_over_triangle(alpha)
+    model = _light_over_triangle(alpha)
     image = Camera(CpuEngine(model, 1, 1), "eye", 96, 96).rgb()[0].numpy()
     expected, inside = _blend(model, 96)
     assert inside.sum() > 1000
@@ -57,7 +57,7 @@ def test_colours_of_the_corners_are_blended(alpha: float, share: float) -> None:
 
 
 def test_no_world_has_the_light_of_another() -> None:
-    engine = CpuEngine(_lamp_over_triangle(1.0), 12, 1)
+    engine = CpuEngine(_light_over_triangle(1.0), 12, 1)
     engine.model_field("light_diffuse")[1::2] *= 0.5
     images = Camera(engine, "eye", 48, 48, threads=1).rgb()
     assert torch.equal(images[0::2], images[:1].expand(6, -1, -1, -1))
@@ -92,10 +92,10 @@ def test_a_highlight_inside_of_a_large_face_does_not_show(
     """
     scene = SCENE.format(corners=corners, light=SUN, camera=camera, look='material="black"', shininess=16 / 128)
     frame = Camera(CpuEngine(mujoco.MjModel.from_xml_string(scene), 1, 1), "eye", size, size).render()
-    shown = frame.rgb[0][frame.segmentation[0] == 0].numpy()
-    assert len(shown) > 60
-    assert shown.min() == pytest.approx(255 * 0.5 * 0.9**8, abs=5)
-    assert shown.max() == pytest.approx(255 * brightest, abs=1)
+    pixels = frame.rgb[0][frame.segmentation[0] == 0].numpy()
+    assert len(pixels) > 60
+    assert pixels.min() == pytest.approx(255 * 0.5 * 0.9**8, abs=5)
+    assert pixels.max() == pytest.approx(255 * brightest, abs=1)
 
 
 def _board(cells: int) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from visuomotor.tasks import VecEnv, make_task
 
 
 def test_frames_are_those_of_the_time_of_capture(monkeypatch, tmp_path):
-    """Six worlds with looks of their own, of which two succeed and the last is not recorded."""
+    """Six worlds of different appearance, of which two succeed and the last is not recorded."""
     monkeypatch.setattr(video_recorder, "_RECORDED", 5)
     monkeypatch.setattr(video_recorder, "_FAILURES_SHOWN", 2)
     monkeypatch.setattr(video_recorder, "_SHOWN", 4)
@@ -34,7 +34,7 @@ def test_frames_are_those_of_the_time_of_capture(monkeypatch, tmp_path):
     success = torch.tensor([False, True, False, False, True, True])
     recorder.write(tmp_path / "video.mp4", success)
     frames, rate = written[Path(tmp_path / "video.mp4")]
-    shown = [torch.stack([images[world] for images in seen]).numpy() for world in (1, 4, 0, 2)]
-    assert (shown[0][0] != shown[0][-1]).any()
-    assert (frames == grid(shown, [True, True, False, False], columns=4)).all()
+    clips = [torch.stack([images[world] for images in seen]).numpy() for world in (1, 4, 0, 2)]
+    assert (clips[0][0] != clips[0][-1]).any()
+    assert (frames == grid(clips, [True, True, False, False], columns=4)).all()
     assert rate == 20

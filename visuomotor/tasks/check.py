@@ -182,7 +182,7 @@ def _check_reset(task: Task, engine: Engine, params: ResetParams) -> None:
 
 
 def _check_states_are_complete(task: Task, engine: Engine) -> None:
-    """A state that is put back with its dynamics, as demonstrations are, looks as it did, wherever things were placed
+    """A state that is put back with its dynamics, as demonstrations are, gives the same observations, wherever things were placed
     since. Members with noise of their own are left out."""
 
     def observe() -> dict[str, Tensor]:

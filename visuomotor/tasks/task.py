@@ -53,7 +53,7 @@ class Task(ABC):
     name: ClassVar[str]
     """Short, such as "lifting"; demonstrations and results carry it."""
     description: ClassVar[str] = ""
-    """One line, shown by `visuomotor tasks`: what the robot must do, and by what actions."""
+    """One line, printed by `visuomotor tasks`: what the robot must do, and by what actions."""
     max_episode_steps: ClassVar[int]
     """Control steps of an episode."""
     control_dt: ClassVar[float] = 0.05
