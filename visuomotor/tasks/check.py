@@ -182,8 +182,8 @@ def _check_reset(task: Task, engine: Engine, params: ResetParams) -> None:
 
 
 def _check_states_are_complete(task: Task, engine: Engine) -> None:
-    """A state that is put back with its dynamics, as demonstrations are, gives the same observations, wherever things were placed
-    since. Members with noise of their own are left out."""
+    """A state that is put back with its dynamics, as demonstrations are, gives the same observations, wherever
+    things were placed since. Members with noise of their own are left out."""
 
     def observe() -> dict[str, Tensor]:
         return {member: _called(task, member, engine).double() for member in _GROUPS}
