@@ -16,6 +16,15 @@ def one_line(error: BaseException | str) -> str:
     return " ".join(str(error).split())
 
 
+def brief(value: object) -> str:
+    """What a caller gave, to stand inside a message: on one line, at most 80 characters."""
+    try:
+        text = repr(value)
+    except Exception as error:  # a class of a user's, or an int of over 4,300 digits
+        text = f"{type(value).__name__} ({error})"
+    return f"{one_line(text):.80}"
+
+
 def describe_error(error: BaseException, own: Any) -> str:
     """An exception in one line, with the last line of the file of the class or function `own` in its traceback."""
     return f"{type(error).__name__}{in_own_line(error, own)}: {one_line(error)}"
@@ -34,7 +43,8 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> VisuomotorError:
     return VisuomotorError(f"there is no {kind} {name!r}; {f'choose one of: {listed}' if listed else 'there is none'}")
 
 
-def check_whole(name: str, value: Any, low: int, high: int) -> None:
-    """Raise the error for what is no whole number from `low` to `high`."""
+def whole_number(name: str, value: Any, low: int, high: int) -> int:
+    """`value` as an int; raises the error for what is no whole number from `low` to `high`."""
     if type(value) is bool or not isinstance(value, Integral) or not low <= int(value) <= high:
-        raise VisuomotorError(f"{name} must be a whole number from {low} to {high}, not {one_line(repr(value)):.80}")
+        raise VisuomotorError(f"{name} must be a whole number from {low} to {high}, not {brief(value)}")
+    return int(value)

@@ -13,7 +13,7 @@ from traceback import walk_tb
 from types import ModuleType
 from typing import Any, Final, Literal
 
-from visuomotor.errors import VisuomotorError, one_line
+from visuomotor.errors import VisuomotorError, brief, one_line
 
 Kind = Literal["task", "algorithm", "network"]
 
@@ -75,6 +75,14 @@ def names(kind: Kind) -> list[str]:
     return list(dict.fromkeys([*BUILT_IN[kind], *_installed(kind)]))
 
 
+def check_name(kind: Kind, name: str) -> None:
+    """Raise a VisuomotorError for what is no short name, and not of the form `module:Class`. Imports nothing."""
+    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise VisuomotorError(f"the name of a {kind} is text, not {brief(name)}")
+    if ":" not in name and name not in BUILT_IN[kind] and name not in _installed(kind):
+        raise _unknown(kind, name)
+
+
 def load(kind: Kind, name: str, base: type) -> type[Any]:
     """The class of that name.
 
@@ -86,6 +94,7 @@ def load(kind: Kind, name: str, base: type) -> type[Any]:
         VisuomotorError: there is no such name, module, file or class; it cannot be imported; it is no subclass of
             `base`.
     """
+    check_name(kind, name)
     installed = {} if name in BUILT_IN[kind] else _installed(kind)
     place = BUILT_IN[kind].get(name) or (installed[name].value if name in installed else name)
     module_name, colon, class_name = place.rpartition(":")
@@ -94,8 +103,6 @@ def load(kind: Kind, name: str, base: type) -> type[Any]:
             f"the {kind} {name!r} of an installed package is {place!r}, not module:Class; correct the package's entry "
             f"point of visuomotor.{kind}s"
         )
-    if not colon:
-        raise _unknown(kind, name)
     if not module_name.endswith(".py") and (os.sep in module_name or os.path.exists(module_name)):
         raise VisuomotorError(f"{module_name} is no Python file; write path/to/file.py:Class")
     module = _load_file(Path(module_name)) if module_name.endswith(".py") else _import(module_name, name)

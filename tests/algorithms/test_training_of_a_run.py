@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import torch
 
 from visuomotor.algorithms.ppo_gail import PRESETS, PpoGail
 from visuomotor.algorithms.training import train
@@ -27,7 +29,9 @@ CONFIG = replace(
     ("of_run", "told"),
     [
         ({"seed": 5}, "is a run of seed 5, and this is 0"),
-        ({"task": "stacking"}, "is a run of task_name 'stacking', and this is 'lifting'"),
+        ({"task": "stacking"}, "is a run of task 'stacking', and this is 'lifting'"),
+        ({"algorithm": "gps"}, "is a run of algorithm 'gps', and this is 'ppo-gail'"),
+        ({"preset": "huge"}, "there is no preset 'huge'; choose one of: gpu, laptop, paper"),
         ({"config": replace(CONFIG, total_steps=12)}, r"for another config .*: total_steps 12 \(now 24\)"),
     ],
 )
@@ -42,9 +46,38 @@ def test_another_run_is_refused(tmp_path, of_run, told):
 def test_a_trained_run_is_not_trained_from_the_start_again(tmp_path):
     named = {"algorithm": "ppo-gail", "task": "lifting", "preset": "laptop", "seed": 0, "config": CONFIG}
     run = Run.create(tmp_path, name="run", **named)
-    assert train(PpoGail(make_task("lifting"), CONFIG, 0), run)
+    assert train(PpoGail(make_task("lifting"), CONFIG, 0), str(run.path))
     before = run.latest_checkpoint.read_bytes()
     with pytest.raises(VisuomotorError, match="is trained already; give resume=True to go on, or make a new run"):
         train(PpoGail(make_task("lifting"), CONFIG, 0), Run.open(run.path))
     assert run.latest_checkpoint.read_bytes() == before
     assert train(PpoGail(make_task("lifting"), CONFIG, 0), Run.open(run.path), resume=True)
+
+
+@pytest.mark.parametrize("limit", [-1, float("nan"), "9m"])
+def test_a_time_limit_that_is_none(tmp_path, limit):
+    run = Run.create(tmp_path, algorithm="ppo-gail", task="lifting", preset="laptop", seed=0, config=CONFIG)
+    with pytest.raises(VisuomotorError, match=r"time_limit \(s\) must be between 0 and inf"):
+        train(PpoGail(make_task("lifting"), CONFIG, 0), run, time_limit=limit)
+    assert not run.metrics()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"task": "lifting"}, "an algorithm is made for a task, such as make_task.*not 'lifting'"),
+        ({"config": {}}, r"the config of ppo-gail is a PpoGailConfig, such as one of its presets, not \{\}"),
+        ({"seed": -1}, "seed must be a whole number from 0 to 2147483647, not -1"),
+        ({"seed": None}, "seed must be a whole number .* not None"),
+    ],
+)
+def test_what_an_algorithm_is_not_made_for(change, told):
+    with pytest.raises(VisuomotorError, match=told):
+        PpoGail(**{"task": make_task("lifting"), "config": CONFIG, "seed": 0, **change})
+
+
+def test_a_seed_of_numpy_is_a_seed():
+    ours, theirs = (PpoGail(make_task("lifting"), CONFIG, seed) for seed in (3, np.int64(3)))
+    assert type(theirs.seed) is int
+    for name, weights in ours.recurrent_policy.state_dict().items():
+        assert torch.equal(theirs.recurrent_policy.state_dict()[name], weights)

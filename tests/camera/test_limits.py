@@ -45,6 +45,9 @@ def engine() -> CpuEngine:
         ("mat_texid", 0, 10**8, "mat_texid of material 'm' is 100000000"),
         ("mat_texrepeat", 0, float("nan"), "mat_texrepeat of material 'm' is nan in world 1; it must be finite"),
         ("mat_texrepeat", 0, -float("inf"), "mat_texrepeat of material 'm' is -inf"),
+        ("cam_fovy", 0, 0.0, "cam_fovy of camera 'eye' is 0.0 in world 1; it must be between 0.001 and 179.9"),
+        ("cam_fovy", 0, float("nan"), "cam_fovy of camera 'eye' is nan"),
+        ("cam_fovy", 0, 180.0, "cam_fovy of camera 'eye' is 180"),
     ],
 )
 def test_worlds_with_values_that_lead_nowhere(
@@ -107,3 +110,28 @@ def test_arrays_for_the_kernel_lie_as_it_was_compiled_for() -> None:
     for xml in (SCENE, only_a_height_field):
         meshes = read_meshes(mujoco.MjModel.from_xml_string(xml))
         assert all(array.flags.c_contiguous for array in meshes)
+
+
+@pytest.mark.parametrize("focal", ["0.01 -0.01", "-0.01 0.01"])
+def test_focal_length_below_zero(focal: str) -> None:
+    sensor = f'<camera name="eye" sensorsize=".02 .02" resolution="8 8" focal="{focal}"/>'
+    model = mujoco.MjModel.from_xml_string(SCENE.replace('<camera name="eye" pos="0 0 3"/>', sensor))
+    with pytest.raises(VisuomotorError, match="cam_intrinsic of camera 'eye' is -0.0.*must be between 1e-09"):
+        Camera(CpuEngine(model, 1, 1), "eye", 8, 8)
+
+
+@pytest.mark.parametrize("groups", [None, 5, (0, 6), (0, "1"), (group for group in (0, 1))])
+def test_groups_that_are_none(engine: CpuEngine, groups: object) -> None:
+    with pytest.raises(VisuomotorError, match="group"):
+        Camera(engine, "eye", 8, 8, groups=groups)
+
+
+def test_numbers_of_numpy_are_numbers(engine: CpuEngine) -> None:
+    plain = Camera(engine, "eye", 8, 8, 1, 1, (0,)).rgb()
+    one, eight = np.int64(1), np.int32(8)
+    assert torch.equal(Camera(engine, "eye", eight, eight, one, one, np.array([0])).rgb(), plain)
+
+
+def test_complex_numbers_of_worlds(engine: CpuEngine) -> None:
+    with pytest.raises(VisuomotorError, match=r"worlds must be a \(n,\) tensor of ints"):
+        Camera(engine, "eye", 8, 8).rgb(torch.tensor([0 + 1j]))

@@ -2,13 +2,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs import config_from_dict, config_to_dict, flatten
-from visuomotor.runs.config import Range, absolute_paths, check_ranges
+from visuomotor.runs.config import Range, absolute_paths, check_settings
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,30 @@ class Limited:
         (Limited(limit=1.0), "^limit must be between 2 and 3, not 1"),
         (Limited(sizes=(1, 5, 6)), "^sizes must be between 1 and 5, not 6"),
         (Limited(inner=Limited(inner=Limited(rate=-1))), r"^inner\.inner\.rate must be between 0 and 1, not -1"),
+        (Limited(rate="0.5"), "^rate is '0.5', expected float"),
+        (Limited(sizes=(1, 2.5)), r"^sizes\[1\] is 2.5, expected int"),
+        (Limited(sizes=3), "^sizes is 3, expected tuple"),
+        (Limited(inner=Inner()), "^inner is Inner.*, expected Limited or None"),
     ],
 )
 def test_ranges_stand_in_the_annotations(config, message):
     with pytest.raises(VisuomotorError, match=message):
-        check_ranges(config)
-    check_ranges(Limited(0.0, 3.0, (1, 5), Limited(1.0)))
+        check_settings(config)
+    check_settings(Limited(0.0, 3.0, (1, 5), Limited(1.0)))
+
+
+def test_settings_become_what_their_annotations_say():
+    config = Limited(np.float32(0.5), 3, [np.int64(1), 5], Limited(1))
+    check_settings(config)
+    assert config == Limited(0.5, 3.0, (1, 5), Limited(1.0))
+    assert [type(value) for value in (config.rate, config.limit, *config.sizes, config.inner.rate)] == [
+        *(float, float),
+        *(int, int),
+        float,
+    ]
+    files = Files("demos.hdf5")
+    check_settings(files)
+    assert files.demos == Path("demos.hdf5")
 
 
 def test_whole_number_is_a_float_too():

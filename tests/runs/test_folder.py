@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -49,6 +50,30 @@ def test_a_setting_s_old_word_is_read_as_todays(tmp_path):
     ):
         path.write_text(json.dumps(run.metadata | {"config": written}))
         assert Run.open(run.path).metadata["config"]["curriculum"] == read
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"seed": -5}, "seed must be a whole number from 0 to 2147483647, not -5"),
+        ({"seed": "x"}, "seed must be a whole number .* not 'x'"),
+        ({"task": "nope"}, "there is no task 'nope'; choose one of: bottle"),
+        ({"task": None}, "the name of a task is text, not None"),
+        ({"algorithm": "nope"}, "there is no algorithm 'nope'; choose one of: cem"),
+        ({"preset": None}, "preset must be the name of one of the algorithm's presets, not None"),
+        ({"name": 5}, "--name must be a plain folder name, not 5"),
+    ],
+)
+def test_what_no_run_can_be_of(tmp_path, given, told):
+    with pytest.raises(VisuomotorError, match=told):
+        new_run(tmp_path, **given)
+    assert not list(tmp_path.iterdir())
+
+
+def test_numbers_of_numpy_become_plain_ones(tmp_path):
+    run = new_run(tmp_path, seed=np.int64(3), config=Config(samples=np.int32(7), noise=np.float64(0.25)))
+    assert Run.open(run.path).seed == 3
+    assert Run.open(run.path).config(Config) == Config(7, 0.25)
 
 
 def test_default_name_says_what_the_run_is(tmp_path):

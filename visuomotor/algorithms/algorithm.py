@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from visuomotor.camera import camera_spec, check_camera_spec
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, brief, whole_number
 from visuomotor.policies.policy import ActionUnit, Network, PolicySpec, TrainedPolicy
 from visuomotor.robots.robot import Robot
 from visuomotor.runs.distributed import Distributed
+from visuomotor.runs.metadata import LARGEST_SEED
 from visuomotor.tasks import Task
 
 
@@ -20,6 +21,9 @@ class Algorithm(ABC):
         config: of the algorithm's own type, such as one of `presets`.
         seed: of every random draw.
         distributed: the processes of the job; this one alone by default.
+
+    Raises:
+        VisuomotorError: there is no such task or seed, or the config is of another type than the presets.
     """
 
     name: ClassVar[str]
@@ -34,7 +38,12 @@ class Algorithm(ABC):
     def __init__(
         self, task: Task, config: Any, seed: int, distributed: Distributed | None = None, task_reference: str = ""
     ):
-        self.task, self.config, self.seed = task, config, seed
+        if not isinstance(task, Task):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise VisuomotorError(f"an algorithm is made for a task, such as make_task('hanger'), not {brief(task)}")
+        if not isinstance(config, kinds := tuple({type(preset) for preset in self.presets.values()})):
+            names = " or ".join(kind.__name__ for kind in kinds)
+            raise VisuomotorError(f"the config of {self.name} is a {names}, such as one of its presets, not {brief(config)}")
+        self.task, self.config, self.seed = task, config, whole_number("seed", seed, 0, LARGEST_SEED)
         self.distributed = distributed or Distributed()
         self.task_reference = task_reference or task.name
         self.elapsed_seconds = 0.0

@@ -1,5 +1,6 @@
 """The training loop of every algorithm: metrics, checkpoints, interrupts, time limits, several processes."""
 
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -7,11 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from visuomotor.algorithms.algorithm import Algorithm
+from visuomotor.algorithms.check import load_algorithm
 from visuomotor.algorithms.shared_pretraining import SharedPretraining
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, unknown
 from visuomotor.policies.policy import FILE_NAME, load_policy
 from visuomotor.runs import Run, config_to_dict, load_checkpoint, save_checkpoint
-from visuomotor.runs.config import changed_settings, with_new_words
+from visuomotor.runs.config import changed_settings, check_range, with_new_words
 from visuomotor.runs.graceful_shutdown import GracefulShutdown
 from visuomotor.runs.lock import RunLock
 
@@ -20,7 +22,7 @@ POLICY_SUFFIX: Final = ".safetensors"
 
 def train(
     algorithm: Algorithm,
-    run: Run,
+    run: Run | Path | str,
     *,
     resume: bool = False,
     source: Path | None = None,
@@ -34,6 +36,7 @@ def train(
     many threads and processes. Of several processes the main one writes.
 
     Args:
+        run: or its folder.
         resume: go on from the run's checkpoint, if it has one. The algorithm's config may differ from the run's in
             `Algorithm.adjustable`; the run's config.json then has both values.
         source: begin with the networks of the checkpoint in this run's folder, or with the policy in this file
@@ -49,9 +52,12 @@ def train(
 
     Raises:
         KeyboardInterrupt: on SIGINT, SIGTERM or SIGHUP, after the step under way has been saved.
-        VisuomotorError: another process trains this run; it is of another task, seed or config than the algorithm, or
-            trained already; its checkpoint does not fit the algorithm; or a step failed.
+        VisuomotorError: another process trains this run; it is of another algorithm, task, seed, preset or config, or
+            trained already; the time limit is none; its checkpoint does not fit the algorithm; or a step failed.
     """
+    run = run if isinstance(run, Run) else Run.open(run)
+    if time_limit is not None:
+        check_range("time_limit (s)", time_limit, 0, math.inf)
     distributed = algorithm.distributed
     began = last = time.monotonic()
     longest = 0.0
@@ -100,9 +106,15 @@ def train(
 
 def _check_is_of(algorithm: Algorithm, run: Run, resume: bool) -> None:
     """What a run's config.json says must be true of what is trained in it."""
-    for name, given in (("task_name", algorithm.task.name), ("seed", algorithm.seed)):
-        if run.metadata[name] != given:
-            raise VisuomotorError(f"{run.path} is a run of {name} {run.metadata[name]!r}, and this is {given!r}")
+    for name, found, given in (
+        ("algorithm", load_algorithm(run.algorithm).name, algorithm.name),
+        ("task", run.task_name, algorithm.task.name),
+        ("seed", run.seed, algorithm.seed),
+    ):
+        if found != given:
+            raise VisuomotorError(f"{run.path} is a run of {name} {found!r}, and this is {given!r}")
+    if run.preset not in algorithm.presets:
+        raise unknown("preset", run.preset, algorithm.presets)
     if resume:
         return
     if run.latest_checkpoint.exists() or run.metrics_lines:

@@ -19,7 +19,7 @@ from visuomotor.camera.textures import read_textures
 from visuomotor.engine import Engine
 from visuomotor.engine.thread_pool import available_cores, parallel_for
 from visuomotor.engine.world_ids import check_world_ids
-from visuomotor.errors import VisuomotorError, check_whole, unknown
+from visuomotor.errors import VisuomotorError, brief, unknown, whole_number
 
 # More parts share a busy machine's cores better, but each part costs a call.
 _PARTS_PER_THREAD = 4
@@ -66,7 +66,8 @@ class Camera:
 
     Raises:
         VisuomotorError: an argument does not fit; the model's texture coordinates or repeats are not finite; worlds
-            have types or groups of geoms of their own, or ids of materials, meshes or textures that do not exist.
+            have types or groups of geoms of their own, ids of materials, meshes or textures that do not exist, or a
+            field of view or focal length that is not above 0.
             Errors in worlds are also raised when an image is made.
     """
 
@@ -84,16 +85,17 @@ class Camera:
         names = [str(model.camera(i).name) for i in range(int(model.ncam))]
         if not name or name not in names:
             raise unknown("camera", name, filter(None, names))
-        check_whole("the image's height", height, 1, LARGEST_SIDE)
-        check_whole("the image's width", width, 1, LARGEST_SIDE)
-        check_whole("supersampling", supersampling, 1, LARGEST_SUPERSAMPLING)
-        check_whole("threads (0 for all cores)", threads, 0, 10_000)
-        for group in groups:
-            check_whole("a geom group", group, 0, mujoco.mjNGROUP - 1)
+        height = whole_number("the image's height", height, 1, LARGEST_SIDE)
+        width = whole_number("the image's width", width, 1, LARGEST_SIDE)
+        supersampling = whole_number("supersampling", supersampling, 1, LARGEST_SUPERSAMPLING)
+        threads = whole_number("threads (0 for all cores)", threads, 0, 10_000)
+        if not isinstance(groups, Collection | np.ndarray):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise VisuomotorError(f"groups are the numbers of geom groups, such as (0, 1, 2), not {brief(groups)}")
+        groups = {whole_number("a geom group", group, 0, mujoco.mjNGROUP - 1) for group in groups}
         self._threads = threads or available_cores()
         self._index = names.index(name)
         check_meshes(model)
-        self._appearance, self._limits, self._per_world = _read_worlds(engine)
+        self._appearance, self._limits, self._per_world = _read_worlds(engine, self._index)
         if missing := not_drawn(model, groups):
             warnings.warn(f"the camera does not draw {', '.join(missing)}", stacklevel=2)
         if model.cam_projection[self._index] != mujoco.mjtProjection.mjPROJ_PERSPECTIVE:
@@ -125,7 +127,7 @@ class Camera:
     def _render(self, worlds: Tensor | None, measure: bool) -> Frame:
         chosen = np.arange(self._engine.worlds) if worlds is None else check_world_ids(worlds, self._engine.worlds)
         if self._per_world != per_world_fields(self._engine):
-            self._appearance, self._limits, self._per_world = _read_worlds(self._engine)
+            self._appearance, self._limits, self._per_world = _read_worlds(self._engine, self._index)
         check_limits(self._engine.model, self._limits)
         shape = (len(chosen), self._height, self._width)
         rgb = torch.empty((*shape, 3), dtype=torch.uint8)
@@ -153,10 +155,10 @@ class Camera:
         return Frame(rgb, depth, segmentation)
 
 
-def _read_worlds(engine: Engine) -> tuple[Appearance, list[Limit], tuple[bool, ...]]:
+def _read_worlds(engine: Engine, camera: int) -> tuple[Appearance, list[Limit], tuple[bool, ...]]:
     """Views of what worlds may differ in, what to check of those that do before each image, and which they are."""
     check_per_world(engine)
     appearance = read_appearance(engine)
-    limits = limits_of(engine.model, appearance)
+    limits = limits_of(engine.model, appearance, camera)
     check_limits(engine.model, limits)
     return appearance, [limit for limit in limits if engine.is_per_world(limit.field)], per_world_fields(engine)

@@ -23,7 +23,7 @@ class Limit(NamedTuple):
     high: float
 
 
-def limits_of(model: mujoco.MjModel, appearance: Appearance) -> list[Limit]:
+def limits_of(model: mujoco.MjModel, appearance: Appearance, camera: int) -> list[Limit]:
     meshes = np.flatnonzero(np.isin(model.geom_type, [mujoco.mjtGeom.mjGEOM_MESH, mujoco.mjtGeom.mjGEOM_SDF]))
     height_fields = np.flatnonzero(model.geom_type == mujoco.mjtGeom.mjGEOM_HFIELD)
     textures = appearance.mat_texid[..., mujoco.mjtTextureRole.mjTEXROLE_RGB]
@@ -33,7 +33,15 @@ def limits_of(model: mujoco.MjModel, appearance: Appearance) -> list[Limit]:
         Limit("geom_dataid", appearance.geom_dataid, height_fields, -1, model.nhfield - 1),
         Limit("mat_texid", textures, slice(None), -1, model.ntex - 1),
         Limit("mat_texrepeat", appearance.mat_texrepeat, slice(None), -_LARGEST, _LARGEST),
+        _field_of_view(model, appearance, camera),
     ]
+
+
+def _field_of_view(model: mujoco.MjModel, appearance: Appearance, camera: int) -> Limit:
+    """Of a camera with a sensor its focal lengths decide (m); of one without, `fovy` (degrees)."""
+    if model.cam_sensorsize[camera, 1] > 0:
+        return Limit("cam_intrinsic", appearance.cam_intrinsic[..., :2], np.array([camera]), 1e-9, 1e9)
+    return Limit("cam_fovy", appearance.cam_fovy, np.array([camera]), 1e-3, 179.9)
 
 
 def check_limits(model: mujoco.MjModel, limits: list[Limit]) -> None:
@@ -43,7 +51,7 @@ def check_limits(model: mujoco.MjModel, limits: list[Limit]) -> None:
         if seen.size and not (low <= seen.min() and seen.max() <= high):  # this way round NaN does not pass
             place = tuple(np.argwhere(~((seen >= low) & (seen <= high)))[0])
             item = int(np.arange(values.shape[1])[items][place[1]])
-            kind = {"geom": "geom", "mat": "material"}[field.partition("_")[0]]
+            kind = {"geom": "geom", "mat": "material", "cam": "camera"}[field.partition("_")[0]]
             name = getattr(model, kind)(item).name or item
             where = f" in world {place[0]}" if len(values) > 1 else ""
             allowed = "finite" if high == _LARGEST else f"between {low} and {high}"

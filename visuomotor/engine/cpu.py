@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from visuomotor.engine.world_ids import check_world_ids
-from visuomotor.errors import VisuomotorError, check_whole, one_line
+from visuomotor.errors import VisuomotorError, one_line, whole_number
 
 _POSITION_STAGE = int(mujoco.mjtStage.mjSTAGE_POS)
 _VELOCITY_STAGE = int(mujoco.mjtStage.mjSTAGE_VEL)
@@ -36,8 +36,8 @@ class CpuEngine:
     """
 
     def __init__(self, model: mujoco.MjModel, worlds: int, threads: int = 0):
-        check_whole("the number of worlds", worlds, 1, _MOST_WORLDS)
-        check_whole("threads (0 for all cores)", threads, 0, 10_000)
+        worlds = whole_number("the number of worlds", worlds, 1, _MOST_WORLDS)
+        threads = whole_number("threads (0 for all cores)", threads, 0, 10_000)
         if model.opt.jacobian != mujoco.mjtJacobian.mjJAC_DENSE:
             raise VisuomotorError(
                 "the constraint Jacobian of this model may be sparse; set spec.option.jacobian = "

@@ -20,7 +20,7 @@ def check_world_ids(worlds: object, count: int, ascending: bool = False) -> NDAr
     """
     if not isinstance(worlds, Tensor):
         raise VisuomotorError(f"worlds must be a (n,) tensor of ints, not {type(worlds).__name__}")
-    if worlds.ndim != 1 or worlds.is_floating_point() or worlds.dtype == torch.bool:
+    if worlds.ndim != 1 or worlds.dtype == torch.bool or worlds.is_floating_point() or worlds.is_complex():
         raise VisuomotorError(f"worlds must be a (n,) tensor of ints, not {tuple(worlds.shape)} {worlds.dtype}")
     ids = worlds.to("cpu", torch.int64).contiguous().numpy()
     if len(ids) and (ids.min() < 0 or ids.max() >= count):

@@ -9,12 +9,12 @@ import torch
 
 from visuomotor.algorithms.algorithm import check_policy_fits
 from visuomotor.algorithms.check import load_algorithm
-from visuomotor.errors import unknown
+from visuomotor.errors import unknown, whole_number
 from visuomotor.evaluation.result import Result
 from visuomotor.evaluation.trials import run_trials
 from visuomotor.policies import load_policy
 from visuomotor.runs import Run, config_to_dict, git_commit, hardware, learning_settings
-from visuomotor.runs.config import check_range
+from visuomotor.runs.metadata import LARGEST_SEED
 
 _SEED_OFFSET = 1_000_000  # training seeds are small: no trial draws what training drew
 
@@ -29,12 +29,12 @@ def evaluate(run: Run | Path | str, split: str, trials: int = 100, seed: int = 0
         video: write `videos/<split>.mp4`, successes and failures side by side.
 
     Raises:
-        VisuomotorError: the run has no policy yet, or that of another task or algorithm, or one that does not fit the
+        VisuomotorError: a number that cannot be; the run has no policy yet, or that of another task or algorithm, or one that does not fit the
             task as it is now; there is no such split.
     """
     run = run if isinstance(run, Run) else Run.open(run)
-    check_range("trials", trials, 1, 1_000_000)
-    check_range("seed", seed, 0, 2**31 - 1)
+    trials = whole_number("trials", trials, 1, 1_000_000)
+    seed = whole_number("seed", seed, 0, LARGEST_SEED)
     kind = load_algorithm(run.algorithm)
     settings = run_settings(run, kind.presets)
     policy = load_policy(run.path)

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from visuomotor import registry
 from visuomotor.camera import LARGEST_SIDE, LARGEST_SUPERSAMPLING
-from visuomotor.errors import VisuomotorError, check_whole, describe_error, one_line
+from visuomotor.errors import VisuomotorError, describe_error, one_line, whole_number
 from visuomotor.runs.atomic import write_atomically
-from visuomotor.runs.config import Range, check_range, check_ranges, config_from_dict
+from visuomotor.runs.config import Range, check_range, check_settings, config_from_dict
 from visuomotor.runs.restore import ListOf, check_like, restore_module
 
 ActionUnit = Literal["N m", "rad/s"]
@@ -59,7 +59,7 @@ class PolicySpec:
 
     def __post_init__(self) -> None:
         """Raise a VisuomotorError where a value cannot be."""
-        check_ranges(self)
+        check_settings(self)
         check_like(self.camera, _CAMERA, "camera", finite=True)
         for name, (low, high) in _CAMERA_RANGES.items():
             check_range(f"camera.{name}", self.camera[name], low, high)
@@ -179,8 +179,8 @@ class TrainedPolicy:
         Raises:
             VisuomotorError: n is no whole number from 1 to 1,000,000.
         """
-        check_whole("the number of worlds of policy.reset", n, 1, 1_000_000)
-        self._hidden = self.network.initial_hidden_state(n)
+        worlds = whole_number("the number of worlds of policy.reset", n, 1, 1_000_000)
+        self._hidden = self.network.initial_hidden_state(worlds)
 
     @torch.inference_mode()
     def act(self, images: Tensor, proprioception: Tensor) -> Tensor:

@@ -4,10 +4,11 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeVar
 
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, brief
 
 Config = TypeVar("Config")
 
@@ -102,14 +103,21 @@ class Range:
     high: float
 
 
-def check_ranges(config: Any, prefix: str = "") -> None:
-    """For a config's `__post_init__`: raise a VisuomotorError where a setting, also of a nested dataclass, is not in
-    the `Range` of its annotation."""
+def check_settings(config: Any, prefix: str = "") -> None:
+    """For the `__post_init__` of a frozen config. Numbers of numpy become Python's, lists tuples, and the names of files
+    paths, where the annotations say so.
+
+    Raises:
+        VisuomotorError: a setting, also of a nested dataclass, is of another type than its annotation, or not in the
+            annotation's `Range`.
+    """
     hints = typing.get_type_hints(type(config), include_extras=True)
     for field in dataclasses.fields(config):
-        name, value = prefix + field.name, getattr(config, field.name)
+        name = prefix + field.name
+        value = _typed(hints[field.name], getattr(config, field.name), name)
+        object.__setattr__(config, field.name, value)
         if dataclasses.is_dataclass(value):
-            check_ranges(value, f"{name}.")
+            check_settings(value, f"{name}.")
         for limits in getattr(hints[field.name], "__metadata__", ()):
             if isinstance(limits, Range) and value is not None:
                 entries: Any = value if isinstance(value, tuple | list) else (value,)
@@ -118,9 +126,9 @@ def check_ranges(config: Any, prefix: str = "") -> None:
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:
-    """For a config's `__post_init__`: raise a VisuomotorError where a setting is out of its range, or not a number."""
-    if not low <= value <= high:
-        raise VisuomotorError(f"{name} must be between {low} and {high}, not {value}")
+    """Raise a VisuomotorError where a value is not a number from `low` to `high`."""
+    if not isinstance(value, Real) or not low <= value <= high:
+        raise VisuomotorError(f"{name} must be between {low} and {high}, not {brief(value)}")
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:
@@ -138,6 +146,8 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, str | int | float | bool | None):
         return value
+    if isinstance(value, Integral | Real):  # numpy's
+        return int(value) if isinstance(value, Integral) else float(value)
     raise TypeError(f"a config holds numbers, strings and dataclasses, not {type(value).__name__}: {value!r}")
 
 
@@ -157,15 +167,19 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if isinstance(value, Mapping):
             return config_from_dict(hint, value, where)
+        if isinstance(value, hint):
+            return value
     elif origin in (tuple, list) and isinstance(value, list | tuple):
         return _sequence(origin, arguments, value, where)
     elif origin in (dict, Mapping) and isinstance(value, Mapping):
         return {name: _typed(arguments[1], item, f"{where}.{name}") for name, item in value.items()}
     elif isinstance(value, int) and abs(value) >= _LARGEST_WHOLE:
         raise VisuomotorError(f"{where} is a number of {len(str(abs(value)))} digits, expected one of 64 bits")
-    elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+    elif hint is float and isinstance(value, Real) and not isinstance(value, bool):
         return float(value)
-    elif hint is Path and isinstance(value, str):
+    elif hint is int and isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    elif hint is Path and isinstance(value, str | Path):
         return Path(value)
     elif isinstance(hint, type) and type(value) is hint:
         return value

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from visuomotor import registry
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, brief, whole_number
 from visuomotor.runs.atomic import remove_partials, write_atomically
 from visuomotor.runs.config import changed_settings, config_from_dict, config_to_dict
-from visuomotor.runs.metadata import read_metadata
+from visuomotor.runs.metadata import LARGEST_SEED, read_metadata
 from visuomotor.runs.metrics import MetricsLog
 from visuomotor.runs.provenance import git_commit, hardware, versions
 
@@ -67,8 +67,14 @@ class Run:
             name: of the folder; by default `<algorithm>-<task name>-<preset>-seed<seed>-<date>-<time>`.
 
         Raises:
-            VisuomotorError: the folder is there already, or cannot be made; the name is that of another place.
+            VisuomotorError: the folder is there already, or cannot be made; the name is that of another place; there is
+                no such seed, or no short name of an algorithm or task like that.
         """
+        seed = whole_number("seed", seed, 0, LARGEST_SEED)
+        registry.check_name("algorithm", algorithm)
+        registry.check_name("task", task)
+        if not (isinstance(preset, str) and preset):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise VisuomotorError(f"preset must be the name of one of the algorithm's presets, not {brief(preset)}")
         task_name = task_name or _short(task)
         if name is None:
             words = f"{_short(algorithm)}-{task_name}-{preset}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -115,7 +121,7 @@ class Run:
         Raises:
             VisuomotorError: the name is that of another place, or is taken.
         """
-        if Path(name).name != name or name in ("", ".."):
+        if not isinstance(name, str) or Path(name).name != name or name in ("", ".."):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise VisuomotorError(f"--name must be a plain folder name, not {name!r}; for another place use --root")
         path = Path(root) / name
         if path.exists() or path.is_symlink():

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from visuomotor.camera import LARGEST_SIDE, LARGEST_SUPERSAMPLING, Camera
 from visuomotor.engine.world_ids import check_world_ids
-from visuomotor.errors import VisuomotorError, check_whole, unknown
+from visuomotor.errors import VisuomotorError, unknown, whole_number
 from visuomotor.tasks.reset_params import ResetParams
 from visuomotor.tasks.task import OBSERVATIONS, EpisodeOutcome, Task
 
@@ -106,16 +106,13 @@ class VecEnv:
         for group in observations:
             if group not in OBSERVATIONS:
                 raise unknown("group of observations", group, OBSERVATIONS)
-        for name, number, low, high in (
-            ("num_envs", num_envs, 1, 1_000_000),
-            ("image_size", image_size, 1, LARGEST_SIDE),
-            ("supersampling", supersampling, 1, LARGEST_SUPERSAMPLING),
-            ("max_episode_steps", task.max_episode_steps if max_episode_steps is None else max_episode_steps, 1, 2**31),
-            ("threads", threads, 0, 10_000),
-        ):
-            check_whole(name, number, low, high)
+        num_envs = whole_number("num_envs", num_envs, 1, 1_000_000)
+        image_size = whole_number("image_size", image_size, 1, LARGEST_SIDE)
+        supersampling = whole_number("supersampling", supersampling, 1, LARGEST_SUPERSAMPLING)
+        threads = whole_number("threads", threads, 0, 10_000)
         self.task, self.num_envs, self.generator = task, num_envs, generator
-        self.max_episode_steps = max_episode_steps or task.max_episode_steps
+        limit = task.max_episode_steps if max_episode_steps is None else max_episode_steps
+        self.max_episode_steps = whole_number("max_episode_steps", limit, 1, 2**31)
         self.engine = task.make_engine(num_envs, threads)
         self._groups = tuple(dict.fromkeys((*observations, "stage")))
         self._split, self._randomize, self._initial_states = split, randomize, initial_states

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from visuomotor import registry
-from visuomotor.errors import VisuomotorError, check_whole, describe_error, unknown
+from visuomotor.errors import VisuomotorError, brief, describe_error, unknown, whole_number
 from visuomotor.tasks.check import check_task
 from visuomotor.tasks.check_attributes import missing_members
 from visuomotor.tasks.env import VecEnv
@@ -56,7 +56,7 @@ def make_env(task: Task | str, num_envs: int = 1, seed: int = 0, **options: Any)
     Raises:
         VisuomotorError: there is no such task or option, or a value is none that it may have.
     """
-    check_whole("seed", seed, 0, 2**64 - 1)
+    seed = whole_number("seed", seed, 0, 2**64 - 1)
     known = [name for name, option in signature(VecEnv).parameters.items() if option.kind is option.KEYWORD_ONLY]
     for name in options:
         if name not in known:
@@ -64,5 +64,5 @@ def make_env(task: Task | str, num_envs: int = 1, seed: int = 0, **options: Any)
     if isinstance(task, str):
         task = make_task(task)
     elif not isinstance(task, Task):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise VisuomotorError(f"task must be the name of a task, or one that make_task has made, not {task!r:.80}")
+        raise VisuomotorError(f"task must be the name of a task, or one that make_task has made, not {brief(task)}")
     return VecEnv(task, num_envs, torch.Generator().manual_seed(seed), **options)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from math import inf, isfinite, nan, radians
+from math import inf, nan, radians
 from typing import Any
 
 import mujoco
@@ -83,8 +83,9 @@ def _is_pair(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a finite int or float."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    """Whether it is an int or float that a finite float32 can hold, as rewards and observations are."""
+    is_real = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_real and abs(value) <= torch.finfo(torch.float32).max
 
 
 class SceneRandomizer:

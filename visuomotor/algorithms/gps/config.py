@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from visuomotor.algorithms.gps.supervised import FitConfig
 from visuomotor.policies import AugmentationConfig
-from visuomotor.runs.config import Range, check_range, check_ranges
+from visuomotor.runs.config import Range, check_range, check_settings
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class GpsConfig:
     end_to_end: EndToEndConfig = field(default_factory=EndToEndConfig)
 
     def __post_init__(self) -> None:
-        check_ranges(self)
+        check_settings(self)
         check_trajectory_settings(self.trajectory, self.dynamics)
         phase = self.end_to_end
         check_range("end_to_end.min_kl_step_mult", phase.min_kl_step_mult, 1e-6, phase.max_kl_step_mult)

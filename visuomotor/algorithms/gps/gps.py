@@ -55,10 +55,10 @@ class Gps(Algorithm):
             raise VisuomotorError("gps trains in one process: start it without torchrun")
         self.config: GpsConfig = config
         self.device = choose_device(config.device)
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(self.seed)
         keypoints, proprioception = task.size("keypoints"), task.size("proprioception")
         with torch.random.fork_rng():
-            torch.manual_seed(seed)
+            torch.manual_seed(self.seed)
             self.pose_network = PoseNetwork(3 * keypoints).to(self.device)
             self.state_policy = StatePolicy(task.size("state"), task.action_size)
             predicted = 3 * keypoints if config.vision == "pose-prediction" else 0
@@ -67,11 +67,11 @@ class Gps(Algorithm):
         if config.image.first_layer is not None:
             self.pose_network.vision.load_first_layer(config.image.first_layer)
         split = "training" if "training" in task.splits else "random"
-        drawing = torch.Generator().manual_seed(seed)
+        drawing = torch.Generator().manual_seed(self.seed)
         count = config.num_conditions or task.num_conditions
         self.conditions = task.sample_reset(count, drawing, split)  # starts deviate as those of trials do
         if not config.randomize:
-            nominal = task.sample_reset(count, torch.Generator().manual_seed(seed), split, randomize=False)
+            nominal = task.sample_reset(count, torch.Generator().manual_seed(self.seed), split, randomize=False)
             self.conditions = replace(self.conditions, dynamics=nominal.dynamics, appearance=nominal.appearance)
         self.env = self._make_env(count)
         check_pd_controller(self.env)

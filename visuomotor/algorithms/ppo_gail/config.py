@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.runs.config import Range, check_range, check_ranges
+from visuomotor.runs.config import Range, check_range, check_settings
 
 _MANY = 10**12
 _TINY = 1e-9
@@ -207,7 +207,7 @@ class PpoGailConfig:
     behavior_cloning: BehaviorCloningConfig = field(default_factory=BehaviorCloningConfig)
 
     def __post_init__(self) -> None:
-        check_ranges(self)
+        check_settings(self)
         check_range("ppo.vision_epochs (of ppo.num_epochs)", self.ppo.vision_epochs, 0, self.ppo.num_epochs)
         check_range("ppo.num_minibatches (of num_envs)", self.ppo.num_minibatches, 1, self.num_envs)
         steps = self.num_envs * self.ppo.num_steps

@@ -63,7 +63,7 @@ class PpoGail(Algorithm):
         self.demo_return = {"demo_return": mean_return(demos, task.max_episode_steps)} if demos else {}
         exploration = config.exploration
         with torch.random.fork_rng():
-            torch.manual_seed(seed)
+            torch.manual_seed(self.seed)
             self.recurrent_policy = RecurrentPolicy(
                 task.size("proprioception"),
                 task.action_size,
@@ -89,8 +89,8 @@ class PpoGail(Algorithm):
         self.kl = AdaptiveKl(config.ppo.target_kl)
         # `own` draws what differs between processes (worlds). `shared` draws what must be equal in all (minibatches).
         self.generators = {
-            "shared": torch.Generator().manual_seed(seed),
-            "own": torch.Generator().manual_seed(_own_seed(seed, self.distributed.rank)),
+            "shared": torch.Generator().manual_seed(self.seed),
+            "own": torch.Generator().manual_seed(_own_seed(self.seed, self.distributed.rank)),
         }
         self.curriculum = _make_curriculum(task, demos, config)
         self.env = VecEnv(

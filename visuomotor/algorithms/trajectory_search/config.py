@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from visuomotor.runs.config import Range, check_ranges
+from visuomotor.runs.config import Range, check_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +16,7 @@ class SearchConfig:
     """Starts that are optimised for, drawn once; of a task with the split `training`, the first ones of that."""
 
     def __post_init__(self) -> None:
-        check_ranges(self)
+        check_settings(self)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class EpisodicSearch(TrajectorySearch, Generic[Config]):
         states, actions = self.start_states.shape[-1], task.action_size
         self.parametrization = make_parametrization(task.max_episode_steps, states, actions, config.policy)
         self.distribution = Gaussian(
-            self.parametrization.initial_mean(torch.Generator().manual_seed(seed)),
+            self.parametrization.initial_mean(torch.Generator().manual_seed(self.seed)),
             config.initial_std**2 * torch.eye(self.parametrization.size, dtype=torch.float64),
         )
         self.state_mean = torch.zeros(states, dtype=torch.float64)

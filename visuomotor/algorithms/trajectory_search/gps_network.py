@@ -71,7 +71,7 @@ class GpsNetwork(TrajectorySearch):
         self._gps = GpsConfig(trajectory=trajectory, dynamics=config.dynamics, badmm=config.badmm)
         self._env = self.make_env(config.samples)
         with torch.random.fork_rng():
-            torch.manual_seed(seed)
+            torch.manual_seed(self.seed)
             self.network = StatePolicy(task.size("state"), task.action_size)
         controller = self.first_controller(config.trajectory.initial_noise_std)
         self.badmm = initial_state(controller.rows(self.conditions_of(self._env.num_envs)), self._gps)

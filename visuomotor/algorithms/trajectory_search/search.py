@@ -45,7 +45,7 @@ class TrajectorySearch(Algorithm):
         super().__init__(task, config, seed, distributed, task_reference)
         if self.distributed.world_size > 1:
             raise VisuomotorError(f"{self.name} runs in one process: start it without torchrun")
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(self.seed)
         self.starts = self.draw_starts()
         self.iteration = self.episodes = 0
         self._solution_env = self.make_env(1)
