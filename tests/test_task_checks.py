@@ -385,7 +385,7 @@ ATTRIBUTES = {
     "num_conditions": ("1", "'x'", "None", "True", "18.0"),
     "num_policy_iterations": ("0", "'x'", "None", "True", "3.0"),
     "stages": ("('far', 'far')", "('far', '')", "('far', 5)", "('far', 'a\\nb')", "None"),
-    "stage_rewards": ("1.0", "None", "'ab'", "(0.0, float('nan'))", "(0.0, True)", "('a', 'b')"),
+    "stage_rewards": ("1.0", "None", "'ab'", "(0.0, float('nan'))", "(0.0, True)", "('a', 'b')", "(0, 10**400)"),
     "splits": ("('random', 'random')", "('random', '../x')", "('random', 5)", "'random'", "('training',)", "None"),
     "objects": ("5", "'block'", "(5,)"),
     "expert": ("5",),

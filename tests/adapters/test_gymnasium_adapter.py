@@ -331,7 +331,7 @@ def test_a_closed_environment_says_so_and_none_can_be_copied(single):
             copied(env)
     env.close()
     env.close()
-    for call in (env.reset, lambda: env.step(np.zeros(env.action_space.shape))):
+    for call in (env.reset, env.render, lambda: env.step(np.zeros(env.action_space.shape))):
         with pytest.raises(VisuomotorError, match="is closed"):
             call()
 

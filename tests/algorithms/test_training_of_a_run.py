@@ -66,7 +66,7 @@ def test_a_time_limit_that_is_none(tmp_path, limit):
     ("change", "told"),
     [
         ({"task": "lifting"}, "an algorithm is made for a task, such as make_task.*not 'lifting'"),
-        ({"config": {}}, r"the config of ppo-gail is a PpoGailConfig, such as one of its presets, not \{\}"),
+        ({"config": {}}, r"the config of ppo-gail is a PpoGailConfig, such as a preset, not \{\}"),
         ({"seed": -1}, "seed must be a whole number from 0 to 2147483647, not -1"),
         ({"seed": None}, "seed must be a whole number .* not None"),
     ],

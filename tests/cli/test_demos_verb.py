@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -182,6 +183,26 @@ def test_nothing_is_overwritten_unasked(tmp_path, capsys):
     assert "give --overwrite" in capsys.readouterr().err
     assert path.read_text() == "mine"
     assert main(["demos", "generate", "lifting", "--episodes", "1", "--out", str(path), "--overwrite"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("folder", "it is a folder; give the name of a file"),
+        ("pipe", "it is no regular file"),
+        ("file/it.hdf5", "file is no folder; give another name"),
+        ("nowhere", "nowhere exists; give --overwrite, or another --out"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_found_before_the_work(tmp_path, monkeypatch, capsys, name, told):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr("visuomotor.demos.generate.record", lambda *_: pytest.fail("this is the work"))
+    assert main(["demos", "generate", "lifting", "--episodes", "1", "--out", str(tmp_path / name)]) == 2
+    assert told in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_merge_and_render(recorded, tmp_path, capsys, monkeypatch):

@@ -1,4 +1,5 @@
 import dataclasses
+import os
 
 import pytest
 import torch
@@ -83,6 +84,11 @@ def test_nor_do_files_of_different_tasks_or_observations(path, other):
 def test_a_file_is_not_merged_with_itself(path):
     with pytest.raises(VisuomotorError, match="given twice"):
         merge([path, path.parent / ".." / path.parent.name / path.name])
+    for link in (os.symlink, os.link):
+        other_name = path.with_name(f"{link.__name__}.hdf5")
+        link(path, other_name)
+        with pytest.raises(VisuomotorError, match="given twice"):
+            merge([path, other_name])
 
 
 def test_observations_stay(other, path, lifting, episodes):

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from visuomotor.demos import read_demonstrations
+from visuomotor.demos.reading import not_read
 from visuomotor.errors import VisuomotorError
 
 
@@ -325,7 +326,7 @@ def test_numbers_of_another_size_are_taken(path, lifting, episodes):
 def test_masks_are_those_of_the_episodes_that_are_left(path):
     with h5py.File(path, "a") as file:
         file.move("data/demo_1", "data/b\u00e4r")
-        file["mask/mine"] = ["demo_0", "demo_1", "b\u00e4r"]
+        file["mask/mine"] = ["demo_0", "demo_1", "b\u00e4r", "demo_0"]  # that one is gone, this one stands twice
     read = read_demonstrations(path)
     assert read.masks == {"mine": ["demo_0", "b\u00e4r"], "success": [], "train": ["demo_0"], "valid": []}
 
@@ -357,3 +358,10 @@ def test_observations_that_are_none(path, obs, next_obs, message):
     read_demonstrations(path)
     with pytest.raises(VisuomotorError, match=f"data/demo_1/{message}"):
         read_demonstrations(path, observations=True)
+
+
+def test_the_file_with_an_unreadable_name_in_it_is_named(path):
+    with h5py.File(path, "a") as file:
+        file.create_group("two\nlines")
+    with pytest.raises(VisuomotorError, match=f"^{path}: .*unreadable name .*; delete it"):
+        not_read(path)

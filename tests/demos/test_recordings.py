@@ -123,3 +123,15 @@ def test_an_observation_that_is_one_array_is_not_compared(tmp_path, recorded):
         group["actions"], group["observations"] = recorded[0]["actions"], recorded[0]["proprioception"]
     (episode,) = simulate_recordings(path, make_task("lifting"))
     np.testing.assert_allclose(episode.rewards, recorded[0]["rewards"], atol=1e-6)
+
+
+def test_a_recording_that_goes_on_in_the_next_episode(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with h5py.File("theirs.hdf5", "w") as file:
+        file["data/demo_0/actions"] = np.zeros((101, 9), np.float32)
+        file["data/demo_0"].attrs["seed"] = 3
+    command = ["demos", "import", "theirs.hdf5", "lifting", "--out", "ours.hdf5"]
+    assert main(command) == 2
+    assert "data/demo_0 has 101 actions, and an episode ends after 100: cut off" in capsys.readouterr().err
+    assert main([*command, "--max-episode-steps", "101"]) == 0
+    assert len(read_demonstrations(tmp_path / "ours.hdf5").episodes[0]) == 101

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 import torch
 from matplotlib.image import imread
@@ -93,7 +94,7 @@ def test_from_run_folder_to_table_and_video(made, capsys):
 
 
 def test_the_public_function_takes_a_folder(made):
-    assert visuomotor.evaluate(str(made.run.path), "random", trials=2).trials == 2
+    assert visuomotor.evaluate(str(made.run.path), "random", trials=np.int64(2), seed=np.int64(0)).trials == 2
 
 
 def test_a_run_without_a_policy(made):
@@ -102,9 +103,12 @@ def test_a_run_without_a_policy(made):
         evaluate(made.run, "random", trials=1)
 
 
-@pytest.mark.parametrize(("trials", "seed", "name"), [(0, 0, "trials"), (1, -1, "seed"), (1, 2**31, "seed")])
+@pytest.mark.parametrize(
+    ("trials", "seed", "name"),
+    [(0, 0, "trials"), (1, -1, "seed"), (1, 2**31, "seed"), ("1", 0, "trials"), (1.0, 0, "trials"), (1, None, "seed")],
+)
 def test_numbers_out_of_range_are_refused(made, trials, seed, name):
-    with pytest.raises(VisuomotorError, match=f"{name} must be between"):
+    with pytest.raises(VisuomotorError, match=f"{name} must be a whole number from"):
         evaluate(made.run, "random", trials=trials, seed=seed)
 
 

@@ -42,7 +42,7 @@ class Algorithm(ABC):
             raise VisuomotorError(f"an algorithm is made for a task, such as make_task('hanger'), not {brief(task)}")
         if not isinstance(config, kinds := tuple({type(preset) for preset in self.presets.values()})):
             names = " or ".join(kind.__name__ for kind in kinds)
-            raise VisuomotorError(f"the config of {self.name} is a {names}, such as one of its presets, not {brief(config)}")
+            raise VisuomotorError(f"the config of {self.name} is a {names}, such as a preset, not {brief(config)}")
         self.task, self.config, self.seed = task, config, whole_number("seed", seed, 0, LARGEST_SEED)
         self.distributed = distributed or Distributed()
         self.task_reference = task_reference or task.name

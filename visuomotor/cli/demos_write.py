@@ -11,7 +11,7 @@ import tyro
 from tyro.conf import Positional
 
 from visuomotor.cli.demos import print_summary, read_with_task
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, whole_number
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class Import:
     """The file."""
     randomize: bool = True
     """As the environment had it: whether worlds differ in dynamics and appearance."""
+    max_episode_steps: int | None = None
+    """As the environment had it, if not the task's: control steps of an episode at most."""
     overwrite: bool = False
     """Replace the file if it exists."""
 
@@ -141,9 +143,11 @@ def import_(arguments: list[str]) -> int:
     from visuomotor.demos.recordings import simulate_recordings
     from visuomotor.tasks import make_task
 
+    if options.max_episode_steps is not None:
+        whole_number("--max-episode-steps", options.max_episode_steps, 1, 2**31)
     task = make_task(options.task)
     _check_new(options.out, options.overwrite)
-    episodes = simulate_recordings(options.file, task, options.randomize)
+    episodes = simulate_recordings(options.file, task, options.randomize, options.max_episode_steps)
     metadata = {
         "demonstrator": "recorded",
         "task": options.task,
@@ -195,11 +199,11 @@ def render(arguments: list[str]) -> int:
 
 
 def _check_new(path: Path, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
+    from visuomotor.runs.atomic import check_writable_file
+
+    check_writable_file(path)
+    if os.path.lexists(path) and not overwrite:  # a link that leads nowhere is somebody's too
         raise VisuomotorError(f"{path} exists; give --overwrite, or another --out")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if not os.access(folder, os.W_OK):
-        raise VisuomotorError(f"cannot write into {folder}; give another --out")
 
 
 def _warn_of(path: Path, left_out: Sequence[str]) -> None:

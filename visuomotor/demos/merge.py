@@ -1,5 +1,6 @@
 """Several files of demonstrations as one."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,9 +24,9 @@ def merge(paths: Sequence[Path]) -> Demonstrations:
         VisuomotorError: a file cannot be read, is given twice, or differs in its task, its scene, or in what is
             observed; the message names what differs.
     """
-    if len({path.resolve() for path in paths}) < len(paths):
-        raise VisuomotorError("a file is given twice, and its episodes would be too; leave one out")
     parts = [read_demonstrations(path, observations=True) for path in paths]
+    if len({(it.st_dev, it.st_ino) for it in map(os.stat, paths)}) < len(paths):  # links are other names of a file
+        raise VisuomotorError("a file is given twice, and its episodes would be too; leave one out")
     for path, part in zip(paths[1:], parts[1:], strict=True):
         _check_alike(paths[0], parts[0], path, part)
     merged = Demonstrations(parts[0].task, [], _metadata(paths, [part.metadata for part in parts]))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def read_demonstrations(path: Path, task: Task | None = None, observations: bool
                     raise VisuomotorError(f"data/{key} is no episode, though all that is in data must be one")
             episodes = [_read_episode(file, key, metadata, observations) for key in names]
             kept = set(names)  # masks may still have an episode that somebody has deleted
-            masks = {key: [it for it in file.texts(f"mask/{key}") if it in kept] for key in file.names("mask")}
+            masks = {key: _members(file.texts(f"mask/{key}"), kept) for key in file.names("mask")}
         except VisuomotorError as error:
             raise VisuomotorError(f"{path}: {error}; {fix}") from error
     if not episodes:
@@ -57,6 +57,11 @@ def read_demonstrations(path: Path, task: Task | None = None, observations: bool
     return Demonstrations(name, episodes, metadata, masks)
 
 
+def _members(names: Sequence[str], kept: Collection[str]) -> list[str]:
+    """Of a mask, each once."""
+    return [name for name in dict.fromkeys(names) if name in kept]
+
+
 def not_read(path: Path, observations: Collection[str] | None = None) -> list[str]:
     """In words, what a file holds besides demonstrations: groups and attributes that somebody has added.
 
@@ -64,12 +69,15 @@ def not_read(path: Path, observations: Collection[str] | None = None) -> list[st
         observations: those that count as read; None for all of them.
     """
     with opened(path) as file:
-        found = [name for name in file.names("") if name not in ("data", "mask")]
-        for key in file.names("data"):
-            added = [name for name in file.attribute_names(f"data/{key}") if name not in ("num_samples", "success")]
-            found += [f"the attribute {name} of episodes" for name in added]
-            if observations is not None:
-                found += [f"obs/{name}" for name in file.names(f"data/{key}/obs") if name not in observations]
+        try:
+            found = [name for name in file.names("") if name not in ("data", "mask")]
+            for key in file.names("data"):
+                added = [name for name in file.attribute_names(f"data/{key}") if name not in ("num_samples", "success")]
+                found += [f"the attribute {name} of episodes" for name in added]
+                if observations is not None:
+                    found += [f"obs/{name}" for name in file.names(f"data/{key}/obs") if name not in observations]
+        except VisuomotorError as error:
+            raise VisuomotorError(f"{path}: {error}; delete it, or generate the file again") from error
     return list(dict.fromkeys(found))
 
 

@@ -34,19 +34,21 @@ class _Recording(NamedTuple):
     proprioception: Tensor | None
 
 
-def simulate_recordings(path: Path, task: Task, randomize: bool = True) -> list[Episode]:
+def simulate_recordings(
+    path: Path, task: Task, randomize: bool = True, max_episode_steps: int | None = None
+) -> list[Episode]:
     """The episodes of a file, in its order; those whose physics diverges are left out.
 
     Args:
-        randomize: as the environment had it.
+        randomize: as the environment had it. max_episode_steps: likewise; None for the task's.
 
     Raises:
-        VisuomotorError: the file holds no such episodes; actions do not fit the task; readings differ from those that
-            were recorded, so that task, seed or `randomize` were others.
+        VisuomotorError: the file holds no such episodes, or longer ones; actions do not fit the task; readings differ
+            from those that were recorded, so that task, seed or `randomize` were others.
     """
     with opened(path) as file:
         try:
-            found = [_read(file, where, task) for where in _places(file)]
+            found = [_read(file, where, task, max_episode_steps or task.max_episode_steps) for where in _places(file)]
         except VisuomotorError as error:
             raise VisuomotorError(f"{path}: {error}") from error
     engine = task.make_engine(len(found))
@@ -76,12 +78,17 @@ def _places(file: CheckedFile) -> list[str]:
     return sorted(places, key=lambda place: [int(part) for part in place.split("_")[1:] if part.isdecimal()])
 
 
-def _read(file: CheckedFile, where: str, task: Task) -> _Recording:
+def _read(file: CheckedFile, where: str, task: Task, max_episode_steps: int) -> _Recording:
     if "seed" not in file.attribute_names(where):
         raise VisuomotorError(f"{where} has no attribute seed: record with which seed the environment was reset")
     shape = file.shape(f"{where}/actions")
     if len(shape) != 2 or shape[1] != task.action_size or not 0 < shape[0] <= MAX_STEPS:
         raise VisuomotorError(f"{where}/actions has the shape {shape}, expected (T, {task.action_size})")
+    if shape[0] > max_episode_steps:
+        raise VisuomotorError(
+            f"{where} has {shape[0]} actions, and an episode ends after {max_episode_steps}: cut off what is of the "
+            "next one, or give --max-episode-steps if the environment had another limit"
+        )
     readings = None
     for group in {"obs", "observations"} & set(file.names(where)):
         place = f"{where}/{group}"

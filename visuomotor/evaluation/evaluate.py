@@ -29,8 +29,8 @@ def evaluate(run: Run | Path | str, split: str, trials: int = 100, seed: int = 0
         video: write `videos/<split>.mp4`, successes and failures side by side.
 
     Raises:
-        VisuomotorError: a number that cannot be; the run has no policy yet, or that of another task or algorithm, or one that does not fit the
-            task as it is now; there is no such split.
+        VisuomotorError: a number that cannot be; the run has no policy yet, or that of another task or algorithm, or
+            one that does not fit the task as it is now; there is no such split.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     trials = whole_number("trials", trials, 1, 1_000_000)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.runs.atomic import write_atomically
+from visuomotor.runs.atomic import check_writable_file, write_atomically
 
 Frames = NDArray[np.uint8]
 
@@ -44,11 +44,12 @@ def write_video(path: Path | str, frames: Any, frames_per_second: float = 20.0, 
 
 
 def check_video_name(path: Path | str) -> None:
-    """Raise a VisuomotorError where a video's name promises another format."""
+    """Raise a VisuomotorError where a video's name promises another format, or cannot be written."""
     if Path(path).suffix.lower() != ".mp4":
         raise VisuomotorError(
             f"videos are written as mp4, and {path} has another ending; give a name that ends in .mp4"
         )
+    check_writable_file(Path(path))
 
 
 def read_video(path: Path | str) -> Frames:

@@ -24,10 +24,7 @@ def write_atomically(path: Path, data: bytes | str, new: bool = False) -> None:
             previous file is intact.
     """
     payload = data.encode() if isinstance(data, str) else data
-    if path.is_dir():
-        raise VisuomotorError(f"cannot write {path}: it is a folder; give the name of a file")
-    if path.exists() and not path.is_file():  # a device or a pipe: renaming would replace it
-        raise VisuomotorError(f"cannot write {path}: it is no regular file; give the name of another one")
+    _check_is_file(path)
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,6 +45,23 @@ def write_atomically(path: Path, data: bytes | str, new: bool = False) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         raise VisuomotorError(_explain(error, path, len(payload))) from error
+
+
+def check_writable_file(path: Path) -> None:
+    """Raise the VisuomotorError of `write_atomically` that can be foreseen, before the work for `path` is done."""
+    _check_is_file(path)
+    folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    if not folder.is_dir():
+        raise VisuomotorError(f"cannot write {path}: {folder} is no folder; give another name")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise VisuomotorError(f"cannot write {path}: nothing can be written into {folder}; give another name")
+
+
+def _check_is_file(path: Path) -> None:
+    if os.path.isdir(path):  # Path.is_dir raises where a name is too long
+        raise VisuomotorError(f"cannot write {path}: it is a folder; give the name of a file")
+    if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe: renaming would replace it
+        raise VisuomotorError(f"cannot write {path}: it is no regular file; give the name of another one")
 
 
 def _move_to_free_name(partial: Path, path: Path) -> None:

@@ -104,8 +104,8 @@ class Range:
 
 
 def check_settings(config: Any, prefix: str = "") -> None:
-    """For the `__post_init__` of a frozen config. Numbers of numpy become Python's, lists tuples, and the names of files
-    paths, where the annotations say so.
+    """For the `__post_init__` of a frozen config. Values become what their annotations say: numbers of numpy plain
+    ones, lists tuples, names of files paths.
 
     Raises:
         VisuomotorError: a setting, also of a nested dataclass, is of another type than its annotation, or not in the
@@ -173,11 +173,14 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
         return _sequence(origin, arguments, value, where)
     elif origin in (dict, Mapping) and isinstance(value, Mapping):
         return {name: _typed(arguments[1], item, f"{where}.{name}") for name, item in value.items()}
+    elif isinstance(value, bool):
+        if hint is bool:
+            return value
     elif isinstance(value, int) and abs(value) >= _LARGEST_WHOLE:
         raise VisuomotorError(f"{where} is a number of {len(str(abs(value)))} digits, expected one of 64 bits")
-    elif hint is float and isinstance(value, Real) and not isinstance(value, bool):
+    elif hint is float and isinstance(value, Real):
         return float(value)
-    elif hint is int and isinstance(value, Integral) and not isinstance(value, bool):
+    elif hint is int and isinstance(value, Integral):
         return int(value)
     elif hint is Path and isinstance(value, str | Path):
         return Path(value)

@@ -177,6 +177,7 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The image of every world, `(size, size, rgb)` uint8; None without a render mode."""
+        self._check_open()
         return None if self.render_mode is None else tuple(self.vec_env.render().numpy())
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
