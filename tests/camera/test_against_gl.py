@@ -103,6 +103,11 @@ def _scenes() -> dict[str, str]:
     for name in ("box", "mesh", "leaf", "plane"):  # without repeats
         body = f'<geom name="thing" {SHAPES[name]} material="none" {TURNED}/>'
         scenes[f"{name}_none"] = SCENE.format(headlight=1, asset=TEXTURES, body=body)
+    for space in ("sRGB", "linear"):
+        asset = TEXTURES.replace("<texture ", f'<texture colorspace="{space}" ').replace('height="192"', 'height="32"')
+        for material in ("flat", "cube"):
+            body = f'<geom name="thing" {SHAPES["box"]} material="{material}" {TURNED}/>'
+            scenes[f"{space}_{material}"] = SCENE.format(headlight=1, asset=asset, body=body)
     heights = " ".join(f"{value:.2f}" for value in np.random.default_rng(0).random(99))
     field = f'<hfield name="h" nrow="9" ncol="11" size="1 .8 .4 .1" elevation="{heights}"/>'
     hill = f'{FLOOR.format("")}<geom type="hfield" hfield="h" pos="0 0 .1" euler="0 0 25" rgba=".8 .5 .3 1"/>'

@@ -37,6 +37,9 @@ LAMP = '<light pos="0 0 3"/>'
         ("", "", '<quality shadowsize="2048"/>', []),
         ("", "", '<map fogend="5"/>', ["fog"]),
         ("", "", '<rgba fog="1 0 0 1"/>', ["fog"]),
+        ("", '<geom size=".1" pos="0 0 -2"/>', '<quality numslices="6"/>', ["corners of round shapes"]),
+        ("", '<geom size=".1" pos="0 0 -2"/>', '<quality numslices="28" numstacks="16"/>', []),
+        ("", '<geom type="box" size=".1 .1 .1" pos="0 0 -2"/>', '<quality numstacks="4"/>', []),
     ],
 )
 def test_names_what_it_does_not_draw(assets: str, body: str, visual: str, named: list[str]) -> None:
@@ -57,4 +60,16 @@ def test_names_tendons_and_rays() -> None:
       <spatial rgba="1 1 1 0"><site site="a"/><site site="b"/></spatial></tendon>
       <sensor><rangefinder site="a"/></sensor></mujoco>"""
     with pytest.warns(UserWarning, match=r"not draw 1 tendon, 1 rangefinder's ray$"):
+        Camera(CpuEngine(mujoco.MjModel.from_xml_string(scene), 1, 1), "eye", 8, 8)
+
+
+def test_names_cranks_and_distances() -> None:
+    scene = """<mujoco><option jacobian="dense"/><worldbody>
+      <body><joint name="j" axis="0 1 0"/><geom name="g" type="box" size=".1 .1 .1"/><site name="a" group="4"/></body>
+      <body pos="0 0 1"><joint type="slide"/><geom name="h" type="box" size=".1 .1 .1"/><site name="b" group="4"/>
+      </body>
+      <camera name="eye" pos="0 0 3"/></worldbody>
+      <actuator><motor cranksite="a" slidersite="b" cranklength="1.5"/><motor joint="j"/></actuator>
+      <sensor><fromto geom1="g" geom2="h" cutoff="3"/></sensor></mujoco>"""
+    with pytest.warns(UserWarning, match=r"not draw 1 line of a fromto sensor, 1 slider-crank$"):
         Camera(CpuEngine(mujoco.MjModel.from_xml_string(scene), 1, 1), "eye", 8, 8)

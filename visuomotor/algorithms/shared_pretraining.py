@@ -14,6 +14,7 @@ from visuomotor.algorithms.algorithm import Algorithm
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs import load_checkpoint, save_checkpoint
 from visuomotor.runs.provenance import hardware, versions
+from visuomotor.runs.restore import ListOf, check_like
 from visuomotor.tasks import Task
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -39,7 +40,13 @@ class SharedPretraining:
             content = load_checkpoint(self.path, expect=self._header(), types={"rows": list, "state": dict})
         except VisuomotorError:  # of other settings, or damaged: this run will write its own
             return []
-        self._algorithm.load_pretraining(content["state"])
+        try:
+            check_like(content["rows"], ListOf(dict), "rows")
+            self._algorithm.load_pretraining(content["state"])
+        except VisuomotorError as error:
+            raise VisuomotorError(
+                f"{self.path} is damaged ({error}); delete it, and pretraining is done again"
+            ) from error
         return content["rows"]
 
     def save(self, rows: list[dict[str, Any]]) -> None:

@@ -10,9 +10,9 @@ from typing import Any, Final
 from visuomotor.algorithms.algorithm import Algorithm
 from visuomotor.algorithms.check import load_algorithm
 from visuomotor.algorithms.shared_pretraining import SharedPretraining
-from visuomotor.errors import VisuomotorError, unknown
+from visuomotor.errors import VisuomotorError, unknown, whole_number
 from visuomotor.policies.policy import FILE_NAME, load_policy
-from visuomotor.runs import Run, config_to_dict, load_checkpoint, save_checkpoint
+from visuomotor.runs import Run, config_from_dict, config_to_dict, load_checkpoint, save_checkpoint
 from visuomotor.runs.config import changed_settings, check_range, with_new_words
 from visuomotor.runs.graceful_shutdown import GracefulShutdown
 from visuomotor.runs.lock import RunLock
@@ -131,7 +131,9 @@ def _resume(algorithm: Algorithm, run: Run) -> int:
     content = None
     if path.exists():
         content = load_checkpoint(path, expect=algorithm.header(), types={"logged": int, "config": dict, "state": dict})
-        logged, trained_with = content["logged"], with_new_words(content["config"])
+        logged = whole_number(f"logged of {path}", content["logged"], 0, 2**62)
+        read = config_from_dict(type(algorithm.config), with_new_words(content["config"]), where=f"{path}: config")
+        trained_with = config_to_dict(read)
     elif run.metrics_lines > run.shared_rows + algorithm.save_interval:  # rows are logged before their checkpoint
         raise VisuomotorError(
             f"{run.path} has {run.metrics_lines} rows of metrics and no checkpoint, though one is written every "

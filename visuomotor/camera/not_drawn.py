@@ -12,14 +12,23 @@ from visuomotor.camera.textures import drawable
 
 _SHOWN_BY_DEFAULT = 3  # MuJoCo shows groups 0, 1 and 2
 _UNSET = np.array([0.5, 0.5, 0.5, 1.0])  # MuJoCo's colour for what sets none, and so takes its material's
+_ROUND = [
+    int(kind)
+    for kind in (
+        mujoco.mjtGeom.mjGEOM_SPHERE,
+        mujoco.mjtGeom.mjGEOM_CAPSULE,
+        mujoco.mjtGeom.mjGEOM_ELLIPSOID,
+        mujoco.mjtGeom.mjGEOM_CYLINDER,
+    )
+]
 _PLANE, _BOX = int(mujoco.mjtGeom.mjGEOM_PLANE), int(mujoco.mjtGeom.mjGEOM_BOX)
 
 
 def not_drawn(model: mujoco.MjModel, groups: Collection[int]) -> list[str]:
     """In words, what of this model is missing from the camera's images or looks different there.
 
-    By default every light casts shadows, and every model has numbers for a fog that is off. These two are named only
-    where the model's settings of them are not the default.
+    By default every light casts shadows, every model has numbers for a fog that is off, and round shapes have many
+    corners. These are named only where the model's settings of them are not the default.
     """
     in_groups = np.isin(model.geom_group, list(groups))
     kinds = sorted({int(kind) for kind in model.geom_type[in_groups]})
@@ -36,6 +45,8 @@ def not_drawn(model: mujoco.MjModel, groups: Collection[int]) -> list[str]:
         ("tendon", "tendons"): _shown(model, "tendon") & _is_spatial(model),
         ("site", "sites"): _shown(model, "site"),
         ("rangefinder's ray", "rangefinders' rays"): model.sensor_type == mujoco.mjtSensor.mjSENS_RANGEFINDER,
+        ("line of a fromto sensor", "lines of fromto sensors"): model.sensor_type == mujoco.mjtSensor.mjSENS_GEOMFROMTO,
+        ("slider-crank", "slider-cranks"): model.actuator_trntype == mujoco.mjtTrn.mjTRN_SLIDERCRANK,
         ("image light", "image lights"): lit & of_image,
     }
     missing += [f"{n} {one if n == 1 else many}" for (one, many), which in counts.items() if (n := int(which.sum()))]
@@ -49,6 +60,8 @@ def not_drawn(model: mujoco.MjModel, groups: Collection[int]) -> list[str]:
     if model.vis.quality.shadowsize > 0 and (lit & ~of_image & model.light_castshadow.astype(bool)).any():
         missing += ["shadows"] * _differs(model, ("quality.shadowsize", "map.shadowclip", "map.shadowscale"))
     missing += ["fog"] * _differs(model, ("map.fogstart", "map.fogend", "rgba.fog"))
+    if np.isin(kinds, _ROUND).any():
+        missing += ["corners of round shapes"] * _differs(model, ("quality.numslices", "quality.numstacks"))
     of_colour = model.mat_texid[:, mujoco.mjtTextureRole.mjTEXROLE_RGB]
     unknown = [texture for texture in np.unique(of_colour[of_colour >= 0]) if not drawable(model, int(texture))]
     missing += [f"texture {model.texture(int(texture)).name!r} (not of 3 or 4 channels)" for texture in unknown]

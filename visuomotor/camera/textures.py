@@ -63,7 +63,8 @@ def _faces(model: mujoco.MjModel, texture: int, is_cube: bool) -> NDArray[np.flo
     data = model.tex_data[first : first + width * height * channels].reshape(height, width, channels)
     image = np.full((height, width, 4), 255.0, np.float32)
     image[..., :channels] = data
-    if model.tex_colorspace[texture] == mujoco.mjtColorSpace.mjCOLORSPACE_SRGB:
+    is_srgb = model.tex_colorspace[texture] == mujoco.mjtColorSpace.mjCOLORSPACE_SRGB
+    if is_srgb and not is_cube:  # MuJoCo's renderer does not convert cubes either
         value = image[..., :3] / 255
         image[..., :3] = 255 * np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
     if not is_cube:

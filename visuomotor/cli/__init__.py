@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import io
 import os
 import sys
 import threading
@@ -28,6 +29,8 @@ USER_ERROR = 2
 INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130
 
+_OUT_OF_MEMORY = "can't allocate memory", "out of memory"  # torch's errors on CPU and CUDA
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code.
@@ -36,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     or of a user's own code (one line, and a log file with the traceback), 130 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may not know every letter of a name
+            stream.reconfigure(errors="backslashreplace")
     warnings.formatwarning = lambda message, *_, **__: f"visuomotor: {message}\n"
     if threading.excepthook is threading.__excepthook__:  # TensorBoard writes from a thread of its own
         threading.excepthook = lambda hook: print(
@@ -62,7 +68,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is None:
             return _unexpected(error, words)
-        print(f"visuomotor: {_printable(error.filename)}: {error.strerror}; name another one", file=sys.stderr)
+        from visuomotor.cli.error_log import write_error_log
+
+        place = f"{_printable(error.filename)}: {error.strerror}"
+        print(f"visuomotor: {place}; if that is not yours to mend, {write_error_log(words)}", file=sys.stderr)
+        return USER_ERROR
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not any(it in str(error).lower() for it in _OUT_OF_MEMORY):
+            return _unexpected(error, words)
+        print(
+            f"visuomotor: there is not enough memory ({_printable(one_line(error)) or 'MemoryError'}); try fewer "
+            "worlds (--num-envs), smaller layers, images or batches",
+            file=sys.stderr,
+        )
         return USER_ERROR
     except Exception as error:
         return _unexpected(error, words)

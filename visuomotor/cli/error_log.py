@@ -24,7 +24,7 @@ def write_error_log(words: Sequence[str]) -> str:
     try:
         name = f"visuomotor-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-"
         handle, path = tempfile.mkstemp(".log", name)
-        with open(handle, "w", encoding="utf-8") as file:
+        with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError:
         print(text, file=sys.stderr)

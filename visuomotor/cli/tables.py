@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tyro
 
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, one_line
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ def run(arguments: list[str]) -> int:
 def _read(page: Path) -> str:
     try:
         return page.read_text(encoding="utf-8")
-    except OSError as error:
-        raise VisuomotorError(f"cannot read {page}: {error.strerror}; name other pages with --page") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise VisuomotorError(f"cannot read {page} ({one_line(error)}); name other pages with --page") from error
 
 
 def replace_between_marks(page: str, text: str, name: Path, what: str = "results") -> str:

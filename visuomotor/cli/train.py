@@ -225,7 +225,7 @@ def _train(algorithm: "Algorithm", options: Train[Any, str], folder: "Run", bega
         shares = options.share and folder.metadata.get("source") is None  # that run's weights are no pretraining
         limit = None
         if options.time_limit is not None:
-            limit = seconds_of(options.time_limit, "--time-limit") - (time.monotonic() - began)
+            limit = max(0.0, seconds_of(options.time_limit, "--time-limit") - (time.monotonic() - began))
         with Progress(quiet=not distributed.is_main) as progress:
             done = train(
                 algorithm,

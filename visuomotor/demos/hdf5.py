@@ -1,6 +1,7 @@
 """Reads HDF5 files that anybody may have made: nothing is read before its type and size are known, and never what is
 in another file."""
 
+import errno
 import math
 import mmap
 import struct
@@ -51,8 +52,8 @@ class CheckedFile:
         return names
 
     def attribute_names(self, where: str) -> list[str]:
-        """Sorted names of a group's attributes."""
-        return sorted(self._find(where, h5py.Group).attrs)
+        """Sorted names of a group's attributes. "" is the whole file."""
+        return sorted((self._find(where, h5py.Group) if where else self._file).attrs)
 
     def whole_number(self, where: str, attribute: str, low: int, high: int) -> int:
         """An attribute of a group."""
@@ -149,11 +150,13 @@ def opened(path: Path) -> Generator[CheckedFile]:
         raise VisuomotorError(f"{path} is a folder, a pipe or a device; give the name of a file of demonstrations")
     try:
         _check_heaps(path)
-        with h5py.File(path, "r") as file:
+        with _open(path) as file:
             yield CheckedFile(file)
     except Exception as error:  # h5py raises errors of many types
         if isinstance(error, VisuomotorError):
             raise
+        if isinstance(error, PermissionError):
+            raise VisuomotorError(f"{path} may not be read: {error.strerror or one_line(error)}") from error
         if isinstance(error, BlockingIOError) or "already open for" in str(error):
             raise VisuomotorError(
                 f"{path} is open for writing in another program, or was when that was killed; close it there (after a "
@@ -166,6 +169,15 @@ def opened(path: Path) -> Generator[CheckedFile]:
         raise VisuomotorError(
             f"{path} is damaged or cut short ({one_line(error)}); copy it again or generate it again"
         ) from error
+
+
+def _open(path: Path) -> Any:
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+        return h5py.File(path, "r", locking=False)  # a file system without locks, as some of clusters are
 
 
 def _check_heaps(path: Path) -> None:

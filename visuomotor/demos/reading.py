@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -19,6 +19,12 @@ from visuomotor.demos.schema import APPEARANCE, MAX_STEPS, Numbers, check_names,
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks import Task
 from visuomotor.tasks.reset_params import Rows
+
+_OF_DATA: Final = ("total", "env_args")
+_OF_EPISODE: Final = {
+    *("states", "final_state", "actions", "rewards", "dones", "stages", "obs", "next_obs"),
+    *(name for names in format1.GROUPS.items() for name in names),
+}
 
 
 def read_demonstrations(path: Path, task: Task | None = None, observations: bool = False) -> Demonstrations:
@@ -63,7 +69,7 @@ def _members(names: Sequence[str], kept: Collection[str]) -> list[str]:
 
 
 def not_read(path: Path, observations: Collection[str] | None = None) -> list[str]:
-    """In words, what a file holds besides demonstrations: groups and attributes that somebody has added.
+    """In words, what a file holds besides demonstrations: groups, datasets and attributes that somebody has added.
 
     Args:
         observations: those that count as read; None for all of them.
@@ -71,7 +77,10 @@ def not_read(path: Path, observations: Collection[str] | None = None) -> list[st
     with opened(path) as file:
         try:
             found = [name for name in file.names("") if name not in ("data", "mask")]
+            found += [f"the attribute {name}" for name in file.attribute_names("")]
+            found += [f"the attribute {name} of data" for name in file.attribute_names("data") if name not in _OF_DATA]
             for key in file.names("data"):
+                found += [f"{name} of episodes" for name in file.names(f"data/{key}") if name not in _OF_EPISODE]
                 added = [name for name in file.attribute_names(f"data/{key}") if name not in ("num_samples", "success")]
                 found += [f"the attribute {name} of episodes" for name in added]
                 if observations is not None:

@@ -94,9 +94,8 @@ def _read(file: CheckedFile, where: str, task: Task, max_episode_steps: int) -> 
         place = f"{where}/{group}"
         if file.is_group(place) and "proprioception" in file.names(place):
             readings = torch.from_numpy(file.array(f"{place}/proprioception", Numbers())).double()
-    actions = file.array(f"{where}/actions", Numbers(np.float32, shape))
-    seed = file.whole_number(where, "seed", 0, 2**63 - 1)
-    return _Recording(where, seed, torch.from_numpy(actions).clamp(-1, 1), readings)
+    actions = torch.from_numpy(file.array(f"{where}/actions", Numbers(None, shape)).astype(np.float32))
+    return _Recording(where, file.whole_number(where, "seed", 0, 2**64 - 1), actions.clamp(-1, 1), readings)
 
 
 def _compare(path: Path, task: Task, kept: Sequence[tuple[_Recording, Episode]]) -> None:

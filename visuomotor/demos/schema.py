@@ -49,9 +49,8 @@ class Numbers:
         if wrong.any():
             index = np.argwhere(wrong)[0].tolist()
             place = f"{where}{index}" if index else where
-            raise VisuomotorError(
-                f"{place} is {float(values[tuple(index)]):g}, expected a number from {self.low:g} to {self.high:g}"
-            )
+            expected = "a finite number" if self.high == inf else f"a number from {self.low:g} to {self.high:g}"
+            raise VisuomotorError(f"{place} is {float(values[tuple(index)]):g}, expected {expected}")
 
 
 APPEARANCE: Final = Numbers(np.float64, None, -1e6, 1e6)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from visuomotor.engine.world_ids import check_world_ids
-from visuomotor.errors import VisuomotorError, one_line, whole_number
+from visuomotor.errors import VisuomotorError, brief, one_line, whole_number
 
 _POSITION_STAGE = int(mujoco.mjtStage.mjSTAGE_POS)
 _VELOCITY_STAGE = int(mujoco.mjtStage.mjSTAGE_VEL)
@@ -129,6 +129,8 @@ class CpuEngine:
         return torch.from_numpy(self._batch.state.copy())
 
     def set_state(self, state: Tensor, worlds: Tensor | None = None) -> None:
+        if not isinstance(state, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise VisuomotorError(f"a state is a tensor, not {brief(state)}")
         ids = self._ids(worlds)
         rows = slice(None) if ids is None else ids
         expected = (self.worlds if ids is None else len(ids), self._batch.nstate)

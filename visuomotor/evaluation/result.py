@@ -6,19 +6,22 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
+from math import isinf
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, brief
 from visuomotor.evaluation.interval import wilson_interval
 from visuomotor.evaluation.outcomes import Outcomes
 from visuomotor.runs.atomic import write_atomically
-from visuomotor.runs.config import config_from_dict
+from visuomotor.runs.config import Range, check_range, check_settings, config_from_dict
+from visuomotor.runs.metadata import LARGEST_SEED
 
 SPLITS = ("training", "spatial", "visual", "background", "random")
 """The order in which tables list them; a task may have others, which come last."""
 
 _OLD_NAMES = {"method": "algorithm", "protocol": "split"}
+_MANY = 1e15  # more than anybody measures, and less than infinity
 _LONGEST_NAME = 100  # of settings in the name of a file
 
 
@@ -34,13 +37,13 @@ class Result:
     """Distribution of starts, one of the task's `splits`."""
     preset: str
     """Preset that the policy was trained with."""
-    seed: int
+    seed: Annotated[int, Range(0, LARGEST_SEED)]
     """Seed of the training run."""
-    trials: int
+    trials: Annotated[int, Range(1, _MANY)]
     """How many trials were run."""
-    successes: int
+    successes: Annotated[int, Range(0, _MANY)]
     """How many of them succeeded."""
-    wall_seconds: float
+    wall_seconds: Annotated[float, Range(0, _MANY)]
     """How long the trials took."""
     hardware: str
     """The machine in words."""
@@ -54,25 +57,31 @@ class Result:
     """Commit of the code that trained the policy, where known."""
     algorithm_version: int | None = None
     """`Algorithm.version` of the training, where known: results of different versions are not averaged."""
-    trial_seed: int = 0
+    trial_seed: Annotated[int, Range(0, LARGEST_SEED)] = 0
     """Seed of the trials."""
-    control_steps: int | None = None
+    control_steps: Annotated[int | None, Range(0, _MANY)] = None
     """How long the policy was trained, in control steps, where the algorithm counts these."""
-    mean_final_distance_m: float | None = None
+    mean_final_distance_m: Annotated[float | None, Range(0, _MANY)] = None
     """Mean distance to the goal when a trial's actions ended (`EpisodeOutcome.distance`)."""
-    training_seconds: float | None = None
+    training_seconds: Annotated[float | None, Range(0, _MANY)] = None
     """How long the training took, where known."""
     stages: dict[str, int] | None = None
     """How many trials reached each stage of the task or a later one, at any time."""
-    mean_return: float | None = None
+    mean_return: Annotated[float | None, Range(-_MANY, _MANY)] = None
     """Mean sum of task rewards of a trial."""
-    num_diverged: int | None = None
+    num_diverged: Annotated[int | None, Range(0, _MANY)] = None
     """How many trials failed because their physics diverged."""
     outcomes: Outcomes | None = None
     """The outcome of every trial; None for a result of an older version."""
 
     def __post_init__(self) -> None:
+        check_settings(self)
+        for name in ("task", "algorithm", "split", "preset", "settings", "hardware", "command"):
+            if not getattr(self, name).isprintable():
+                raise VisuomotorError(f"{name} is {brief(getattr(self, name))}, expected one line of text")
         wilson_interval(self.successes, self.trials)  # refuses impossible counts
+        for stage, reached in (self.stages or {}).items():
+            check_range(f"stages.{stage}", reached, 0, self.trials)
         success = self.outcomes.success if self.outcomes else ()
         if self.outcomes and (sum(success), len(success)) != (self.successes, self.trials):
             raise VisuomotorError(
@@ -157,7 +166,8 @@ def _read_files(paths: Iterable[Path]) -> Iterable[tuple[Path, Result]]:
     names = {field.name for field in fields(Result)}
     for path in paths:
         try:
-            values = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+            text = path.read_text(encoding="utf-8")
+            values = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
         except (OSError, ValueError, RecursionError) as error:
             raise VisuomotorError(f"{path} cannot be read ({error}); delete it and evaluate again") from error
         values = _renamed(values) if isinstance(values, dict) else {}
@@ -168,6 +178,12 @@ def _read_files(paths: Iterable[Path]) -> Iterable[tuple[Path, Result]]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    if isinf(number := float(text)):
+        raise ValueError(f"{text} is too large a number")
+    return number
 
 
 def _renamed(values: dict[str, Any]) -> dict[str, Any]:

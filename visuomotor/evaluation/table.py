@@ -108,10 +108,11 @@ def _minutes(group: Sequence[Result]) -> str:
 
 
 def _stages(group: Sequence[Result]) -> str:
-    """The share of trials that reached each stage but the first, where all start, and the last, which is success."""
-    counted = [r for r in group if r.stages]
-    names = list(counted[0].stages or ())[1:-1] if counted else []
-    return ", ".join(f"{name} {100 * mean((r.stages or {})[name] / r.trials for r in counted):.0f}%" for name in names)
+    """The share of trials that reached each stage but the first, where all start, and the last, which is success; of
+    stages that have other names in some results, nothing."""
+    counted = [(r.stages, r.trials) for r in group if r.stages]
+    names = [name for name in list(counted[0][0])[1:-1] if all(name in it for it, _ in counted)] if counted else []
+    return ", ".join(f"{name} {100 * mean(it[name] / trials for it, trials in counted):.0f}%" for name in names)
 
 
 def _line(cells: Iterable[str]) -> str:

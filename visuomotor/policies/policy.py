@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -188,7 +189,7 @@ class TrainedPolicy:
 
         Raises:
             VisuomotorError: inputs are no arrays of numbers, or of other sizes; `reset` was not called for that many
-                worlds; or readings are not finite.
+                worlds; or readings, or what the network makes of them, are not finite.
         """
         try:
             images, proprioception = torch.as_tensor(images), torch.as_tensor(proprioception)
@@ -209,7 +210,10 @@ class TrainedPolicy:
         if not bool(proprioception.isfinite().all()):
             raise VisuomotorError("the joint readings hold NaN or infinity; a policy cannot act on them")
         actions, self._hidden = self.network.act(images.to(self._device), proprioception.to(self._device), self._hidden)
-        return actions.cpu().double().clamp(-1, 1) * self._limits
+        actions = actions.cpu().double()
+        if not bool(actions.isfinite().all()):
+            raise VisuomotorError("the network's actions hold NaN or infinity: its weights are not what was trained")
+        return actions.clamp(-1, 1) * self._limits
 
     def save(self, path: Path | str) -> None:
         """Write weights and spec into one file (safetensors), whole or not at all. A network that is not of this
@@ -317,6 +321,8 @@ def load_policy(path: Path | str) -> TrainedPolicy:
         raise VisuomotorError(
             f"there is no policy file {file}; training writes it when the policy has learned for the first time"
         )
+    if not os.access(file, os.R_OK):
+        raise VisuomotorError(f"{file} may not be read; check its permissions")
     try:
         return _read(file)
     except _NetworkError:

@@ -1,6 +1,7 @@
 """Checkpoints: tensors and plain containers in one file that is written whole or not at all."""
 
 import io
+import os
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, brief
 from visuomotor.runs.atomic import write_atomically
 
 _MARKER = "visuomotor checkpoint"
@@ -62,16 +63,16 @@ def load_checkpoint(
         raise VisuomotorError(
             f"{path} is not a checkpoint of visuomotor: found {_describe(loaded)}, expected one marked {_MARKER!r}"
         )
-    if loaded.get("format_version") != _VERSION:
+    if not _same(loaded.get("format_version"), _VERSION):
         raise VisuomotorError(
-            f"{path} has checkpoint version {loaded.get('format_version')}, expected version {_VERSION}; "
+            f"{path} has checkpoint version {brief(loaded.get('format_version'))}, expected version {_VERSION}; "
             "use the visuomotor that wrote it, or train again"
         )
     for name, wanted in (expect or {}).items():
         found = loaded.get(name)
-        if found != wanted:
+        if not _same(found, wanted):
             hint = "; use the visuomotor that wrote it, or train again" if "version" in name else ""
-            raise VisuomotorError(f"{path} was written for {name} {found!r}, expected {name} {wanted!r}{hint}")
+            raise VisuomotorError(f"{path} was written for {name} {brief(found)}, expected {name} {wanted!r}{hint}")
     for name, kind in (types or {}).items():
         if type(loaded.get(name)) is not kind:
             raise VisuomotorError(
@@ -81,7 +82,14 @@ def load_checkpoint(
     return {name: value for name, value in loaded.items() if name not in ("format", "format_version")}
 
 
+def _same(found: Any, wanted: Any) -> bool:
+    """Whether both are of one type and equal: True is not 1 here, and a tensor is neither."""
+    return type(found) is type(wanted) and found == wanted
+
+
 def _read(path: Path) -> Any:
+    if not os.access(path, os.R_OK):
+        raise VisuomotorError(f"{path} may not be read; check its permissions")
     try:
         with zipfile.ZipFile(path) as archive:
             # torch compresses nothing: what claims to be larger than the file is not from there, and is not unpacked

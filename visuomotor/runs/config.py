@@ -45,7 +45,7 @@ def config_from_dict(kind: type[Config], values: Mapping[str, Any], where: str =
         VisuomotorError: unknown field, missing field without a default, wrong type, or a value out of range.
     """
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(values) - set(fields))
+    unknown = sorted(str(name) for name in set(values) - set(fields))
     if unknown:
         raise VisuomotorError(f"{where} has no field {', '.join(unknown)}; its fields are: {', '.join(fields)}")
     missing = [name for name, field in fields.items() if name not in values and _is_required(field)]
@@ -185,8 +185,15 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
     elif hint is Path and isinstance(value, str | Path):
         return Path(value)
     elif isinstance(hint, type) and type(value) is hint:
+        if isinstance(value, str) and not _is_unicode(value):
+            raise VisuomotorError(f"{where} is {value!a:.80}, expected text that can be written")
         return value
     raise VisuomotorError(f"{where} is {value!r}, expected {getattr(hint, '__name__', hint)}")
+
+
+def _is_unicode(text: str) -> bool:
+    """False for halves of surrogate pairs, which JSON can name, and which no file or terminal takes."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _first_that_fits(hints: tuple[Any, ...], value: Any, where: str) -> Any:

@@ -1,6 +1,7 @@
 """The folder of one training run."""
 
 import json
+import os
 import re
 import secrets
 import shlex
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from visuomotor.tasks import Task
 
 Config = TypeVar("Config")
+
+_LONGEST_NAME = 200  # bytes; file systems allow 255, and names of partial files are longer
 
 
 class Run:
@@ -123,6 +126,9 @@ class Run:
         """
         if not isinstance(name, str) or Path(name).name != name or name in ("", ".."):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise VisuomotorError(f"--name must be a plain folder name, not {name!r}; for another place use --root")
+        if name == "pretraining" or len(os.fsencode(name)) > _LONGEST_NAME:
+            fix = "is where runs share pretraining" if name == "pretraining" else f"has over {_LONGEST_NAME} bytes"
+            raise VisuomotorError(f"--name {brief(name)} {fix}; choose another one")
         path = Path(root) / name
         if path.exists() or path.is_symlink():
             raise VisuomotorError(
@@ -137,7 +143,11 @@ class Run:
         Raises:
             VisuomotorError: `path` is no run folder, or that of an older version.
         """
-        return cls(Path(path), read_metadata(Path(path)))
+        try:
+            path = Path(path)
+        except TypeError as error:
+            raise VisuomotorError(f"a run is opened by the path of its folder, not by {brief(path)}") from error
+        return cls(path, read_metadata(path))
 
     @property
     def name(self) -> str:

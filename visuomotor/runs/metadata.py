@@ -1,14 +1,16 @@
 """config.json of a run's folder, checked where it is read."""
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from visuomotor.errors import VisuomotorError, one_line
-from visuomotor.runs.config import check_range, config_from_dict, with_new_words
+from visuomotor.runs.config import Range, check_settings, config_from_dict, with_new_words
 
 LARGEST_SEED = 2**31 - 1
+_MOST_ROWS = 2**62
 _OWN = (
     *("config.json", "metrics.jsonl", "policy.safetensors", "report.html", "checkpoints", "checkpoints/latest.pt"),
     *("tensorboard", "figures", "videos", "results"),
@@ -20,7 +22,7 @@ _OWN = (
 class _Change:
     """Settings that were changed on a resume: from which row of metrics on, and their values before."""
 
-    row: int
+    row: Annotated[int, Range(0, _MOST_ROWS)]
     before: dict[str, Any]
 
 
@@ -32,10 +34,10 @@ class _Metadata:
     task: str
     task_name: str
     preset: str
-    seed: int
+    seed: Annotated[int, Range(0, LARGEST_SEED)]
     config: dict[str, Any]
     relative: dict[str, str] = field(default_factory=dict[str, str])
-    shared_rows: int = 0
+    shared_rows: Annotated[int, Range(0, _MOST_ROWS)] = 0
     changes: list[_Change] = field(default_factory=list[_Change])
     source: str | None = None
     versions: dict[str, str] = field(default_factory=dict[str, str])
@@ -63,6 +65,8 @@ def read_metadata(path: Path) -> dict[str, Any]:
         raise VisuomotorError(f"{path} holds links ({', '.join(links)}); put there what they lead to")
     if not config.is_file():
         raise VisuomotorError(f"{path} is no run folder: it has no config.json{_runs_near(path)}")
+    if not os.access(config, os.R_OK):
+        raise VisuomotorError(f"{config} may not be read; check its permissions")
     try:
         metadata = json.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -75,7 +79,9 @@ def read_metadata(path: Path) -> dict[str, Any]:
         raise VisuomotorError(f"{path} is no run folder: its config.json holds no object")
     known = {name: metadata[name] for name in _Metadata.__dataclass_fields__ if name in metadata}
     found = config_from_dict(_Metadata, known, where=str(config))
-    check_range(f"{config}.seed", found.seed, 0, LARGEST_SEED)
+    check_settings(found, f"{config}.")
+    for change in found.changes:
+        check_settings(change, f"{config}.changes.")
     return metadata | {"config": with_new_words(found.config)}
 
 

@@ -66,7 +66,7 @@ class MetricsLog:
         found: list[dict[str, Any]] = []
         for number, line in enumerate(self._whole_lines(), start=1):
             try:
-                row = json.loads(line, parse_int=_whole)
+                row = json.loads(line, parse_int=_whole, parse_float=_finite)
             except (ValueError, RecursionError) as error:
                 raise VisuomotorError(
                     f"line {number} of {self._path} is not JSON ({one_line(error)}); delete that line"
@@ -125,6 +125,11 @@ def _whole(text: str) -> int | None:
     """A whole number of JSON; None where no float is as large."""
     value = int(text)
     return value if abs(value) <= sys.float_info.max else None
+
+
+def _finite(text: str) -> float | None:
+    """A number of JSON; None where it is larger than any float."""
+    return value if math.isfinite(value := float(text)) else None
 
 
 def _jsonable(value: Any) -> Any:

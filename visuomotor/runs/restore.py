@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, brief
+
+_LARGEST_RATE = 1000.0  # no optimizer learns with a larger step
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,13 @@ class Within:
     high: float = inf
 
 
+@dataclass(frozen=True)
+class Finite:
+    """Stands in a pattern for what is like `like` and has finite numbers only."""
+
+    like: Any
+
+
 def check_like(found: Any, like: Any, where: str, finite: bool = False) -> None:
     """Check plain containers against a pattern, such as the `state_dict` of a freshly made object.
 
@@ -56,6 +65,8 @@ def check_like(found: Any, like: Any, where: str, finite: bool = False) -> None:
     elif isinstance(like, OrNone):
         if found is not None:
             check_like(found, like.like, where, finite)
+    elif isinstance(like, Finite):
+        check_like(found, like.like, where, finite=True)
     elif isinstance(like, Within):
         check_like(found, like.like, where, finite)
         _check_bounds(torch.as_tensor(found), like, where)
@@ -79,10 +90,16 @@ def check_like(found: Any, like: Any, where: str, finite: bool = False) -> None:
             check_like(item, pattern, f"{where}[{index}]", finite)
     else:
         _require(type(found) is type(like), found, _type_name(type(like)), where)
-        if type(found) is int and found < 0:
-            raise VisuomotorError(f"{where} is {found}, expected a whole number of at least 0")
+        if type(found) is int and not 0 <= found < 2**63:
+            raise VisuomotorError(f"{where} is {brief(found)}, expected a whole number of at least 0, of 64 bits")
     if finite and type(found) is float and not isfinite(found):
         raise VisuomotorError(f"{where} is {found}, expected a finite number")
+
+
+def check_covariance(found: Tensor, where: str) -> None:
+    """Raise a VisuomotorError where one of `(..., d, d)` matrices is not positive definite."""
+    if bool(torch.linalg.cholesky_ex(found.double()).info.any()):
+        raise VisuomotorError(f"{where} is no covariance: it is not positive definite")
 
 
 def restore_module(module: nn.Module, content: Any, where: str) -> None:
@@ -97,7 +114,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, content: Any, where: str
     All settings but the learning rate must be the optimizer's own.
     """
     groups = optimizer.state_dict()["param_groups"]
-    patterns = [{**group, "lr": Within(int | float, 0)} for group in groups]
+    patterns = [{**group, "lr": Within(int | float, 0, _LARGEST_RATE)} for group in groups]
     check_like(content, {"state": dict, "param_groups": patterns}, where, finite=True)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     indices = [index for group in groups for index in group["params"]]
@@ -141,9 +158,11 @@ def _fits(value: Any, own: Tensor | None) -> bool:
 
 def _check_tensor(found: Any, like: Tensor, where: str, finite: bool) -> None:
     _require(isinstance(found, Tensor), found, "a tensor", where)
+    if found.is_nested or found.device.type != "cpu" or found.layout != torch.strided:
+        raise VisuomotorError(f"{where} is no plain tensor")
     if found.shape != like.shape:
         raise VisuomotorError(f"{where} has the shape {tuple(found.shape)}, expected {tuple(like.shape)}")
-    if found.dtype != like.dtype or found.layout != like.layout:
+    if found.dtype != like.dtype:
         raise VisuomotorError(f"{where} holds {found.dtype}, expected {like.dtype}")
     if finite and found.is_floating_point() and not bool(found.isfinite().all()):
         raise VisuomotorError(f"{where} holds NaN or infinity")

@@ -43,6 +43,7 @@ class AppearanceRandomizer:
 
     def __init__(self, model: mujoco.MjModel):
         self._lights, self._color = Lights(model), torch.from_numpy(model.geom_rgba[:, :3].copy())
+        self._tracks = bool(model.light_mode.any())  # 0 is fixed
 
     def randomize(self, engine: Engine, generator: torch.Generator) -> None:
         """Give every world an appearance of its own."""
@@ -55,11 +56,16 @@ class AppearanceRandomizer:
         engine.model_field("geom_rgba")[:, :, :3] = color.clamp(0, 1).float()
         low, high = _BRIGHTNESS
         brightness = low + (high - low) * (around_zero(self._lights.count) + 1) / 2
-        self._lights.set(engine, torch.arange(worlds), brightness, _TILT * around_zero(self._lights.count, 2))
+        self._set_lights(engine, torch.arange(worlds), brightness, _TILT * around_zero(self._lights.count, 2))
 
     def restore(self, engine: Engine, env_ids: Tensor) -> None:
         """The model's own appearance in worlds `(n,)` int."""
         engine.model_field("geom_rgba")[env_ids, :, :3] = self._color
         if engine.is_per_world("light_dir"):  # else nobody has randomized them
             one = torch.ones(len(env_ids), self._lights.count, dtype=torch.float64)
-            self._lights.set(engine, env_ids, one, torch.zeros(*one.shape, 2, dtype=torch.float64))
+            self._set_lights(engine, env_ids, one, torch.zeros(*one.shape, 2, dtype=torch.float64))
+
+    def _set_lights(self, engine: Engine, env_ids: Tensor, brightness: Tensor, tilt: Tensor) -> None:
+        self._lights.set(engine, env_ids, brightness, tilt)
+        if self._tracks:  # such a light's direction is kept as a constant
+            engine.set_const(env_ids)

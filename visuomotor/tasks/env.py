@@ -9,7 +9,7 @@ from torch import Tensor
 
 from visuomotor.camera import LARGEST_SIDE, LARGEST_SUPERSAMPLING, Camera
 from visuomotor.engine.world_ids import check_world_ids
-from visuomotor.errors import VisuomotorError, unknown, whole_number
+from visuomotor.errors import VisuomotorError, brief, unknown, whole_number
 from visuomotor.tasks.reset_params import ResetParams
 from visuomotor.tasks.task import OBSERVATIONS, EpisodeOutcome, Task
 
@@ -110,6 +110,8 @@ class VecEnv:
         image_size = whole_number("image_size", image_size, 1, LARGEST_SIDE)
         supersampling = whole_number("supersampling", supersampling, 1, LARGEST_SUPERSAMPLING)
         threads = whole_number("threads", threads, 0, 10_000)
+        if not isinstance(randomize, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise VisuomotorError(f"randomize must be True or False, not {brief(randomize)}")
         self.task, self.num_envs, self.generator = task, num_envs, generator
         limit = task.max_episode_steps if max_episode_steps is None else max_episode_steps
         self.max_episode_steps = whole_number("max_episode_steps", limit, 1, 2**31)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, brief, whole_number
 from visuomotor.tasks import ResetParams, Task
 
 _ENDLESS = 2**64
@@ -36,20 +36,17 @@ class WorldStarts:
         """
         worlds = len(self._generators)
         if isinstance(seed, Integral):
-            _check(seed)
-            seeds = [(int(seed) + world) % _ENDLESS for world in range(worlds)]
+            first = _checked(seed)
+            seeds = [(first + world) % _ENDLESS for world in range(worlds)]
         elif isinstance(seed, list | tuple) or (isinstance(seed, np.ndarray) and seed.ndim == 1):
-            seeds = list(seed)
+            seeds = [None if each is None else _checked(each) for each in seed]
         else:
-            raise VisuomotorError(f"a seed must be an int from 0 to 2**64 - 1, or a list of these, not {seed!r:.80}")
+            raise VisuomotorError(f"seed must be a whole number, or a list of one for each world, not {brief(seed)}")
         if len(seeds) != worlds:
             raise VisuomotorError(f"{len(seeds)} seeds for {worlds} worlds; give one for each, or a single int")
-        for each in seeds:
-            if each is not None:
-                _check(each)
         for generator, each, wanted in zip(self._generators, seeds, chosen.tolist(), strict=True):
             if wanted and each is not None:
-                generator.manual_seed(int(each))
+                generator.manual_seed(each)
 
     def draw(self, env_ids: Tensor) -> ResetParams:
         """The next starts of worlds `env_ids` `(n,)` int, one row each."""
@@ -58,6 +55,5 @@ class WorldStarts:
         )
 
 
-def _check(seed: Any) -> None:
-    if not isinstance(seed, Integral) or not 0 <= int(seed) < _ENDLESS:
-        raise VisuomotorError(f"a seed must be an int from 0 to 2**64 - 1, not {seed!r:.80}")
+def _checked(seed: Any) -> int:
+    return whole_number("seed", seed, 0, _ENDLESS - 1)

@@ -11,7 +11,7 @@ from visuomotor.algorithms.gps.config import GpsConfig
 from visuomotor.algorithms.gps.linear_gaussian import Controller
 from visuomotor.algorithms.gps.rollout import Samples
 from visuomotor.errors import VisuomotorError
-from visuomotor.runs.restore import ListOf, OrNone, Within
+from visuomotor.runs.restore import Finite, ListOf, OrNone, Within, check_covariance
 
 PHASES: Final = ("vision_pretraining", "trajectories", "policy")
 """Phases of training, in their order; after the last one the phase is "done"."""
@@ -109,13 +109,26 @@ def badmm_pattern(
     seen = OrNone(zeros(positions).float())
     batch, last = pattern["sample_history"][0], pattern["last_update"]
     batch["samples"]["positions"] = last["samples"]["positions"] = seen
+    last["controller"], last["predicted"] = Finite(last["controller"]), Finite(last["predicted"])
     return pattern | {
-        **{name: Within(pattern[name], 0) for name in ("kl_weight", "kl_step_mult", "eta")},
+        **{name: Within(Finite(pattern[name]), 0) for name in ("kl_weight", "kl_step_mult", "eta")},
+        **{name: Finite(pattern[name]) for name in ("controller", "lagrange_multiplier")},
         "sample_history": ListOf(batch, config.badmm.reuse_iterations),
         "transition_history": ListOf(pattern["transition_history"][0], config.dynamics.prior_iterations),
         "last_update": OrNone(last),
-        "first_cost": OrNone(pattern["first_cost"]),
+        "first_cost": OrNone(Finite(pattern["first_cost"])),
     }
+
+
+def check_badmm(badmm: Mapping[str, Any], where: str) -> None:
+    """Raise a VisuomotorError where a `BadmmState` in plain containers, of the right shapes, cannot be one."""
+    check_covariance(badmm["controller"]["covariance"], f"{where}.controller.covariance")
+    for number, batch in enumerate(badmm["sample_history"]):
+        samples = batch["samples"]
+        for name in ("states", "proprioception", "actions", "positions"):
+            value = samples[name]
+            if value is not None and not bool(value[~samples["diverged"]].isfinite().all()):
+                raise VisuomotorError(f"{where}.sample_history[{number}].samples.{name} holds NaN or infinity")
 
 
 def check_phase(content: Mapping[str, Any], length: Callable[[str], int]) -> None:

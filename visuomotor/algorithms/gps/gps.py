@@ -10,7 +10,14 @@ import torch
 
 from visuomotor.algorithms.algorithm import Algorithm
 from visuomotor.algorithms.gps.badmm import BadmmState, assess_last_update, initial_state, iterate
-from visuomotor.algorithms.gps.checkpointing import PHASES, badmm_pattern, check_phase, from_plain, to_plain
+from visuomotor.algorithms.gps.checkpointing import (
+    PHASES,
+    badmm_pattern,
+    check_badmm,
+    check_phase,
+    from_plain,
+    to_plain,
+)
 from visuomotor.algorithms.gps.config import PRESETS, GpsConfig
 from visuomotor.algorithms.gps.exploration import (
     check_pd_controller,
@@ -26,7 +33,7 @@ from visuomotor.policies import PoseNetwork, StatePolicy, TrainedPolicy, Visuomo
 from visuomotor.runs import config_to_dict, generator_states, restore_generators
 from visuomotor.runs.devices import choose_device
 from visuomotor.runs.distributed import Distributed
-from visuomotor.runs.restore import OrNone, check_like, restore_fitting, restore_module, restore_optimizer
+from visuomotor.runs.restore import Finite, OrNone, check_like, restore_fitting, restore_module, restore_optimizer
 from visuomotor.tasks import EpisodeOutcome, Task, VecEnv
 
 _TRIES = 3  # how often a condition whose physics blew up is sampled again
@@ -285,6 +292,7 @@ class Gps(Algorithm):
             restore_optimizer(training.optimizer, content["pose_optimizer"], "state.pose_optimizer")
             training.epoch = self.iteration
         if content["badmm"] is not None:
+            check_badmm(content["badmm"], "state.badmm")
             self.badmm = from_plain(BadmmState, content["badmm"]).map_samples(self._with_images)
 
     def _pattern(self) -> dict[str, Any]:
@@ -298,7 +306,7 @@ class Gps(Algorithm):
             "camera": self.camera_spec(config.image.size, config.image.supersampling),
             **dict.fromkeys(("seed", "iteration"), 0),
             "phase": "",
-            "elapsed_seconds": 0.0,
+            "elapsed_seconds": Finite(0.0),
             "pose_optimizer": OrNone(dict),
             "badmm": OrNone(badmm_pattern(shape, sizes, task.action_size, positions, config)),
         }

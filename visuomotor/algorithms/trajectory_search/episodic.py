@@ -14,6 +14,7 @@ from visuomotor.algorithms.trajectory_search.parametrization import make_paramet
 from visuomotor.algorithms.trajectory_search.search import TrajectorySearch, sample_metrics
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs.distributed import Distributed
+from visuomotor.runs.restore import Finite, check_covariance
 from visuomotor.tasks import Observations, Task, VecEnv
 
 _SCALING_EPISODES = 4  # a condition
@@ -116,6 +117,10 @@ class EpisodicSearch(TrajectorySearch, Generic[Config]):
             "state_scale": self.state_scale,
         }
 
+    def solution_pattern(self) -> dict[str, Any]:
+        return {name: Finite(value) for name, value in self.solution_state().items()}
+
     def restore_solution(self, content: dict[str, Any]) -> None:
+        check_covariance(content["covariance"], "state.solution.covariance")
         self.distribution = Gaussian(content["mean"], content["covariance"])
         self.state_mean, self.state_scale = content["state_mean"], content["state_scale"]

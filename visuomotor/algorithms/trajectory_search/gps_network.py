@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from visuomotor.algorithms.gps.badmm import BadmmState, initial_state, iterate
-from visuomotor.algorithms.gps.checkpointing import badmm_pattern, from_plain, to_plain
+from visuomotor.algorithms.gps.checkpointing import badmm_pattern, check_badmm, from_plain, to_plain
 from visuomotor.algorithms.gps.config import (
     BadmmConfig,
     DynamicsConfig,
@@ -112,4 +112,5 @@ class GpsNetwork(TrajectorySearch):
 
     def restore_solution(self, content: dict[str, Any]) -> None:
         restore_module(self.network, content["network"], "state.solution.network")
+        check_badmm(content["badmm"], "state.solution.badmm")
         self.badmm = from_plain(BadmmState, content["badmm"])

@@ -21,7 +21,7 @@ from visuomotor.algorithms.trajectory_search.search import TrajectorySearch, sam
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs.config import Range
 from visuomotor.runs.distributed import Distributed
-from visuomotor.runs.restore import ListOf, OrNone
+from visuomotor.runs.restore import Finite, ListOf, OrNone, check_covariance
 from visuomotor.tasks import Task, VecEnv
 
 
@@ -160,12 +160,13 @@ class GpsTrajectories(TrajectorySearch):
 
     def solution_pattern(self) -> dict[str, Any]:
         update = LastUpdate(self.controller, self.eta, self.kl_step_mult)
-        return self.solution_state() | {
+        return {name: Finite(value) for name, value in self.solution_state().items()} | {
             "history": ListOf(Tensor, self.config.dynamics.prior_iterations),
-            "last_update": OrNone(to_plain(update)),
+            "last_update": OrNone(Finite(to_plain(update))),
         }
 
     def restore_solution(self, content: dict[str, Any]) -> None:
+        check_covariance(content["controller"]["covariance"], "state.solution.controller.covariance")
         self.controller = from_plain(Controller, content["controller"])
         self.eta, self.kl_step_mult = content["eta"], content["kl_step_mult"]
         self.history = tuple(content["history"])

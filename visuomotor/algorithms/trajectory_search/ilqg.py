@@ -16,6 +16,7 @@ from visuomotor.algorithms.trajectory_search.search import TrajectorySearch, sam
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs.config import Range
 from visuomotor.runs.distributed import Distributed
+from visuomotor.runs.restore import Finite
 from visuomotor.tasks import Cost, Observations, Task, VecEnv
 
 _LARGEST, _SMALLEST = 1e10, 1e-8  # of the regularization
@@ -166,6 +167,10 @@ class Ilqg(TrajectorySearch):
 
     def solution_state(self) -> dict[str, Any]:
         return {**vars(self.best), "regularization": self.regularization}
+
+    def solution_pattern(self) -> dict[str, Any]:
+        state = self.solution_state()
+        return {name: Finite(value) for name, value in state.items()} | {"costs": state["costs"]}  # infinite at first
 
     def restore_solution(self, content: dict[str, Any]) -> None:
         parts = dict(content)

@@ -17,7 +17,7 @@ from visuomotor.errors import VisuomotorError
 from visuomotor.policies import TrainedPolicy
 from visuomotor.runs import generator_states, restore_generators
 from visuomotor.runs.distributed import Distributed
-from visuomotor.runs.restore import check_like
+from visuomotor.runs.restore import Finite, check_like
 from visuomotor.tasks import EpisodeOutcome, ResetParams, Task, VecEnv
 
 
@@ -132,6 +132,7 @@ class TrajectorySearch(Algorithm):
 
     def load_state_dict(self, content: dict[str, Any]) -> None:
         pattern = {**self.state_dict(), "generators": dict, "solution": self.solution_pattern()}
+        pattern["elapsed_seconds"] = Finite(0.0)
         check_like(content, pattern, "state")
         self.iteration, self.episodes = content["iteration"], content["episodes"]
         self.elapsed_seconds = content["elapsed_seconds"]
