@@ -11,8 +11,9 @@ from visuomotor.algorithms.gps.gps import Gps
 from visuomotor.algorithms.gps.supervised import FitConfig
 from visuomotor.algorithms.shared_pretraining import SharedPretraining
 from visuomotor.algorithms.training import train
+from visuomotor.errors import VisuomotorError
 from visuomotor.policies.policy import FILE_NAME
-from visuomotor.runs import Run
+from visuomotor.runs import Run, load_checkpoint, save_checkpoint
 from visuomotor.tasks import make_task
 
 _LAPTOP = PRESETS["laptop"]
@@ -107,6 +108,21 @@ def test_a_damaged_file_is_as_good_as_none(first, tmp_path):
     shared.path.write_bytes(content[: len(content) // 2])
     assert not shared.load()
     assert gps.phase == "vision_pretraining"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda content: content | {"rows": [1]}, r"rows\[0\] is 1, expected dict"),
+        (lambda content: content | {"state": content["state"] | {"phase": 3}}, "state.phase is 3, expected str"),
+    ],
+)
+def test_a_file_that_is_damaged_inside_is_named(first, tmp_path, change, told):
+    gps = Gps(make_task("hanger"), _TINY, 0)
+    shared = SharedPretraining(tmp_path, gps)
+    save_checkpoint(shared.path, change(load_checkpoint(first / "pretraining" / shared.path.name)))
+    with pytest.raises(VisuomotorError, match=rf"{shared.path} is damaged \({told}\); delete it"):
+        shared.load()
 
 
 _OWN = """

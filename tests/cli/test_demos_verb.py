@@ -254,12 +254,18 @@ def test_what_is_not_copied_is_told(recorded, tmp_path, monkeypatch):
     Path("mine.hdf5").write_bytes(recorded.read_bytes())
     with h5py.File("mine.hdf5", "a") as file:
         file.create_group("notes")
+        file.attrs["license"] = "MIT"
+        file["data"].attrs["made_by"] = "a lab"
         file["data/demo_1"].attrs["model_file"] = "<mujoco/>"
+        file["data/demo_1/datagen_info/subtask"] = np.zeros(3)
         steps = file["data/demo_1"].attrs["num_samples"]
         for name in ("obs", "next_obs"):
             file[f"data/demo_1/{name}/depth"] = np.zeros((steps, 4))
-    told = "what else mine.hdf5 holds is not copied: notes, the attribute model_file of episodes, obs/depth$"
-    with pytest.warns(UserWarning, match=told):
+    told = (
+        "notes, the attribute license, the attribute made_by of data, datagen_info of episodes, "
+        "the attribute model_file of episodes, obs/depth"
+    )
+    with pytest.warns(UserWarning, match=f"what else mine.hdf5 holds is not copied: {told}$"):
         assert main(["demos", "render", "mine.hdf5", "--size", "8"]) == 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")

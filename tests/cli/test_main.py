@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import tempfile
@@ -161,3 +162,52 @@ def test_exit_code_reaches_the_shell():
     assert done.returncode == 2
     assert done.stderr.startswith("visuomotor: there is no run folder /no/such/run")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("CUDA out of memory. Tried to allocate 40 GiB"),
+    ],
+)
+def test_too_little_memory_is_the_users_to_mend(monkeypatch, capsys, error):
+    verb_that(monkeypatch, raising(error))
+    assert main(["act"]) == 2
+    assert "there is not enough memory" in (printed := capsys.readouterr().err)
+    assert "try fewer worlds (--num-envs)" in printed
+
+
+def test_another_runtime_error_is_ours(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    verb_that(monkeypatch, raising(RuntimeError("mat1 and mat2 shapes cannot be multiplied")))
+    assert main(["act"]) == 70
+
+
+def test_a_file_that_nobody_named_comes_with_a_log(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    verb_that(monkeypatch, raising(PermissionError(13, "Permission denied", "/usr/bin/thing")))
+    assert main(["act"]) == 2
+    [log] = tmp_path.iterdir()
+    told = f"/usr/bin/thing: Permission denied; if this file is none of yours, the traceback is in {log}: attach it"
+    assert told in capsys.readouterr().err
+
+
+def test_words_that_are_no_unicode(monkeypatch, capsys, tmp_path):
+    """As the shell gives them where a name is of another encoding."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    verb_that(monkeypatch, raising(ZeroDivisionError("caf\udce9")))
+    assert main(["act", "caf\udce9"]) == 70
+    [log] = tmp_path.iterdir()
+    assert "visuomotor act 'caf\\udce9'" in log.read_text()
+    assert "ZeroDivisionError: caf\\xdce9" in capsys.readouterr().err
+
+
+def test_letters_that_the_terminal_does_not_know():
+    code = "from visuomotor.cli import main; raise SystemExit(main(['report', 'caf\u00e9']))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=False
+    )
+    assert done.returncode == 2
+    assert b"caf\\xe9" in done.stderr

@@ -66,3 +66,9 @@ def test_a_results_folder_that_is_not_there_leaves_the_page_alone(page, capsys, 
 def test_missing_page(page, capsys):
     assert main(["tables", "--page", "absent.md"]) == 2
     assert "cannot read absent.md" in capsys.readouterr().err
+
+
+def test_a_page_of_another_encoding(page, capsys):
+    page.write_bytes(page.read_bytes() + b"caf\xe9")
+    assert main(["tables", "--page", str(page)]) == 2
+    assert "can't decode byte" in capsys.readouterr().err

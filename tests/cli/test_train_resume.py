@@ -279,6 +279,30 @@ def test_training_stops_before_its_time_is_up_and_goes_on_later(made, capsys, mo
     assert [row["iteration"] for row in Run.open("runs/mine").metrics()] == list(range(1, 10))
 
 
+def test_a_time_limit_that_is_over_before_training_begins(made, monkeypatch, capsys):
+    now = [100.0]
+    monkeypatch.setattr("visuomotor.algorithms.training.time.monotonic", lambda: now[0])
+    init, steps = Toy.__init__, Toy.steps
+
+    def slow(self):
+        for row in steps(self):
+            now[0] += 1
+            yield row
+
+    monkeypatch.setattr(Toy, "steps", slow)
+
+    def late(self, *arguments, **named):
+        init(self, *arguments, **named)
+        now[0] += 5
+
+    monkeypatch.setattr(Toy, "__init__", late)
+    assert main(["train", "toy", "lifting", "--iterations", "9", "--name", "mine", "--time-limit", "2s"]) == 0
+    assert made[-1].count == 1  # one step is always made
+    assert main(["train", "toy", "--resume", "runs/mine", "--time-limit", "2s"]) == 0
+    assert made[-1].count == 2
+    assert "saved when the time was up" in capsys.readouterr().out
+
+
 def test_two_processes_do_not_train_one_run(made, capsys):
     run = make_run()
     with RunLock(run.path):

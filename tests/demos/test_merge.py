@@ -1,6 +1,7 @@
 import dataclasses
 import os
 
+import h5py
 import pytest
 import torch
 from test_dataset import assert_equal_episodes
@@ -115,3 +116,11 @@ def test_a_file_of_format_1_becomes_one_of_format_2(lifting, tmp_path, request):
     assert len(merged.episodes) == 31
     (first,) = read_demonstrations(old).episodes
     assert_equal_episodes(merged.episodes[0], first)
+
+
+def test_the_mask_of_successes_is_made_anew(path, other):
+    with h5py.File(other, "a") as file:
+        file.move("data/demo_0", "data/mine")  # which its masks do not know
+    read = [read_demonstrations(each).episodes for each in (path, other)]
+    successes = [f"demo_{index}" for index, it in enumerate([*read[0], *read[1]]) if it.success]
+    assert merge([path, other]).masks["success"] == successes

@@ -1,5 +1,6 @@
 """Files that are missing, foreign, cut short, open elsewhere, edited, or made to do harm."""
 
+import errno
 import fcntl
 import json
 import os
@@ -365,3 +366,21 @@ def test_the_file_with_an_unreadable_name_in_it_is_named(path):
         file.create_group("two\nlines")
     with pytest.raises(VisuomotorError, match=f"^{path}: .*unreadable name .*; delete it"):
         not_read(path)
+
+
+def test_a_file_that_may_not_be_read(path, monkeypatch):
+    monkeypatch.setattr(h5py, "File", lambda *_, **__: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+    with pytest.raises(VisuomotorError, match=f"{path} may not be read: Permission denied"):
+        read_demonstrations(path)
+
+
+def test_a_file_system_without_locks(path, monkeypatch):
+    open_file = h5py.File
+
+    def without_locks(name, mode, locking=True):
+        if locking:
+            raise OSError(errno.ENOLCK, "unable to lock file")
+        return open_file(name, mode, locking=False)
+
+    monkeypatch.setattr(h5py, "File", without_locks)
+    assert read_demonstrations(path).episodes

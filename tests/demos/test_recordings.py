@@ -7,7 +7,7 @@ import torch
 
 from visuomotor.adapters.gymnasium import VisuomotorEnv
 from visuomotor.cli import main
-from visuomotor.demos import read_demonstrations
+from visuomotor.demos import read_demonstrations, recordings
 from visuomotor.demos.recordings import simulate_recordings
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks import make_task
@@ -90,7 +90,10 @@ def test_what_goes_another_way_is_told(tmp_path, recorded):
             "there is no recording: no group data",
         ),
         (lambda file: replace(file, "episode_1/actions", np.zeros((4, 8))), r"the shape \(4, 8\), expected \(T, 9\)"),
-        (lambda file: replace(file, "episode_1/actions", np.full((20, 9), np.nan)), r"actions\[0, 0\] is nan"),
+        (
+            lambda file: replace(file, "episode_1/actions", np.full((20, 9), np.nan)),
+            r"actions\[0, 0\] is nan, expected a finite",
+        ),
         (
             lambda file: replace(file, "episode_1/observations/proprioception", np.zeros((3, 2))),
             r"has proprioception \(3,",
@@ -135,3 +138,38 @@ def test_a_recording_that_goes_on_in_the_next_episode(tmp_path, monkeypatch, cap
     assert "data/demo_0 has 101 actions, and an episode ends after 100: cut off" in capsys.readouterr().err
     assert main([*command, "--max-episode-steps", "101"]) == 0
     assert len(read_demonstrations(tmp_path / "ours.hdf5").episodes[0]) == 101
+
+
+def test_numbers_of_recordings_stay(tmp_path, monkeypatch, recorded):
+    monkeypatch.chdir(tmp_path)
+    write("theirs.hdf5", recorded, "minari")
+    with h5py.File("theirs.hdf5", "a") as file:
+        file.move("episode_1", "episode_10")
+        file.move("episode_0", "episode_3")
+    assert main(["demos", "import", "theirs.hdf5", "lifting", "--out", "ours.hdf5"]) == 0
+    assert [it.name for it in read_demonstrations(tmp_path / "ours.hdf5").episodes] == ["demo_3", "demo_10"]
+    with h5py.File("theirs.hdf5", "a") as file:
+        file.copy("episode_3", "data/demo_3")
+    with pytest.raises(VisuomotorError, match="two recordings of the number of demo_3"):
+        simulate_recordings(tmp_path / "theirs.hdf5", make_task("lifting"))
+
+
+def test_a_recording_whose_physics_diverges_is_named(tmp_path, monkeypatch, recorded):
+    path = tmp_path / "theirs.hdf5"
+    write(path, recorded, "robomimic")
+    run = recordings.run_episodes
+    monkeypatch.setattr(recordings, "run_episodes", lambda *given: [None, *run(*given)[1:]])
+    with pytest.warns(UserWarning, match=r"left out of .*theirs\.hdf5, since the physics diverges: data/demo_0$"):
+        (episode,) = simulate_recordings(path, make_task("lifting"))
+    assert episode.name == "demo_1"
+
+
+def test_whole_numbers_are_actions_and_the_largest_seed_is_one(tmp_path):
+    env = VisuomotorEnv("lifting", image_size=8)
+    env.reset(seed=2**64 - 1)
+    rewards = [env.step(np.ones(9, np.float32))[1] for _ in range(5)]
+    with h5py.File(tmp_path / "theirs.hdf5", "w") as file:
+        file["data/demo_0/actions"] = np.ones((5, 9), np.int8)
+        file["data/demo_0"].attrs["seed"] = np.uint64(2**64 - 1)
+    (episode,) = simulate_recordings(tmp_path / "theirs.hdf5", make_task("lifting"))
+    np.testing.assert_allclose(episode.rewards, rewards, atol=1e-6)

@@ -120,3 +120,23 @@ def test_links_and_pipes_are_no_results(tmp_path, result):
     os.mkfifo(tmp_path / "mine" / "pipe.json")
     (tmp_path / "mine" / "link.json").symlink_to(path)
     assert read_results(tmp_path / "mine") == [result()]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("training_seconds", "1e999", "1e999 is too large a number"),
+        ("training_seconds", "-1.0", "training_seconds must be between 0"),
+        ("wall_seconds", "NaN", "NaN is no number of JSON"),
+        ("seed", "-1", "seed must be between 0"),
+        ("stages", '{"start": 11}', "stages.start must be between 0 and 10, not 11"),
+        ("task", '"two\\nlines"', "task is 'two.*', expected one line of text"),
+        ("hardware", '"\\ud800"', "hardware is .*, expected text that can be written"),
+    ],
+)
+def test_values_that_no_measurement_has(tmp_path, result, name, value, told):
+    path = write_result(result(), tmp_path)
+    values = json.loads(path.read_text()) | {name: "HERE"}
+    path.write_text(json.dumps(values).replace('"HERE"', value))
+    with pytest.raises(VisuomotorError, match=told):
+        read_results(tmp_path)

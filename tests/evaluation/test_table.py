@@ -69,3 +69,9 @@ def test_the_short_table_has_presets_of_the_newest_version_only(result):
     assert lines[2].split(" | ")[2:6] == ["laptop", "70%", "50%", "1 to 2"]
     assert lines[3].split(" | ")[2:6] == ["laptop, total_steps 100", "90%", "", "1"]
     assert len(lines) == 4
+
+
+def test_stages_of_other_names_are_left_out(result):
+    one, other = ({"start": 10, name: 7, "lifted": 9, "held": 5} for name in ("reached", "grasped"))
+    table = markdown_table([result(stages=one), result(seed=1, stages=other)])
+    assert table.splitlines()[2].endswith("| lifted 90% |")

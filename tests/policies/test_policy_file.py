@@ -283,3 +283,14 @@ def test_a_new_file_takes_the_place_of_the_old_one(tmp_path: Path):
     later.save(tmp_path / FILE_NAME)
     assert load_policy(tmp_path).spec.training["iterations"] == 9
     assert [file.name for file in tmp_path.iterdir()] == [FILE_NAME]
+
+
+@KINDS
+def test_weights_with_which_it_cannot_act(kind: str):
+    policy = make(kind)
+    with torch.no_grad():
+        for parameter in policy.network.parameters():
+            parameter.fill_(float("nan"))
+    policy.reset(2)
+    with pytest.raises(VisuomotorError, match="the network's actions hold NaN or infinity"):
+        policy.act(*observations(0, 2))

@@ -136,6 +136,7 @@ def test_whole_number_is_a_float_too():
         ({"inner": 3}, r"config\.inner is 3, expected Inner"),
         ({"other": {"rate": True}}, r"^config\.other\.rate is True, expected float"),
         ({"other": 3}, r"config\.other is 3, expected Inner or None"),
+        ({5: 3}, "config has no field 5"),
     ],
 )
 def test_bad_values_are_named_with_their_place(values, message):

@@ -13,7 +13,8 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.runs import Run
+from visuomotor.policies import load_policy
+from visuomotor.runs import Run, load_checkpoint
 from visuomotor.runs.graceful_shutdown import GracefulShutdown
 from visuomotor.runs.lock import RunLock
 from visuomotor.runs.metrics import MetricsLog
@@ -322,3 +323,45 @@ def test_a_signal_asks_and_a_second_one_stops(number, capsys):
 def test_a_number_beyond_all_floats_is_no_number(tmp_path):
     (tmp_path / "metrics.jsonl").write_text(f'{{"kl": {10**400}, "reward": 1}}\n')
     assert MetricsLog(tmp_path).rows() == [{"kl": None, "reward": 1}]
+
+
+@pytest.mark.parametrize("path", [None, 5, b"run"])
+def test_what_is_no_path_of_a_run(path):
+    with pytest.raises(VisuomotorError, match="a run is opened by the path of its folder, not by"):
+        Run.open(path)
+
+
+@pytest.mark.parametrize(("name", "told"), [("pretraining", "share pretraining"), ("x" * 201, "has over 200 bytes")])
+def test_names_that_no_run_can_have(tmp_path, name, told):
+    with pytest.raises(VisuomotorError, match=told):
+        new_run(tmp_path, name=name)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"shared_rows": -5}, r"config\.json\.shared_rows must be between 0"),
+        ({"changes": [{"row": -1, "before": {}}]}, r"config\.json\.changes\.row must be between 0"),
+        ({"seed": -1}, r"config\.json\.seed must be between 0"),
+        ({"command": "\ud800"}, r"config\.json\.command is .*, expected text that can be written"),
+    ],
+)
+def test_metadata_that_no_run_has(tmp_path, change, told):
+    run = new_run(tmp_path)
+    (run.path / "config.json").write_text(json.dumps(run.metadata | change))
+    with pytest.raises(VisuomotorError, match=told):
+        Run.open(run.path)
+
+
+def test_what_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    run = new_run(tmp_path)
+    for path, read in (
+        (run.path / "config.json", lambda: Run.open(run.path)),
+        (run.latest_checkpoint, lambda: load_checkpoint(run.latest_checkpoint)),
+        (run.path / "policy.safetensors", lambda: load_policy(run.path)),
+    ):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        monkeypatch.setattr("os.access", lambda asked, _, path=path: asked != path)
+        with pytest.raises(VisuomotorError, match=f"{path} may not be read; check its permissions"):
+            read()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.runs.restore import Within, check_like, restore_optimizer
+from visuomotor.runs.restore import Finite, Within, check_covariance, check_like, restore_optimizer
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,7 @@ from visuomotor.runs.restore import Within, check_like, restore_optimizer
         (torch.tensor([[1.0], [0.5]]), Within(torch.zeros(2, 1), 1, 4), r"\[1, 0\] is 0.5, expected a number from 1"),
         (torch.zeros(3), Within(torch.zeros(2), 0), r"has the shape \(3,\)"),
         ({"a": 1}, {"b": 1}, "lacks 'b' and has an unknown entry 'a'"),
+        (2**63, 1, "is 9223372036854775808, expected a whole number of at least 0, of 64 bits"),
     ],
 )
 def test_what_is_not_like_the_pattern(found, like, message):
@@ -83,3 +84,34 @@ def test_counts_and_squares_of_an_optimizer_are_not_negative(optimizer, name):
     content["state"][0][name] -= 100
     with pytest.raises(VisuomotorError, match=rf"^optimizer\.state\.0\.{name}.*expected a number at least 0"):
         restore_optimizer(optimizer, content, "optimizer")
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        torch.zeros(2, device="meta"),
+        torch.zeros(2).to_sparse(),
+        torch.nested.nested_tensor([torch.zeros(2)], layout=torch.jagged),
+    ],
+)
+def test_tensors_without_plain_numbers(found):
+    with pytest.raises(VisuomotorError, match="x is no plain tensor"):
+        check_like(found, torch.zeros(2), "x")
+
+
+def test_finite_holds_for_all_that_is_in_it():
+    pattern = {"a": Finite({"b": torch.zeros(2), "c": 0.0}), "d": torch.zeros(2)}
+    nan = torch.tensor([0.0, float("nan")])
+    check_like({"a": {"b": torch.ones(2), "c": 1.0}, "d": nan}, pattern, "x")
+    with pytest.raises(VisuomotorError, match=r"x\.a\.b holds NaN or infinity"):
+        check_like({"a": {"b": nan, "c": 1.0}, "d": nan}, pattern, "x")
+    with pytest.raises(VisuomotorError, match=r"x\.a\.c is inf, expected a finite number"):
+        check_like({"a": {"b": torch.ones(2), "c": float("inf")}, "d": nan}, pattern, "x")
+
+
+def test_a_covariance_is_positive_definite():
+    whole = torch.eye(3).expand(2, 4, 3, 3).clone()
+    check_covariance(whole, "x")
+    whole[1, 2] = torch.tensor([[1.0, 2.0, 0.0], [2.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    with pytest.raises(VisuomotorError, match="x is no covariance"):
+        check_covariance(whole, "x")

@@ -1,6 +1,7 @@
 """The command line: one verb a file, imported only when it is called."""
 
 import difflib
+import errno
 import importlib
 import io
 import os
@@ -68,10 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is None:
             return _unexpected(error, words)
-        from visuomotor.cli.error_log import write_error_log
+        fix = "name another one"
+        if error.errno != errno.ENAMETOOLONG:  # it may be a file that no user has named
+            from visuomotor.cli.error_log import write_error_log
 
-        place = f"{_printable(error.filename)}: {error.strerror}"
-        print(f"visuomotor: {place}; if that is not yours to mend, {write_error_log(words)}", file=sys.stderr)
+            fix = f"if this file is none of yours, {write_error_log(words)}"
+        print(f"visuomotor: {_printable(error.filename)}: {error.strerror}; {fix}", file=sys.stderr)
         return USER_ERROR
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and not any(it in str(error).lower() for it in _OUT_OF_MEMORY):

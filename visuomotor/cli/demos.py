@@ -66,6 +66,9 @@ def print_summary(path: Path, demonstrations: "Demonstrations") -> None:
     print(f"  actions: {stored}")
     for name, members in demonstrations.masks.items():
         print(f"  mask {name}: {len(members)} of {len(episodes)}")
+    in_masks = {name for mask in ("train", "valid") for name in demonstrations.masks.get(mask, ())}
+    if in_masks and (outside := [episode.name for episode in episodes if episode.name not in in_masks]):
+        print(f"  in neither train nor valid: {', '.join(outside[:8])}{', ...' if len(outside) > 8 else ''}")
     if not demonstrations.masks.get("valid"):
         print("  no episode is in the mask valid: there is none to validate learners with")
     print(

@@ -153,7 +153,8 @@ def import_(arguments: list[str]) -> int:
         "task": options.task,
         "command": shlex.join(["visuomotor", "demos", "import", *arguments]),
     }
-    print_summary(options.out, write_demonstrations(options.out, task, episodes, metadata, options.overwrite))
+    written = write_demonstrations(options.out, task, episodes, metadata, options.overwrite, keep_names=True)
+    print_summary(options.out, written)
     return 0
 
 

@@ -47,12 +47,14 @@ def write_demonstrations(
     episodes: Sequence[Episode],
     metadata: Mapping[str, Any] | None = None,
     overwrite: bool = True,
+    keep_names: bool = False,
 ) -> Demonstrations:
-    """Write new episodes, whole or not at all. They are named demo_0, demo_1, ... in the order given.
+    """Write new episodes, whole or not at all.
 
     Args:
         metadata: what to store besides `metadata.describe` (seed, expert, command); JSON-able.
         overwrite: whether to replace a file that is there already.
+        keep_names: episodes have names, all different; else they get demo_0, demo_1, ... in the order given.
 
     Returns:
         What the file holds.
@@ -61,7 +63,9 @@ def write_demonstrations(
         VisuomotorError: no episodes, an episode that contradicts itself, a full disk, or a file that may not be
             replaced.
     """
-    named = [replace(episode, name=f"demo_{index}") for index, episode in enumerate(episodes)]
+    named = [
+        episode if keep_names else replace(episode, name=f"demo_{index}") for index, episode in enumerate(episodes)
+    ]
     demonstrations = Demonstrations(task.name, named, {**dict(metadata or {}), **describe(task)}, default_masks(named))
     write_file(path, demonstrations, overwrite)
     return demonstrations

@@ -36,6 +36,8 @@ def merge(paths: Sequence[Path]) -> Demonstrations:
         masks = part.masks if {"train", "valid"} & part.masks.keys() else default_masks(part.episodes) | part.masks
         for key, members in masks.items():
             merged.masks.setdefault(key, []).extend(names[member] for member in members)
+    # An episode that somebody has renamed is no longer in the masks of its file.
+    merged.masks["success"] = [episode.name for episode in merged.episodes if episode.success]
     return merged
 
 

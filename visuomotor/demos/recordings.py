@@ -6,7 +6,10 @@ starts were drawn, states, stages and rewards follow from these. Where `proprioc
 `observations`), it is compared with what is measured now.
 """
 
+import warnings
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,29 +31,38 @@ _TOLERANCE = 0.05  # of a reading's spread: contacts amplify the rounding of sto
 class _Recording(NamedTuple):
     """actions: `(T, A)`. proprioception: `(T or T + 1, P)`, None where there is none."""
 
-    name: str
+    place: str
     seed: int
     actions: Tensor
     proprioception: Tensor | None
+
+    @property
+    def name(self) -> str:
+        """demo_3 for data/demo_3 and episode_3, as robomimic has it; of another form, what it is."""
+        word, _, number = self.place.rpartition("/")[2].partition("_")
+        return f"demo_{number}" if word in ("demo", "episode") else self.place.rpartition("/")[2]
 
 
 def simulate_recordings(
     path: Path, task: Task, randomize: bool = True, max_episode_steps: int | None = None
 ) -> list[Episode]:
-    """The episodes of a file, in its order; those whose physics diverges are left out.
+    """The episodes of a file, in its order and by its numbers: data/demo_3 and episode_3 become demo_3. Those whose
+    physics diverges are left out, with a warning.
 
     Args:
         randomize: as the environment had it. max_episode_steps: likewise; None for the task's.
 
     Raises:
-        VisuomotorError: the file holds no such episodes, or longer ones; actions do not fit the task; readings differ
-            from those that were recorded, so that task, seed or `randomize` were others.
+        VisuomotorError: the file holds no such episodes, or longer ones, or two of one number; actions do not fit the
+            task; readings differ from those that were recorded, so that task, seed or `randomize` were others.
     """
     with opened(path) as file:
         try:
             found = [_read(file, where, task, max_episode_steps or task.max_episode_steps) for where in _places(file)]
         except VisuomotorError as error:
             raise VisuomotorError(f"{path}: {error}") from error
+    if twice := [it for it, count in Counter(it.name for it in found).items() if count > 1]:
+        raise VisuomotorError(f"{path} holds two recordings of the number of {twice[0]}; rename one")
     engine = task.make_engine(len(found))
     starts = [task.sample_reset(1, torch.Generator().manual_seed(it.seed), randomize=randomize) for it in found]
     params = ResetParams.cat(starts)
@@ -65,8 +77,10 @@ def simulate_recordings(
 
     numbered = zip(found, run_episodes(task, engine, params, act, len(actions) + 1), strict=True)
     kept = [(recorded, episode) for recorded, episode in numbered if episode is not None]
+    if diverged := [it.place for it in found if all(it is not recorded for recorded, _ in kept)]:
+        warnings.warn(f"left out of {path}, since the physics diverges: {', '.join(diverged)}", stacklevel=2)
     _compare(path, task, kept)
-    return [episode for _, episode in kept]
+    return [replace(episode, name=recorded.name) for recorded, episode in kept]
 
 
 def _places(file: CheckedFile) -> list[str]:
@@ -107,11 +121,11 @@ def _compare(path: Path, task: Task, kept: Sequence[tuple[_Recording, Episode]])
         then = recorded.proprioception
         if then.shape[1:] != now.shape[1:] or len(then) not in (len(now) - 1, len(now)):
             raise VisuomotorError(
-                f"{path}: {recorded.name} has proprioception {tuple(then.shape)}, and {task.name!r} {tuple(now.shape)}"
+                f"{path}: {recorded.place} has proprioception {tuple(then.shape)}, and {task.name!r} {tuple(now.shape)}"
             )
         apart = (now[: len(then)] - then).abs() > _TOLERANCE * now.std(0).clamp(min=1e-3)
         if apart.any():
             raise VisuomotorError(
-                f"{path}: {recorded.name} goes another way here from step {int(apart.any(1).nonzero()[0])} on; was it "
+                f"{path}: {recorded.place} goes another way here from step {int(apart.any(1).nonzero()[0])} on; was it "
                 "recorded with another task, another version, or the other of --randomize and --no-randomize?"
             )

@@ -189,6 +189,27 @@ def test_a_checkpoint_with_a_number_out_of_bounds_is_refused(tmp_path):
             _gps().load_state_dict(damaged)
 
 
+def test_a_checkpoint_with_numbers_that_no_training_has_is_refused(tmp_path):
+    run = _run(tmp_path, "damaged")
+    _train_until(run, 4)
+    content = load_checkpoint(run.latest_checkpoint)["state"]
+    badmm, nan = content["badmm"], float("nan")
+    controller = badmm["controller"]
+    [*older, batch] = badmm["sample_history"]
+    broken = {**batch, "samples": batch["samples"] | {"states": batch["samples"]["states"] * nan}}
+    for change, told in (
+        ({"lagrange_multiplier": badmm["lagrange_multiplier"] * nan}, r"state\.badmm\.lagrange_multiplier holds NaN"),
+        ({"controller": controller | {"gain": controller["gain"] * nan}}, r"state\.badmm\.controller\.gain holds NaN"),
+        ({"controller": controller | {"covariance": -controller["covariance"]}}, "covariance is no covariance"),
+        ({"first_cost": badmm["first_cost"] * nan}, r"state\.badmm\.first_cost holds NaN"),
+        ({"sample_history": [*older, broken]}, r"sample_history\[\d\]\.samples\.states holds NaN"),
+    ):
+        with pytest.raises(VisuomotorError, match=told):
+            _gps().load_state_dict(content | {"badmm": badmm | change})
+    with pytest.raises(VisuomotorError, match="elapsed_seconds is nan"):
+        _gps().load_state_dict(content | {"elapsed_seconds": nan})
+
+
 def test_a_checkpoint_of_another_task_is_refused(tmp_path):
     run = _run(tmp_path, "foreign")
     gps = _gps()

@@ -12,7 +12,7 @@ from visuomotor.algorithms.gps.supervised import FitConfig
 from visuomotor.algorithms.training import train
 from visuomotor.algorithms.trajectory_search.search import TrajectorySearch
 from visuomotor.errors import VisuomotorError
-from visuomotor.runs import Run, load_checkpoint
+from visuomotor.runs import Run, load_checkpoint, save_checkpoint
 from visuomotor.tasks.simulated.insertion2d import Insertion2d
 
 METHODS = ("gps-trajectories", "gps-network", "ilqg", "cem", "reps", "rwr")
@@ -216,3 +216,42 @@ def test_states_are_scaled_by_the_spread_of_the_first_episodes(task):
     wide = states.std(0) > 0.1
     assert wide.any()
     torch.testing.assert_close(search.state_scale[wide], states.std(0)[wide])
+
+
+def test_a_checkpoint_with_numbers_that_no_search_has_is_refused(task):
+    search = make(task, "cem")
+    next(search.steps())
+    state = search.state_dict()
+    solution = state["solution"]
+    for change, told in (
+        ({"covariance": solution["covariance"] * float("nan")}, r"state\.solution\.covariance holds NaN"),
+        ({"covariance": -solution["covariance"]}, r"state\.solution\.covariance is no covariance"),
+        ({"mean": solution["mean"] / 0}, r"state\.solution\.mean holds NaN"),
+    ):
+        with pytest.raises(VisuomotorError, match=told):
+            make(task, "cem").load_state_dict({**state, "solution": {**solution, **change}})
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"seed": torch.zeros(2)}, "was written for seed tensor.*, expected seed 0"),
+        ({"seed": torch.tensor(0)}, "was written for seed tensor.*, expected seed 0"),
+        ({"seed": False}, "was written for seed False, expected seed 0"),
+        ({"algorithm_version": 1.0}, "was written for algorithm_version 1.0, expected algorithm_version 1"),
+        ({"logged": -1}, "logged of .*latest.pt must be a whole number from 0"),
+        ({"logged": 10**30}, "logged of .*latest.pt must be a whole number from 0"),
+        ({"config": {5: 3}}, "latest.pt: config has no field 5"),
+        ({"config": {"iterations": torch.zeros(2)}}, r"latest.pt: config\.iterations is tensor"),
+        ({"config": {"iterations": -1}}, "latest.pt: config: iterations must be between 1"),
+    ],
+)
+def test_a_checkpoint_that_says_odd_things_of_itself_is_refused_and_nothing_is_lost(task, tmp_path, change, told):
+    search = make(task, "cem")
+    train(search, run := written(search, tmp_path, "run"))
+    content = load_checkpoint(run.latest_checkpoint)
+    content["config"] = content["config"] | change.pop("config", {})
+    save_checkpoint(run.latest_checkpoint, content | change)
+    with pytest.raises(VisuomotorError, match=told):
+        train(make(task, "cem"), Run.open(run.path), resume=True)
+    assert len(Run.open(run.path).metrics()) == 3

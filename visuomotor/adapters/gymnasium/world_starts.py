@@ -41,7 +41,7 @@ class WorldStarts:
         elif isinstance(seed, list | tuple) or (isinstance(seed, np.ndarray) and seed.ndim == 1):
             seeds = [None if each is None else _checked(each) for each in seed]
         else:
-            raise VisuomotorError(f"seed must be a whole number, or a list of one for each world, not {brief(seed)}")
+            raise VisuomotorError(f"seed must be a whole number, or a list with one for each world, not {brief(seed)}")
         if len(seeds) != worlds:
             raise VisuomotorError(f"{len(seeds)} seeds for {worlds} worlds; give one for each, or a single int")
         for generator, each, wanted in zip(self._generators, seeds, chosen.tolist(), strict=True):
