@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,15 @@ from visuomotor.algorithms.gps.config import PRESETS as GPS
 from visuomotor.algorithms.gps.supervised import FitConfig
 from visuomotor.algorithms.ppo_gail import PpoGail
 from visuomotor.algorithms.ppo_gail.config import AuxiliaryConfig, ImitationConfig, PpoConfig, PpoGailConfig
+from visuomotor.algorithms.training import train
+from visuomotor.algorithms.trajectory_search import Cem
 from visuomotor.demos import write_demonstrations
 from visuomotor.demos.generate import demonstrate
 from visuomotor.errors import VisuomotorError
 from visuomotor.policies import load_policy
-from visuomotor.runs import load_checkpoint, save_checkpoint
+from visuomotor.runs import Run, load_checkpoint, save_checkpoint
 from visuomotor.tasks import make_task
+from visuomotor.tasks.simulated.insertion2d import Insertion2d
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +92,15 @@ def resume(algorithm: Algorithm, whole: dict[str, Any], found: Damaged) -> None:
     finally:
         algorithm.load_state_dict(copy.deepcopy(whole))
     assert variable(found.path) or structure(found.content) == structure(whole), found
+    assert variable(found.path) or is_finite(found.content), found
+
+
+def is_finite(value: Any) -> bool:
+    if isinstance(value, dict | list | tuple):
+        return all(map(is_finite, value.values() if isinstance(value, dict) else value))
+    if isinstance(value, torch.Tensor):
+        return not value.is_floating_point() or bool(value.isfinite().all())
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 @pytest.mark.parametrize("name", ["ppo_gail", "gps"])
@@ -99,6 +112,41 @@ def test_a_damaged_state(name, request):
     @given(damaged(lambda: whole))
     def check(found):
         resume(algorithm, whole, found)
+
+    check()
+
+
+class Short(Insertion2d):
+    max_episode_steps = 8
+
+
+def search() -> Cem:
+    config = replace(Cem.presets["laptop"], iterations=2, samples=4, num_conditions=1)
+    return Cem(Short(), config, 0)
+
+
+def test_a_damaged_checkpoint_of_a_run(tmp_path):
+    run = Run.create(tmp_path, algorithm="cem", task="insertion2d", preset="laptop", seed=0, config=search().config)
+    train(search(), run)
+    whole = load_checkpoint(run.latest_checkpoint)
+    files = {path: path.read_bytes() for path in (run.latest_checkpoint, run.path / "metrics.jsonl")}
+
+    @tries(150)
+    @given(damaged(lambda: whole))
+    def check(found):
+        save_checkpoint(run.latest_checkpoint, found.content)
+        try:
+            train(search(), Run.open(run.path), resume=True)
+        except VisuomotorError as error:
+            is_told(error)
+        else:
+            assert is_finite(found.content), found
+            if found.path[0] == "state" and len(found.path) > 1:  # settings that are missing have their defaults
+                assert structure(found.content) == structure(whole), found
+        finally:
+            assert Run.open(run.path).metrics_lines >= 1  # of two: the last one may be done again
+            for path, content in files.items():
+                path.write_bytes(content)
 
     check()
 

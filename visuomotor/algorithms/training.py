@@ -134,6 +134,12 @@ def _resume(algorithm: Algorithm, run: Run) -> int:
         logged = whole_number(f"logged of {path}", content["logged"], 0, 2**62)
         read = config_from_dict(type(algorithm.config), with_new_words(content["config"]), where=f"{path}: config")
         trained_with = config_to_dict(read)
+        interval = max(algorithm.save_interval, trained_with.get("save_interval", 1))
+        if run.metrics_lines > logged + interval:  # they would be deleted
+            raise VisuomotorError(
+                f"{path} is of row {logged} of the metrics, which have {run.metrics_lines} rows, though there is a "
+                f"checkpoint every {interval}; put back the newest one, or cut off metrics.jsonl after row {logged}"
+            )
     elif run.metrics_lines > run.shared_rows + algorithm.save_interval:  # rows are logged before their checkpoint
         raise VisuomotorError(
             f"{run.path} has {run.metrics_lines} rows of metrics and no checkpoint, though one is written every "

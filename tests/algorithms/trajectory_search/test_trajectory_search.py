@@ -240,6 +240,7 @@ def test_a_checkpoint_with_numbers_that_no_search_has_is_refused(task):
         ({"seed": False}, "was written for seed False, expected seed 0"),
         ({"algorithm_version": 1.0}, "was written for algorithm_version 1.0, expected algorithm_version 1"),
         ({"logged": -1}, "logged of .*latest.pt must be a whole number from 0"),
+        ({"logged": 1}, "latest.pt is of row 1 of the metrics, which have 3 rows"),
         ({"logged": 10**30}, "logged of .*latest.pt must be a whole number from 0"),
         ({"config": {5: 3}}, "latest.pt: config has no field 5"),
         ({"config": {"iterations": torch.zeros(2)}}, r"latest.pt: config\.iterations is tensor"),
