@@ -321,8 +321,8 @@ def test_a_signal_asks_and_a_second_one_stops(number, capsys):
 
 
 def test_a_number_beyond_all_floats_is_no_number(tmp_path):
-    (tmp_path / "metrics.jsonl").write_text(f'{{"kl": {10**400}, "reward": 1}}\n')
-    assert MetricsLog(tmp_path).rows() == [{"kl": None, "reward": 1}]
+    (tmp_path / "metrics.jsonl").write_text(f'{{"kl": {10**400}, "cost": -1e999, "reward": 1}}\n')
+    assert MetricsLog(tmp_path).rows() == [{"kl": None, "cost": None, "reward": 1}]
 
 
 @pytest.mark.parametrize("path", [None, 5, b"run"])

@@ -53,7 +53,8 @@ def train(
     Raises:
         KeyboardInterrupt: on SIGINT, SIGTERM or SIGHUP, after the step under way has been saved.
         VisuomotorError: another process trains this run; it is of another algorithm, task, seed, preset or config, or
-            trained already; the time limit is none; its checkpoint does not fit the algorithm; or a step failed.
+            trained already; the time limit is no number of seconds; its checkpoint does not fit the algorithm; or a
+            step failed.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     if time_limit is not None:

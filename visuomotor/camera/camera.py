@@ -89,7 +89,7 @@ class Camera:
         width = whole_number("the image's width", width, 1, LARGEST_SIDE)
         supersampling = whole_number("supersampling", supersampling, 1, LARGEST_SUPERSAMPLING)
         threads = whole_number("threads (0 for all cores)", threads, 0, 10_000)
-        if not isinstance(groups, Collection | np.ndarray):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(groups, Collection):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise VisuomotorError(f"groups are the numbers of geom groups, such as (0, 1, 2), not {brief(groups)}")
         groups = {whole_number("a geom group", group, 0, mujoco.mjNGROUP - 1) for group in groups}
         self._threads = threads or available_cores()
