@@ -200,7 +200,14 @@ def test_processes_that_are_fewer_or_more_take_up_what_there_is(demos: Path, tmp
     other = make(small(demos), seed=1)._own_state()
     alone = make(small(demos))
     alone.load_state_dict(content | {"processes": [own, other]})
-    assert_same(alone.state_dict(), content)
+    assert_same(alone.state_dict(), content | {"most_processes": 2})
+    third = make(small(demos))
+    third.load_state_dict(alone.state_dict())
+    for later in (alone, third):  # two have trained it, whoever goes on
+        assert "processes 2" in later.policy().spec.training["notes"]
+    old = {name: value for name, value in content.items() if name != "most_processes"}
+    third.load_state_dict(old)
+    assert not any(note.startswith("processes") for note in third.policy().spec.training["notes"])
 
     job = Distributed()
     job.rank, job.world_size = 1, 2

@@ -59,6 +59,8 @@ class PpoGail(Algorithm):
         super().__init__(task, config, seed, distributed, task_reference)
         self.config: PpoGailConfig = config
         self.device = choose_device(config.device)
+        self.most_processes = self.distributed.world_size
+        """At any time of this training: its worlds are as many times those of the config."""
         self.demos = demos = load_demonstrations(task, config)
         self.demo_return = {"demo_return": mean_return(demos, task.max_episode_steps)} if demos else {}
         exploration = config.exploration
@@ -265,8 +267,8 @@ class PpoGail(Algorithm):
     def policy(self) -> TrainedPolicy | None:
         config = self.config
         notes = []
-        if self.distributed.world_size > 1:
-            notes.append(f"processes {self.distributed.world_size}")
+        if self.most_processes > 1:
+            notes.append(f"processes {self.most_processes}")
         for unit, done, planned in (
             ("updates of behaviour cloning", self.bc_updates, config.behavior_cloning.num_updates),
             ("control steps", self.control_steps, config.total_steps),
@@ -298,6 +300,7 @@ class PpoGail(Algorithm):
             "kl_coefficient": self.kl.coefficient,
             "generators": generator_states({"shared": self.generators["shared"]}),
             "processes": self.distributed.gather(self._own_state()),
+            "most_processes": self.most_processes,
         }
 
     def _own_state(self) -> dict[str, Any]:
@@ -315,6 +318,7 @@ class PpoGail(Algorithm):
         With another number of processes than before, each takes up the worlds of one of those, as long as there are
         some; the others begin new episodes.
         """
+        content = {"most_processes": 1, **content}  # earlier checkpoints lack it
         self._check(content)
         policy = self.config.policy
         self.check_camera(content["camera"], policy.image_size, policy.supersampling)
@@ -340,6 +344,7 @@ class PpoGail(Algorithm):
         self.kl.coefficient = content["kl_coefficient"]
         restore_generators({"shared": self.generators["shared"]}, content["generators"])
         rank, processes = self.distributed.rank, content["processes"]
+        self.most_processes = max(self.distributed.world_size, len(processes), content["most_processes"])
         own = processes[rank % len(processes)]
         if rank < len(processes):
             restore_generators({"own": self.generators["own"]}, {"own": own["generator"]})
@@ -356,7 +361,7 @@ class PpoGail(Algorithm):
         are checked where they are restored."""
         pattern = {
             **dict.fromkeys(("policy", "noise", "critic", "generators"), dict),
-            **dict.fromkeys(("seed", "bc_updates", "iteration", "control_steps"), 0),
+            **dict.fromkeys(("seed", "bc_updates", "iteration", "control_steps", "most_processes"), 0),
             "elapsed_seconds": Within(0.0, 0),
             "kl_coefficient": Within(0.0, self.kl.min, self.kl.max),
             "camera": self.camera_spec(self.config.policy.image_size, self.config.policy.supersampling),
