@@ -300,7 +300,7 @@ def test_mistakes_are_told(env):
             ({"seed": bad}, "seed must be a whole number.* not (1.5|nan|True)")
             for bad in (1.5, float("nan"), True, [1, True, 2])
         ),
-        *(({"randomize": bad}, "randomize must be True or False, not") for bad in ("False", None, 1)),
+        *(({"randomize": bad}, "randomize must be True or False, not") for bad in ("False", None, 1, 0.0)),
         ({"observations": ()}, "nothing is observed"),
         ({"autoreset_mode": "SameWeek"}, "no autoreset mode 'SameWeek'; choose one of: Disabled, NextStep, SameStep"),
         ({"render_mode": "human"}, "no render mode 'human'"),

@@ -1,11 +1,13 @@
 """A run's config.json is true of what is trained in it."""
 
-from dataclasses import replace
+import itertools
+from dataclasses import make_dataclass, replace
 
 import numpy as np
 import pytest
 import torch
 
+from visuomotor.algorithms.algorithm import Algorithm
 from visuomotor.algorithms.ppo_gail import PRESETS, PpoGail
 from visuomotor.algorithms.training import train
 from visuomotor.errors import VisuomotorError
@@ -66,7 +68,7 @@ def test_a_time_limit_that_is_none(tmp_path, limit):
     ("change", "told"),
     [
         ({"task": "lifting"}, "an algorithm is made for a task, such as make_task.*not 'lifting'"),
-        ({"config": {}}, r"the config of ppo-gail is a PpoGailConfig, such as a preset, not \{\}"),
+        ({"config": {}}, r"the config of ppo-gail is such as its presets, not \{\}"),
         ({"seed": -1}, "seed must be a whole number from 0 to 2147483647, not -1"),
         ({"seed": None}, "seed must be a whole number .* not None"),
     ],
@@ -81,3 +83,33 @@ def test_a_seed_of_numpy_is_a_seed():
     assert type(theirs.seed) is int
     for name, weights in ours.recurrent_policy.state_dict().items():
         assert torch.equal(theirs.recurrent_policy.state_dict()[name], weights)
+
+
+def config_class(name: str) -> type:
+    return make_dataclass(name, [("x", int, 1)], frozen=True)
+
+
+def test_a_config_from_a_file_that_was_imported_twice_is_taken():
+    presets = {"laptop": config_class("Config")()}
+    mine = type("Mine", (Algorithm,), {"name": "mine", "version": 1, "presets": presets})
+    mine.__abstractmethods__ = frozenset()
+    again = config_class("Config")()
+    assert mine(make_task("lifting"), again, 0).config is again
+    with pytest.raises(VisuomotorError, match=r"the config of mine is such as its presets, not Other\(x=1\)"):
+        mine(make_task("lifting"), config_class("Other")(), 0)
+
+
+def test_fewer_steps_between_checkpoints_after_a_crash(tmp_path):
+    """The rows that will be done again were logged with the number before."""
+    run = Run.create(tmp_path, algorithm="ppo-gail", task="lifting", preset="laptop", seed=0, config=CONFIG)
+    crashing = PpoGail(make_task("lifting"), CONFIG, 0)
+    steps = crashing.steps()
+    crashing.steps = lambda: itertools.chain(itertools.islice(steps, 2), raising())
+    with pytest.raises(ZeroDivisionError):
+        train(crashing, run)
+    assert run.metrics_lines == 2
+    assert train(PpoGail(make_task("lifting"), replace(CONFIG, save_interval=1), 0), run, resume=True)
+
+
+def raising():
+    yield 1 / 0

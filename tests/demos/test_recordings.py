@@ -170,6 +170,6 @@ def test_whole_numbers_are_actions_and_the_largest_seed_is_one(tmp_path):
     rewards = [env.step(np.ones(9, np.float32))[1] for _ in range(5)]
     with h5py.File(tmp_path / "theirs.hdf5", "w") as file:
         file["data/demo_0/actions"] = np.ones((5, 9), np.int8)
-        file["data/demo_0"].attrs["seed"] = np.uint64(2**64 - 1)
+        file["data/demo_0"].attrs["seed"] = np.array([2**64 - 1], np.uint64)  # as of a list of seeds
     (episode,) = simulate_recordings(tmp_path / "theirs.hdf5", make_task("lifting"))
     np.testing.assert_allclose(episode.rewards, rewards, atol=1e-6)

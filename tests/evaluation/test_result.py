@@ -140,3 +140,9 @@ def test_values_that_no_measurement_has(tmp_path, result, name, value, told):
     path.write_text(json.dumps(values).replace('"HERE"', value))
     with pytest.raises(VisuomotorError, match=told):
         read_results(tmp_path)
+
+
+def test_spaces_of_other_scripts_are_text(tmp_path, result):
+    whole = result(command="visuomotor evaluate runs/x\u3000y", settings="demos x\u00a0y.hdf5", mean_return=2e21)
+    write_result(whole, tmp_path)
+    assert read_results(tmp_path) == [whole]

@@ -1,9 +1,12 @@
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -142,3 +145,39 @@ def test_whole_number_is_a_float_too():
 def test_bad_values_are_named_with_their_place(values, message):
     with pytest.raises(VisuomotorError, match=message):
         config_from_dict(Outer, values)
+
+
+@dataclass(frozen=True)
+class Loose:
+    """As users write them: the annotations are not always true of the defaults."""
+
+    note: str = None  # pyright: ignore[reportAssignmentType]
+    x: object = None
+    sizes: Sequence[int] = (1, 2)
+    pair: tuple = (1, "a")  # pyright: ignore[reportMissingTypeArgument]
+    limit: int = 2.5  # pyright: ignore[reportAssignmentType]
+
+    def __post_init__(self):
+        check_settings(self)
+
+
+@pytest.mark.parametrize("config", [Loose(), Loose("a", 3, [np.int64(4)], ["b"], 7)])
+def test_annotations_that_are_not_exact(config):
+    assert config_from_dict(Loose, json.loads(json.dumps(config_to_dict(config)))) == config
+
+
+def test_arrays_are_the_lists_and_numbers_in_them():
+    config = Limited(torch.tensor(0.5), np.array(3), np.array([1, 5]))
+    check_settings(config)
+    assert config == Limited(0.5, 3.0, (1, 5))
+    with pytest.raises(VisuomotorError, match=r"mode is \['a', 'b'\]; choose one of: a, b"):
+        check_settings(Outer(mode=np.array(["a", "b"])))
+
+
+def test_a_nested_config_of_another_kind_cannot_be_read_back():
+    @dataclass(frozen=True)
+    class More(Limited):
+        more: int = 3
+
+    with pytest.raises(VisuomotorError, match=r"inner is .*More.*, expected Limited or None"):
+        check_settings(Limited(inner=More()))

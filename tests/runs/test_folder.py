@@ -331,7 +331,10 @@ def test_what_is_no_path_of_a_run(path):
         Run.open(path)
 
 
-@pytest.mark.parametrize(("name", "told"), [("pretraining", "share pretraining"), ("x" * 201, "has over 200 bytes")])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("pretraining", "share pretraining"), ("x" * 201, "has over 200 bytes"), ("q\udcff", "cannot be printed")],
+)
 def test_names_that_no_run_can_have(tmp_path, name, told):
     with pytest.raises(VisuomotorError, match=told):
         new_run(tmp_path, name=name)
@@ -365,3 +368,8 @@ def test_what_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
         monkeypatch.setattr("os.access", lambda asked, _, path=path: asked != path)
         with pytest.raises(VisuomotorError, match=f"{path} may not be read; check its permissions"):
             read()
+
+
+def test_a_command_of_any_bytes_is_kept(tmp_path):
+    run = new_run(tmp_path, command=["visuomotor", "--demos", "caf\udce9.hdf5"])
+    assert Run.open(run.path).metadata["command"] == "visuomotor --demos 'caf\\xe9.hdf5'"

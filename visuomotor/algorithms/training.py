@@ -1,5 +1,6 @@
 """The training loop of every algorithm: metrics, checkpoints, interrupts, time limits, several processes."""
 
+import json
 import math
 import time
 import warnings
@@ -130,21 +131,24 @@ def _resume(algorithm: Algorithm, run: Run) -> int:
     logged, trained_with = 0, run.metadata["config"]
     path, config = run.latest_checkpoint, config_to_dict(algorithm.config)
     content = None
+    interval = max(algorithm.save_interval, trained_with.get("save_interval", 1))  # rows were logged with either
     if path.exists():
         content = load_checkpoint(path, expect=algorithm.header(), types={"logged": int, "config": dict, "state": dict})
         logged = whole_number(f"logged of {path}", content["logged"], 0, 2**62)
-        read = config_from_dict(type(algorithm.config), with_new_words(content["config"]), where=f"{path}: config")
-        trained_with = config_to_dict(read)
-        interval = max(algorithm.save_interval, trained_with.get("save_interval", 1))
+        trained_with = with_new_words(content["config"])
+        if not _is_same(trained_with, config):
+            read = config_from_dict(type(algorithm.config), trained_with, where=f"{path}: config")
+            trained_with = config_to_dict(read)
+        interval = max(interval, trained_with.get("save_interval", 1))
         if run.metrics_lines > logged + interval:  # they would be deleted
             raise VisuomotorError(
                 f"{path} is of row {logged} of the metrics, which have {run.metrics_lines} rows, though there is a "
                 f"checkpoint every {interval}; put back the newest one, or cut off metrics.jsonl after row {logged}"
             )
-    elif run.metrics_lines > run.shared_rows + algorithm.save_interval:  # rows are logged before their checkpoint
+    elif run.metrics_lines > run.shared_rows + interval:  # rows are logged before their checkpoint
         raise VisuomotorError(
             f"{run.path} has {run.metrics_lines} rows of metrics and no checkpoint, though one is written every "
-            f"{algorithm.save_interval}; put back {path}, or delete metrics.jsonl to start again"
+            f"{interval}; put back {path}, or delete metrics.jsonl to start again"
         )
     changes = changed_settings(trained_with, config)
     fixed = sorted(name for name in changes if name not in algorithm.adjustable)
@@ -174,6 +178,14 @@ def _resume(algorithm: Algorithm, run: Run) -> int:
         _begin_from(algorithm, Path(run.metadata["source"]))
         _save(algorithm, run, logged)
     return logged
+
+
+def _is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two configs in plain dicts are equal; a damaged one may hold anything."""
+    try:
+        return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    except TypeError:
+        return False
 
 
 def _begin_from(algorithm: Algorithm, source: Path) -> None:

@@ -55,6 +55,8 @@ def check_limits(model: mujoco.MjModel, limits: list[Limit]) -> None:
             name = getattr(model, kind)(item).name or item
             where = f" in world {place[0]}" if len(values) > 1 else ""
             allowed = "finite" if high == _LARGEST else f"between {low} and {high}"
+            if field == "cam_intrinsic":
+                allowed = "above 0: give a camera with sensorsize its focal length"
             raise VisuomotorError(f"{field} of {kind} {name!r} is {seen[place]}{where}; it must be {allowed}")
 
 

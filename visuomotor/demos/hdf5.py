@@ -95,9 +95,9 @@ class CheckedFile:
         if name not in group.attrs:
             raise VisuomotorError(f"{where}.{name} is missing")
         form = group.attrs.get_id(name)
-        if form.shape != ():
+        if form.shape not in ((), (1,)):
             raise VisuomotorError(f"{where}.{name} has the shape {form.shape}, expected a single value")
-        return group.attrs[name]
+        return group.attrs[name] if form.shape == () else group.attrs[name][0]
 
     def _dataset(self, where: str) -> Any:
         """A dataset that is safe to read whole."""

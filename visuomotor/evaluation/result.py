@@ -4,11 +4,13 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from math import isinf
 from pathlib import Path
 from typing import Annotated, Any
+from unicodedata import category
 
 from visuomotor.errors import VisuomotorError, brief
 from visuomotor.evaluation.interval import wilson_interval
@@ -21,7 +23,8 @@ SPLITS = ("training", "spatial", "visual", "background", "random")
 """The order in which tables list them; a task may have others, which come last."""
 
 _OLD_NAMES = {"method": "algorithm", "protocol": "split"}
-_MANY = 1e15  # more than anybody measures, and less than infinity
+_MANY = sys.float_info.max  # finite
+_BREAKS = ("Cc", "Zl", "Zp")  # categories of Unicode: control characters and breaks of lines
 _LONGEST_NAME = 100  # of settings in the name of a file
 
 
@@ -61,7 +64,7 @@ class Result:
     """Seed of the trials."""
     control_steps: Annotated[int | None, Range(0, _MANY)] = None
     """How long the policy was trained, in control steps, where the algorithm counts these."""
-    mean_final_distance_m: Annotated[float | None, Range(0, _MANY)] = None
+    mean_final_distance_m: Annotated[float | None, Range(-_MANY, _MANY)] = None
     """Mean distance to the goal when a trial's actions ended (`EpisodeOutcome.distance`)."""
     training_seconds: Annotated[float | None, Range(0, _MANY)] = None
     """How long the training took, where known."""
@@ -77,7 +80,7 @@ class Result:
     def __post_init__(self) -> None:
         check_settings(self)
         for name in ("task", "algorithm", "split", "preset", "settings", "hardware", "command"):
-            if not getattr(self, name).isprintable():
+            if any(category(letter) in _BREAKS for letter in getattr(self, name)):
                 raise VisuomotorError(f"{name} is {brief(getattr(self, name))}, expected one line of text")
         wilson_interval(self.successes, self.trials)  # refuses impossible counts
         for stage, reached in (self.stages or {}).items():

@@ -3,7 +3,7 @@
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,7 +52,11 @@ def config_from_dict(kind: type[Config], values: Mapping[str, Any], where: str =
     if missing:
         raise VisuomotorError(f"{where} lacks the field {', '.join(missing)}")
     hints = typing.get_type_hints(kind)
-    arguments = {name: _typed(hints[name], value, f"{where}.{name}") for name, value in values.items()}
+    arguments = {
+        name: _typed(hints[name], value, f"{where}.{name}")
+        for name, value in values.items()
+        if not _is_default(fields[name], value)
+    }
     try:
         return kind(**arguments)
     except (ValueError, VisuomotorError) as error:
@@ -113,9 +117,10 @@ def check_settings(config: Any, prefix: str = "") -> None:
     """
     hints = typing.get_type_hints(type(config), include_extras=True)
     for field in dataclasses.fields(config):
-        name = prefix + field.name
-        value = _typed(hints[field.name], getattr(config, field.name), name)
-        object.__setattr__(config, field.name, value)
+        name, value = prefix + field.name, getattr(config, field.name)
+        if value is not field.default:  # which may be of any type
+            value = _typed(hints[field.name], value, name)
+            object.__setattr__(config, field.name, value)
         if dataclasses.is_dataclass(value):
             check_settings(value, f"{name}.")
         for limits in getattr(hints[field.name], "__metadata__", ()):
@@ -129,6 +134,14 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
     """Raise a VisuomotorError where a value is not a number from `low` to `high`."""
     if not isinstance(value, Real) or not low <= value <= high:
         raise VisuomotorError(f"{name} must be between {low} and {high}, not {brief(value)}")
+
+
+def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
+    """Whether a plain value is that of the field's default, which may be of another type than the annotation says."""
+    if not isinstance(value, str | int | float | bool | list | None):
+        return False
+    default = _plain(field.default) if field.default is not dataclasses.MISSING else dataclasses.MISSING
+    return type(default) is type(value) and default == value
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:
@@ -156,8 +169,10 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:
         return _typed(arguments[0], value, where)
-    if hint is Any:
+    if hint in (Any, object):
         return value
+    if hasattr(value, "tolist"):  # numpy's and torch's
+        value = value.tolist()
     if origin in (typing.Union, types.UnionType):
         return _first_that_fits(arguments, value, where)
     if origin is typing.Literal:
@@ -167,8 +182,12 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if isinstance(value, Mapping):
             return config_from_dict(hint, value, where)
-        if isinstance(value, hint):
+        if type(value) is hint:  # a subclass could not be read back
             return value
+    elif hint in (tuple, list) and isinstance(value, list | tuple):
+        return hint(value)
+    elif origin is Sequence and isinstance(value, list | tuple):
+        return _sequence(tuple, (*arguments, ...), value, where)
     elif origin in (tuple, list) and isinstance(value, list | tuple):
         return _sequence(origin, arguments, value, where)
     elif origin in (dict, Mapping) and isinstance(value, Mapping):

@@ -97,7 +97,7 @@ class Run:
             "versions": versions(),
             "commit": git_commit(),
             "hardware": hardware(device),
-            "command": shlex.join(command),
+            "command": os.fsencode(shlex.join(command)).decode(errors="backslashreplace"),
             "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         }
         if source is not None:
@@ -126,8 +126,9 @@ class Run:
         """
         if not isinstance(name, str) or Path(name).name != name or name in ("", ".."):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise VisuomotorError(f"--name must be a plain folder name, not {name!r}; for another place use --root")
-        if name == "pretraining" or len(os.fsencode(name)) > _LONGEST_NAME:
+        if not name.isprintable() or name == "pretraining" or len(os.fsencode(name)) > _LONGEST_NAME:
             fix = "is where runs share pretraining" if name == "pretraining" else f"has over {_LONGEST_NAME} bytes"
+            fix = fix if name.isprintable() else "has letters that cannot be printed"
             raise VisuomotorError(f"--name {brief(name)} {fix}; choose another one")
         path = Path(root) / name
         if path.exists() or path.is_symlink():

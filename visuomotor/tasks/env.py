@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -110,7 +111,7 @@ class VecEnv:
         image_size = whole_number("image_size", image_size, 1, LARGEST_SIDE)
         supersampling = whole_number("supersampling", supersampling, 1, LARGEST_SUPERSAMPLING)
         threads = whole_number("threads", threads, 0, 10_000)
-        if not isinstance(randomize, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(randomize, bool | np.bool_):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise VisuomotorError(f"randomize must be True or False, not {brief(randomize)}")
         self.task, self.num_envs, self.generator = task, num_envs, generator
         limit = task.max_episode_steps if max_episode_steps is None else max_episode_steps

@@ -243,7 +243,7 @@ def test_a_checkpoint_with_numbers_that_no_search_has_is_refused(task):
         ({"logged": 1}, "latest.pt is of row 1 of the metrics, which have 3 rows"),
         ({"logged": 10**30}, "logged of .*latest.pt must be a whole number from 0"),
         ({"config": {5: 3}}, "latest.pt: config has no field 5"),
-        ({"config": {"iterations": torch.zeros(2)}}, r"latest.pt: config\.iterations is tensor"),
+        ({"config": {"iterations": torch.zeros(2)}}, r"latest.pt: config\.iterations is \[0\.0, 0\.0\], expected int"),
         ({"config": {"iterations": -1}}, "latest.pt: config: iterations must be between 1"),
     ],
 )
@@ -256,3 +256,11 @@ def test_a_checkpoint_that_says_odd_things_of_itself_is_refused_and_nothing_is_l
     with pytest.raises(VisuomotorError, match=told):
         train(make(task, "cem"), Run.open(run.path), resume=True)
     assert len(Run.open(run.path).metrics()) == 3
+
+
+@pytest.mark.parametrize("method", ["cem", "reps", "rwr"])
+def test_a_search_with_fewer_samples_than_parameters_goes_on(task, method, tmp_path):
+    """Whose covariance is semi-definite only."""
+    search = make(task, method, covariance="full", min_std=0.0)
+    train(search, run := written(search, tmp_path, "run"), time_limit=0.0)
+    assert train(make(task, method, covariance="full", min_std=0.0), run, resume=True)

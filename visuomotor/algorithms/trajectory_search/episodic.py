@@ -9,7 +9,7 @@ from torch import Tensor
 from visuomotor.algorithms.gps.exploration import noisy_controller, smooth_noise
 from visuomotor.algorithms.gps.rollout import PolicyFn
 from visuomotor.algorithms.trajectory_search.config import EpisodicConfig
-from visuomotor.algorithms.trajectory_search.gaussian import Gaussian, weighted_fit
+from visuomotor.algorithms.trajectory_search.gaussian import RIDGE, Gaussian, weighted_fit
 from visuomotor.algorithms.trajectory_search.parametrization import make_parametrization
 from visuomotor.algorithms.trajectory_search.search import TrajectorySearch, sample_metrics
 from visuomotor.errors import VisuomotorError
@@ -121,6 +121,7 @@ class EpisodicSearch(TrajectorySearch, Generic[Config]):
         return {name: Finite(value) for name, value in self.solution_state().items()}
 
     def restore_solution(self, content: dict[str, Any]) -> None:
-        check_covariance(content["covariance"], "state.solution.covariance")
+        covariance = content["covariance"]  # needs the ridge where there were fewer samples than parameters
+        check_covariance(covariance + RIDGE * torch.eye(len(covariance)).to(covariance), "state.solution.covariance")
         self.distribution = Gaussian(content["mean"], content["covariance"])
         self.state_mean, self.state_scale = content["state_mean"], content["state_scale"]

@@ -8,7 +8,7 @@ from torch import Tensor
 from visuomotor.algorithms.gps.linalg import cholesky
 from visuomotor.algorithms.trajectory_search.config import EpisodicConfig
 
-_RIDGE = 1e-12  # of the variances, so that a covariance without noise still has a factor
+RIDGE = 1e-12  # of the variances, so that a covariance without noise still has a factor
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Gaussian:
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """`(count, D)`."""
         white = torch.randn(count, len(self.mean), generator=generator, dtype=torch.float64)
-        ridge = _RIDGE * torch.eye(len(self.mean), dtype=torch.float64)
+        ridge = RIDGE * torch.eye(len(self.mean), dtype=torch.float64)
         return self.mean + white @ cholesky(self.covariance + ridge).mT
 
 
