@@ -101,14 +101,15 @@ def test_a_config_from_a_file_that_was_imported_twice_is_taken():
 
 def test_fewer_steps_between_checkpoints_after_a_crash(tmp_path):
     """The rows that will be done again were logged with the number before."""
-    run = Run.create(tmp_path, algorithm="ppo-gail", task="lifting", preset="laptop", seed=0, config=CONFIG)
-    crashing = PpoGail(make_task("lifting"), CONFIG, 0)
+    config = replace(CONFIG, total_steps=48)
+    run = Run.create(tmp_path, algorithm="ppo-gail", task="lifting", preset="laptop", seed=0, config=config)
+    crashing = PpoGail(make_task("lifting"), config, 0)
     steps = crashing.steps()
     crashing.steps = lambda: itertools.chain(itertools.islice(steps, 2), raising())
     with pytest.raises(ZeroDivisionError):
         train(crashing, run)
     assert run.metrics_lines == 2
-    assert train(PpoGail(make_task("lifting"), replace(CONFIG, save_interval=1), 0), run, resume=True)
+    assert train(PpoGail(make_task("lifting"), replace(config, save_interval=1), 0), run, resume=True)
 
 
 def raising():
