@@ -77,9 +77,17 @@ def gps() -> Algorithm:
 
 def variable(path: tuple[Any, ...]) -> bool:
     """Where a checkpoint may hold fewer or more entries: recent episodes and samples, an optimizer that has not begun,
-    processes, and what is None as long as nothing is remembered."""
+    processes, what is None as long as nothing is remembered, and what earlier checkpoints lack."""
     names = {str(part) for part in path}
-    lists = {"recent", "sample_history", "transition_history", "processes", "demonstrations", "pose_optimizer"}
+    lists = {
+        "recent",
+        "sample_history",
+        "transition_history",
+        "processes",
+        "demonstrations",
+        "pose_optimizer",
+        "most_processes",
+    }
     return bool(names & lists) or (len(path) >= 2 and "state" in path[-2:])
 
 
