@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from numbers import Integral
 from traceback import walk_tb
 from typing import Any
+from unicodedata import category
 
 
 class VisuomotorError(Exception):
@@ -23,6 +24,11 @@ def brief(value: object) -> str:
     except Exception as error:  # a class of a user's, or an int of over 4,300 digits
         text = f"{type(value).__name__} ({error})"
     return f"{one_line(text):.80}"
+
+
+def is_line(text: str) -> bool:
+    """Whether it stands on one line and can be written: no control characters, and no halves of surrogate pairs."""
+    return not any(category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text)
 
 
 def describe_error(error: BaseException, own: Any) -> str:

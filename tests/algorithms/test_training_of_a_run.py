@@ -68,7 +68,7 @@ def test_a_time_limit_that_is_none(tmp_path, limit):
     ("change", "told"),
     [
         ({"task": "lifting"}, "an algorithm is made for a task, such as make_task.*not 'lifting'"),
-        ({"config": {}}, r"the config of ppo-gail is such as its presets, not \{\}"),
+        ({"config": {}}, r"the config of ppo-gail is one like its presets, not \{\}"),
         ({"seed": -1}, "seed must be a whole number from 0 to 2147483647, not -1"),
         ({"seed": None}, "seed must be a whole number .* not None"),
     ],
@@ -95,7 +95,7 @@ def test_a_config_from_a_file_that_was_imported_twice_is_taken():
     mine.__abstractmethods__ = frozenset()
     again = config_class("Config")()
     assert mine(make_task("lifting"), again, 0).config is again
-    with pytest.raises(VisuomotorError, match=r"the config of mine is such as its presets, not Other\(x=1\)"):
+    with pytest.raises(VisuomotorError, match=r"the config of mine is one like its presets, not Other\(x=1\)"):
         mine(make_task("lifting"), config_class("Other")(), 0)
 
 

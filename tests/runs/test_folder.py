@@ -333,7 +333,7 @@ def test_what_is_no_path_of_a_run(path):
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("pretraining", "share pretraining"), ("x" * 201, "has over 200 bytes"), ("q\udcff", "cannot be printed")],
+    [("pretraining", "share pretraining"), ("x" * 201, "has over 200 bytes"), ("q\udcff", "cannot be written")],
 )
 def test_names_that_no_run_can_have(tmp_path, name, told):
     with pytest.raises(VisuomotorError, match=told):
@@ -373,3 +373,7 @@ def test_what_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
 def test_a_command_of_any_bytes_is_kept(tmp_path):
     run = new_run(tmp_path, command=["visuomotor", "--demos", "caf\udce9.hdf5"])
     assert Run.open(run.path).metadata["command"] == "visuomotor --demos 'caf\\xe9.hdf5'"
+
+
+def test_names_in_other_scripts(tmp_path):
+    assert Run.open(new_run(tmp_path, name="\u540d\u3000x\u00a0\u00e4").path).seed == 3

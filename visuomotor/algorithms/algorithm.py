@@ -40,9 +40,9 @@ class Algorithm(ABC):
     ):
         if not isinstance(task, Task):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise VisuomotorError(f"an algorithm is made for a task, such as make_task('hanger'), not {brief(task)}")
-        names = {kind.__name__ for preset in self.presets.values() for kind in type(preset).mro()} - {"object"}
-        if names and not names & {kind.__name__ for kind in type(config).mro()}:  # a file may be imported twice
-            raise VisuomotorError(f"the config of {self.name} is such as its presets, not {brief(config)}")
+        names = {type(preset).__name__ for preset in self.presets.values()}
+        if names and not names & {kind.__name__ for kind in type(config).__mro__}:  # a file may be imported twice
+            raise VisuomotorError(f"the config of {self.name} is one like its presets, not {brief(config)}")
         self.task, self.config, self.seed = task, config, whole_number("seed", seed, 0, LARGEST_SEED)
         self.distributed = distributed or Distributed()
         self.task_reference = task_reference or task.name

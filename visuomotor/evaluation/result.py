@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass, fields
 from math import isinf
 from pathlib import Path
 from typing import Annotated, Any
-from unicodedata import category
 
-from visuomotor.errors import VisuomotorError, brief
+from visuomotor.errors import VisuomotorError, brief, is_line
 from visuomotor.evaluation.interval import wilson_interval
 from visuomotor.evaluation.outcomes import Outcomes
 from visuomotor.runs.atomic import write_atomically
@@ -24,7 +23,6 @@ SPLITS = ("training", "spatial", "visual", "background", "random")
 
 _OLD_NAMES = {"method": "algorithm", "protocol": "split"}
 _MANY = sys.float_info.max  # finite
-_BREAKS = ("Cc", "Zl", "Zp")  # categories of Unicode: control characters and breaks of lines
 _LONGEST_NAME = 100  # of settings in the name of a file
 
 
@@ -80,7 +78,7 @@ class Result:
     def __post_init__(self) -> None:
         check_settings(self)
         for name in ("task", "algorithm", "split", "preset", "settings", "hardware", "command"):
-            if any(category(letter) in _BREAKS for letter in getattr(self, name)):
+            if not is_line(getattr(self, name)):
                 raise VisuomotorError(f"{name} is {brief(getattr(self, name))}, expected one line of text")
         wilson_interval(self.successes, self.trials)  # refuses impossible counts
         for stage, reached in (self.stages or {}).items():

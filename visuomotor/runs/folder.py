@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from visuomotor import registry
-from visuomotor.errors import VisuomotorError, brief, whole_number
+from visuomotor.errors import VisuomotorError, brief, is_line, whole_number
 from visuomotor.runs.atomic import remove_partials, write_atomically
 from visuomotor.runs.config import changed_settings, config_from_dict, config_to_dict
 from visuomotor.runs.metadata import LARGEST_SEED, read_metadata
@@ -126,10 +126,13 @@ class Run:
         """
         if not isinstance(name, str) or Path(name).name != name or name in ("", ".."):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise VisuomotorError(f"--name must be a plain folder name, not {name!r}; for another place use --root")
-        if not name.isprintable() or name == "pretraining" or len(os.fsencode(name)) > _LONGEST_NAME:
-            fix = "is where runs share pretraining" if name == "pretraining" else f"has over {_LONGEST_NAME} bytes"
-            fix = fix if name.isprintable() else "has letters that cannot be printed"
-            raise VisuomotorError(f"--name {brief(name)} {fix}; choose another one")
+        for wrong, what in (
+            (name == "pretraining", "is where runs share pretraining"),
+            (not is_line(name), "has letters that cannot be written"),
+            (len(os.fsencode(name)) > _LONGEST_NAME, f"has over {_LONGEST_NAME} bytes"),
+        ):
+            if wrong:
+                raise VisuomotorError(f"--name {brief(name)} {what}; choose another one")
         path = Path(root) / name
         if path.exists() or path.is_symlink():
             raise VisuomotorError(
