@@ -1,8 +1,8 @@
-"""The tasks with blocks on a table."""
+"""The tasks with blocks on a table, and one of the PR2."""
 
 import pytest
 
-from visuomotor.tasks import make_task
+from visuomotor.tasks import Task, make_task
 from visuomotor.tasks.table_task import TableTask
 
 
@@ -14,6 +14,11 @@ def lifting() -> TableTask:
 @pytest.fixture(scope="module")
 def stacking() -> TableTask:
     return make_task("stacking")
+
+
+@pytest.fixture(scope="module")
+def hanger() -> Task:
+    return make_task("hanger")
 
 
 @pytest.fixture(params=["lifting", "stacking"])
