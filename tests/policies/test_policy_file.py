@@ -197,9 +197,9 @@ def test_every_truncation_is_noticed(tmp_path: Path):
             load_policy(path)
 
 
-def rewrite(path: Path, **changes: object) -> None:
+def rewrite(path: Path, kind: str = "recurrent", **changes: object) -> None:
     """Change what a policy file says of itself."""
-    make("recurrent").save(path)
+    make(kind).save(path)
     header = path.read_bytes()
     size = int.from_bytes(header[:8], "little")
     told = json.loads(json.loads(header[8 : 8 + size])["__metadata__"]["visuomotor"])
@@ -264,6 +264,18 @@ def test_what_a_policy_cannot_have_been_trained_for(tmp_path: Path, part, change
     rewrite(tmp_path / FILE_NAME, spec=spec)
     with pytest.raises(VisuomotorError, match=told):
         load_policy(tmp_path)
+
+
+def test_images_too_small_for_the_convolutions(tmp_path: Path):
+    spec = asdict(SPEC)
+    for size in (23, 24):
+        spec["camera"]["size"] = size
+        rewrite(tmp_path / FILE_NAME, "visuomotor", spec=spec)
+        if size == 24:
+            assert load_policy(tmp_path).spec.image_size == size
+            continue
+        with pytest.raises(VisuomotorError, match=r"camera\.size is 23, and the network takes images of 24x24"):
+            load_policy(tmp_path)
 
 
 def test_older_files_do_not_name_their_readings(tmp_path: Path):

@@ -159,12 +159,18 @@ class TrainedPolicy:
     A network that is not of this package acts once, on black images and readings of zero, and is checked.
 
     Raises:
-        VisuomotorError: the network is not what `Network` says; the message names the member.
+        VisuomotorError: the network is not what `Network` says; the message names the member. Or images of that size
+            are too small for it.
     """
 
     def __init__(self, network: Network, spec: PolicySpec):
         if registry.name_of("network", type(network)) not in registry.BUILT_IN["network"]:
             check_network(network, spec)
+        smallest = getattr(network, "smallest_image_size", 1)
+        if spec.image_size < smallest:
+            raise VisuomotorError(
+                f"camera.size is {spec.image_size}, and the network takes images of {smallest}x{smallest} or more"
+            )
         self.network, self._spec = network.eval(), spec
         self._limits = torch.tensor(spec.action_limits, dtype=torch.float64)
         self._device = next(network.parameters()).device

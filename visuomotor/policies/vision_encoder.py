@@ -10,7 +10,7 @@ from visuomotor.policies.spatial_softmax import spatial_softmax
 from visuomotor.runs.devices import multiplies_bfloat16
 
 FEATURE_POINTS = 32
-_SMALLEST_SIDE = 24
+SMALLEST_SIDE = 24
 _STRIDE, _RECEPTIVE_FIELD = 2, 23  # pixels of the image, of a response map's pixels: 7 + 2 (4 + 4)
 
 
@@ -58,10 +58,10 @@ class VisionEncoder(nn.Module):
             raise VisuomotorError(
                 f"images must be uint8 (batch, height, width, 3), not {images.dtype} {tuple(images.shape)}"
             )
-        if min(images.shape[1:3]) < _SMALLEST_SIDE:
+        if min(images.shape[1:3]) < SMALLEST_SIDE:
             raise VisuomotorError(
                 f"images of {images.shape[1]}x{images.shape[2]} leave nothing after three convolutions; "
-                f"use at least {_SMALLEST_SIDE}x{_SMALLEST_SIDE}"
+                f"use at least {SMALLEST_SIDE}x{SMALLEST_SIDE}"
             )
         pixels = (images.float() / 255 - self.pixel_mean).permute(0, 3, 1, 2)  # channels last, as convolutions like it
         fast = self.training and images.device.type == "cpu" and multiplies_bfloat16()

@@ -1,10 +1,12 @@
 """The visuomotor policy of Levine et al. 2015: pixels and joint readings to torques, 92,143 parameters."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
 from visuomotor.errors import VisuomotorError
-from visuomotor.policies.vision_encoder import FEATURE_POINTS, VisionEncoder
+from visuomotor.policies.vision_encoder import FEATURE_POINTS, SMALLEST_SIDE, VisionEncoder
 
 _HIDDEN = 40
 
@@ -20,6 +22,7 @@ class VisuomotorPolicy(nn.Module):
             predicts them, as the pose network's last layer does. 0 for the policy that is trained end to end.
     """
 
+    smallest_image_size: ClassVar[int] = SMALLEST_SIDE
     proprioception_mean: Tensor
     proprioception_scale: Tensor
     action_scale: Tensor
