@@ -53,14 +53,16 @@ def hang(task, engine, offset=(0.0, 0.0, 0.0)) -> None:
     engine.forward()
 
 
-def hand_targets(task, engine, params) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Position and rotation of the hand with the hanger upright over the middle of the bar, `CLEARANCE` above it."""
+def hand_targets(task, engine, params, lean=0.0) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Position and rotation of the hand with the hook over the middle of the bar, `CLEARANCE` above it, and the hanger
+    turned by `lean` (rad) about it."""
+    turn = np.array([[np.cos(lean), 0, np.sin(lean)], [0, 1, 0], [-np.sin(lean), 0, np.cos(lean)]])
     bar = engine.field("site_xpos")[:, task.model.site("rack_bar_center").id].numpy()
     found = []
     for place, (shift, tilt) in zip(bar, params.dynamics["grasp"].tolist(), strict=True):
-        hanger = np.add(place, (0, 0, BAR_RADIUS + CLEARANCE - hook_inside_height()))
+        hanger = np.add(place, (0, 0, BAR_RADIUS + CLEARANCE)) - turn @ [0, 0, hook_inside_height()]
         held = np.array([[np.cos(tilt), 0, np.sin(tilt)], [0, 1, 0], [-np.sin(tilt), 0, np.cos(tilt)]])
-        found.append((hanger - held.T @ [0, 0, shift], held.T))
+        found.append((hanger - turn @ held.T @ [0, 0, shift], turn @ held.T))
     return found
 
 
@@ -319,6 +321,27 @@ def test_hanging_where_it_should_is_success_and_letting_go_at_the_start_is_not(t
     torch.testing.assert_close(outcome.distance, gap.mean(-1), rtol=0, atol=1e-9)
     np.testing.assert_allclose(calls, 0.05 * np.arange(1, 31))  # every control period for 1.5 s
     assert task.stage(engine).tolist() == [2] * 5 + [0]
+
+
+@pytest.mark.parametrize("degrees", [-22, -18, 18, 22])
+def test_a_hanger_must_be_upright_when_the_hand_opens(task, degrees):
+    params = some(starts(task), 4, 13)
+    engine = started(task, params)
+    move_arm(task, engine, hand_targets(task, engine, params, np.radians(degrees)))
+    outcome = task.finish_episode(engine)
+    assert task.in_place(engine).all()  # it hangs in any case
+    assert outcome.success.tolist() == [abs(degrees) < 20] * 2
+
+
+@pytest.mark.parametrize("split", ["training", "spatial"])
+def test_an_arm_that_does_nothing_hangs_hardly_anything(task, split):
+    """It sinks, and the hook of the leaning hanger often catches the bar."""
+    engine = started(task, starts(task, split, 54, randomize=True))
+    for _ in range(task.max_episode_steps):
+        task.step(engine, torch.zeros(54, 7, dtype=torch.float64))
+    outcome = task.finish_episode(engine)
+    assert task.in_place(engine).sum() > 5
+    assert outcome.success.sum() <= 1
 
 
 def test_actions_are_clipped_to_the_limits(task):

@@ -1,5 +1,8 @@
 """Hang a coat hanger on a clothes rack."""
 
+import math
+from collections.abc import Callable
+from dataclasses import replace
 from typing import ClassVar
 
 import mujoco
@@ -12,18 +15,21 @@ from visuomotor.props.hanger import add_hanger, hook_inside_height
 from visuomotor.props.rack import BAR_HALF_LENGTH, BAR_RADIUS, HEIGHT, add_rack, rack_to_tool
 from visuomotor.robots.pr2 import Pr2
 from visuomotor.tasks.pr2.pr2_task import UPRIGHT, Pr2Task, Scene
+from visuomotor.tasks.task import EpisodeOutcome
 
 _CLEARANCE = 0.004  # m between bar and hook at the target: the hanger drops by it when released
 _GRIP_OPENING = 0.004  # m, each finger on the wire
 _NEAR = 0.10  # m, of the hook's inside from the bar's axis
 _HOOKED = 0.015  # m, likewise: the bar is inside the hook
+_MOST_LEAN = math.radians(20)  # rad, of a hanger that is upright
 
 
 class Hanger(Pr2Task):
     """A PR2 brings the hook of a coat hanger over the bar of a rack that its left hand holds (Levine et al. 2015).
 
     See `Pr2Task` for state, readings and splits. `visual`: clothes on the rack. `background`: a crate, a bin and a
-    cushion behind it. Success: the hook lies over the bar and the hanger stays on it when the gripper opens.
+    cushion behind it. Success: the hanger is upright when the gripper opens, and then hangs
+    on the bar.
     """
 
     name: ClassVar[str] = "hanger"
@@ -72,6 +78,13 @@ class Hanger(Pr2Task):
         """The hanger hangs on the bar."""
         offset = self._hook_from_bar(engine)
         return (offset[:, [0, 2]].norm(dim=-1) < 2 * _HOOKED) & (offset[:, 1].abs() < BAR_HALF_LENGTH)
+
+    def finish_episode(self, engine: Engine, callback: Callable[[], None] | None = None) -> EpisodeOutcome:
+        """As in `Pr2Task`, and the hanger must be upright before: the hook of an arm that sinks often catches the bar."""
+        qx, qy = engine.field("xquat")[:, self.held_body, 1:3].unbind(-1)
+        upright = 1 - 2 * (qx.square() + qy.square()) > math.cos(_MOST_LEAN)
+        outcome = super().finish_episode(engine, callback)
+        return replace(outcome, success=outcome.success & upright)
 
     def _hook_from_bar(self, engine: Engine) -> Tensor:
         """`(n, 3)` m: the inside of the hook less the bar's centre; the bar runs along y."""
