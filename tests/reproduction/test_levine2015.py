@@ -1,5 +1,6 @@
 """The page of a paper says what was measured, what is missing, and how it is measured."""
 
+import inspect
 import json
 import shutil
 from dataclasses import replace
@@ -9,15 +10,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from visuomotor.algorithms.gps import PRESETS, Gps, GpsConfig
 from visuomotor.algorithms.ppo_gail import PpoGailConfig
 from visuomotor.algorithms.trajectory_search.grids import GRIDS, points
-from visuomotor.cli import main
+from visuomotor.cli import bench_target_shifts, main
 from visuomotor.cli.bench_policy_search import changed
+from visuomotor.cli.bench_pose import bench_pose
 from visuomotor.errors import VisuomotorError
 from visuomotor.evaluation import Result, write_result
 from visuomotor.evaluation.evaluate import run_settings
+from visuomotor.figures.png import write_png
 from visuomotor.policies.policy import FILE_NAME
 from visuomotor.policies.pose_architectures import POSE_ARCHITECTURES
 from visuomotor.reproduction import Where
@@ -27,7 +31,7 @@ from visuomotor.reproduction.levine2015 import PARTS
 from visuomotor.reproduction.policy_search_figure import EPISODES, PolicySearchFigure
 from visuomotor.reproduction.pose_table import PoseTable
 from visuomotor.reproduction.success_table import TASKS, SuccessTable, trained
-from visuomotor.reproduction.target_shift_table import TargetShiftTable
+from visuomotor.reproduction.target_shift_table import NOISES, SHIFTS, TargetShiftTable
 from visuomotor.reproduction.training import SPLITS, Training
 from visuomotor.reproduction.training_tables import augmentation, paper_size, rough_pose
 from visuomotor.runs import Run, config_from_dict, config_to_dict
@@ -80,6 +84,14 @@ def test_what_is_missing_of_the_first_table_is_trained_and_evaluated(where):
     assert len(commands) == 2 + (3 * len(TASKS) - 1) * (1 + len(SPLITS))
 
 
+def test_results_of_another_version_are_not_overwritten(where):
+    measured(where, split="spatial", algorithm_version=Gps.version - 1)
+    told = rf"split spatial, seed 0, of version {Gps.version - 1} of gps, which is now {Gps.version}; move it away"
+    with pytest.raises(VisuomotorError, match=told):
+        next(SuccessTable().missing(where))
+    assert next(trained("hanger", "end-to-end").missing(where, 1))[:2] == ["train", "gps"]  # another seed
+
+
 def test_few_trials_are_measured_again(where):
     for split in SPLITS:
         measured(where, split=split, trials=50, successes=49)
@@ -108,6 +120,12 @@ def test_the_second_table(where, tmp_path):
     assert first in text
     assert "missing" not in text
     assert text.count("1,000 images to train on") == 1  # once for networks that were measured alike
+    path.write_text(json.dumps(content | {"test_images": 500, "images": 100}))
+    for use in (lambda: PoseTable().write(where, page), lambda: list(PoseTable().missing(where))):
+        with pytest.raises(VisuomotorError, match=r"measured with images 100, and 1000 is needed; move it away"):
+            use()
+    defaults = inspect.signature(bench_pose).parameters
+    assert [defaults[name].default for name in ("images", "test_images")] == [1000, 500]
 
 
 def test_controllers_with_targets_elsewhere(where, tmp_path):
@@ -119,12 +137,29 @@ def test_controllers_with_targets_elsewhere(where, tmp_path):
     found = {"success": [1.0, 0.875, 0.5, 0.0], "by_seed": seeds}
     where.results.mkdir()
     for task in ("ring", "cube"):
-        content = json.dumps({"noises": {"0": found, "0.01": found}})
-        (where.results / f"bench-target-shifts-{task}-seeds0-0.json").write_text(content)
+        content = {"task": task, "shifts": list(SHIFTS), "noises": {f"{noise:g}": found for noise in NOISES}}
+        path = where.results / f"bench-target-shifts-{task}-seeds0-0.json"
+        path.write_text(json.dumps(content))
     assert [command[3] for command in TargetShiftTable().missing(where)] == ["brick", "bottle", "wheel"]
     assert len(list(TargetShiftTable().missing(replace(where, seeds=2)))) == 5
     lines = TargetShiftTable().write(where, page).splitlines()
     assert "| ring | 1 cm | 20, - | 100% | 88% | 50% | 0% |" in lines
+    for changes, told in (
+        (
+            {"shifts": [0.0, 0.05, 0.1, 0.2]},
+            r"cube-seeds0-0\.json was measured with shifts .m. \[0.0, 0.05, 0.1, 0.2\]",
+        ),
+        ({"noises": {"0": found}}, r"measured with noises .m. \[0.0\], and \[0.0, 0.01, 0.02\] is needed"),
+        ({"task": "ring"}, "measured with task ring, and cube is needed"),
+    ):
+        path.write_text(json.dumps(content | changes))
+        for use in (lambda: TargetShiftTable().write(where, page), lambda: list(TargetShiftTable().missing(where))):
+            with pytest.raises(VisuomotorError, match=told):
+                use()
+
+
+def test_the_bench_measures_the_shifts_of_the_table():
+    assert (bench_target_shifts.NOISES, bench_target_shifts.SHIFTS) == (NOISES, SHIFTS)
 
 
 def test_policy_searches_are_tuned_and_then_compared(where, tmp_path):
@@ -225,7 +260,9 @@ def test_views_of_finished_runs_are_kept_among_the_results(where, tmp_path, monk
     monkeypatch.setattr(Training, "finished", lambda self, where, seed: "a run")
     monkeypatch.setattr("visuomotor.reproduction.feature_figures._look", lambda task, run: VIEWS)
     assert not list(figure.missing(where))
-    first = figure.write(where, page)
+    first = figure.write(replace(where, keep=False), page)
+    assert not where.results.exists()
+    assert figure.write(where, page) == first
     monkeypatch.undo()
     assert not list(figure.missing(where))
     (where.figures / "responses_cube.png").unlink()
@@ -239,8 +276,14 @@ def test_views_of_finished_runs_are_kept_among_the_results(where, tmp_path, monk
         figure.write(where, page)
     older = VIEWS | {"algorithm_version": np.array(Gps.version - 1)}
     np.savez(where.results / "levine2015-views-cube.npz", **older)
-    assert figure.write(where, page) == "The cube: missing."
-    assert len(list(figure.missing(where))) == 1
+    monkeypatch.setattr(Training, "finished", lambda self, where, seed: "a run")
+    monkeypatch.setattr("visuomotor.reproduction.feature_figures._look", lambda task, run: VIEWS)
+    told = f"views-cube.npz was measured with algorithm_version {Gps.version - 1}, and {Gps.version} is needed; move it"
+    for use in (lambda: figure.write(where, page), lambda: list(figure.missing(where))):
+        with pytest.raises(VisuomotorError, match=told):
+            use()
+    with np.load(where.results / "levine2015-views-cube.npz") as kept:
+        assert kept["algorithm_version"] == Gps.version - 1
 
 
 def test_maps_are_drawn_where_they_are_in_the_image():
@@ -270,7 +313,9 @@ def test_learning_curves_of_finished_runs_are_kept_among_the_results(where, tmp_
     log_run(where, "cube", (0.0, 0.5, 1.0))
     assert figure.write(where, page) == every  # it is not finished
     monkeypatch.setattr(Training, "finished", lambda self, where, seed: _opened(self.run(where, seed)))
-    text = figure.write(where, page)
+    text = figure.write(replace(where, keep=False), page)
+    assert not where.results.exists()
+    assert figure.write(where, page) == text
     assert text.startswith("![Success against iterations](figures/learning.png)\n\n")
     assert text.endswith("Missing (task and seed): hanger 0, hammer 0, bottle 0.")
     monkeypatch.undo()
@@ -288,8 +333,16 @@ def test_learning_curves_of_finished_runs_are_kept_among_the_results(where, tmp_
         kept.write_text(f'{{"algorithm_version": {Gps.version}, "curves": {curves}}}')
         with pytest.raises(VisuomotorError, match=r"learning\.json cannot be read .* holds no success rates"):
             figure.write(where, page)
-    kept.write_text(json.dumps(content | {"algorithm_version": Gps.version - 1}))
-    assert figure.write(where, page) == every
+    older = json.dumps(content | {"algorithm_version": Gps.version - 1})
+    kept.write_text(older)
+    log_run(where, "hammer", (0.5,))
+    monkeypatch.setattr(Training, "finished", lambda self, where, seed: _opened(self.run(where, seed)))
+    for use in (lambda: figure.write(where, page), lambda: list(figure.missing(where))):
+        with pytest.raises(
+            VisuomotorError, match=rf"learning\.json was measured with algorithm_version {Gps.version - 1}"
+        ):
+            use()
+    assert kept.read_text() == older
 
 
 def _opened(path):
@@ -377,6 +430,32 @@ def test_a_page_is_checked_and_nothing_is_written(page, capsys):
     assert not (page.parent / "figures").exists()
 
 
+def test_figures_are_checked_too(page, capsys, monkeypatch):
+    class Drawn:
+        def write(self, where, page):
+            figure = Figure(figsize=(1, 1))
+            figure.add_subplot().plot([0, 1], [0, heights[0]])
+            write_png(figure, where.figures / "drawn.png")
+            return "![drawn](figures/levine2015/drawn.png)"
+
+    heights = [1]
+    monkeypatch.setattr("visuomotor.reproduction.levine2015.PARTS", {"table 2": Drawn()})
+    assert main(["reproduce", "levine2015", "--no-measure"]) == 0
+    checked = ["reproduce", "levine2015", "--check"]
+    assert main(checked) == 0
+    drawn = page.parent / "figures" / "levine2015" / "drawn.png"
+    kept = drawn.read_bytes()
+    for other in (b"junk", kept[:200], None):
+        drawn.write_bytes(other) if other else drawn.unlink()
+        assert main(checked) == 1
+        assert "is stale: table 2" in capsys.readouterr().out
+    drawn.write_bytes(kept)
+    assert main(checked) == 0
+    figure = Figure(figsize=(1, 1), facecolor="gray")
+    write_png(figure, drawn)
+    assert main(checked) == 1
+
+
 def test_commands_are_run_one_after_the_other_until_one_fails(page, capsys, monkeypatch):
     asked, codes = [], [0, 3]
 
@@ -404,6 +483,8 @@ def test_commands_are_run_one_after_the_other_until_one_fails(page, capsys, monk
     [
         (["--table", "7"], "has no table 7; there are: table 1"),
         (["--seeds", "0"], "--seeds must be between 1"),
+        (["--table"], "--table and --figure take numbers; levine2015 has table 1, table 2"),
+        (["--table", "2", "--figure"], "--table and --figure take numbers"),
         (["--page", "other.md"], "there is no other.md"),
         (["--table", "2", "1"], "table 1"),  # a page without its marks
         (["--table", "2", "--results", "none"], "there is no folder none; name the folder of the results"),

@@ -25,9 +25,9 @@ class Reproduce:
 
     paper: Positional[Literal["levine2015"]]
     """Which paper."""
-    table: tuple[int, ...] = ()
+    table: tuple[int, ...] | None = None
     """Numbers of tables; without --table and --figure all tables and figures."""
-    figure: tuple[int, ...] = ()
+    figure: tuple[int, ...] | None = None
     """Numbers of figures."""
     seeds: int = 3
     """How many trainings of each policy, from seed 0 on."""
@@ -57,11 +57,14 @@ def run(arguments: list[str]) -> int:
     check_range("--seeds", options.seeds, 1, 1000)
     check_range("--trials", options.trials, 1, 1_000_000)
     page = options.page or Path(f"docs/{options.paper}.md")
-    chosen = [f"table {n}" for n in options.table] + [f"figure {n}" for n in options.figure] or list(PARTS)
+    if () in (options.table, options.figure):
+        raise VisuomotorError(f"--table and --figure take numbers; {options.paper} has {', '.join(PARTS)}")
+    chosen = [f"table {n}" for n in options.table or ()] + [f"figure {n}" for n in options.figure or ()] or list(PARTS)
     for name in chosen:
         if name not in PARTS:
             raise VisuomotorError(f"{options.paper} has no {name}; there are: {', '.join(PARTS)}")
-    where = Where(options.seeds, options.trials, options.root, options.results, page.parent / "figures" / options.paper)
+    figures = page.parent / "figures" / options.paper
+    where = Where(options.seeds, options.trials, options.root, options.results, figures, keep=options.measure)
     if (options.check or not options.measure) and not options.results.is_dir():
         raise VisuomotorError(f"there is no folder {options.results}; name the folder of the results with --results")
     if not page.is_file():
@@ -86,10 +89,12 @@ def run(arguments: list[str]) -> int:
 def _check(page: Path, names: Sequence[str], where: "Where") -> int:
     """Write the page's parts into a folder that is thrown away, from a copy of the results alone, and compare."""
     from visuomotor.cli.tables import replace_between_marks
+    from visuomotor.figures.png import same_picture
     from visuomotor.reproduction.levine2015 import PARTS
 
     old = page.read_text(encoding="utf-8")
     stale: list[str] = []
+    compared: set[str] = set()
     with TemporaryDirectory() as folder:
         elsewhere = Path(folder) / page.name
         figures = elsewhere.parent / where.figures.relative_to(page.parent)
@@ -97,7 +102,10 @@ def _check(page: Path, names: Sequence[str], where: "Where") -> int:
         there = replace(where, root=Path(folder) / "runs", results=results, figures=figures)
         for name in names:
             written = PARTS[name].write(there, elsewhere)
-            if replace_between_marks(old, written, page, name) != old:
+            same = replace_between_marks(old, written, page, name) == old
+            drawn = [path for path in figures.rglob("*.png") if path.name not in compared]
+            compared |= {path.name for path in drawn}
+            if not same or not all(same_picture(path, where.figures / path.relative_to(figures)) for path in drawn):
                 stale.append(name)
     print(f"{page} is stale: {', '.join(stale)}" if stale else f"{page} is up to date")
     return int(bool(stale))

@@ -19,7 +19,7 @@ from visuomotor.figures.feature_points import draw_feature_points, draw_policy_a
 from visuomotor.figures.pictures import draw_pictures
 from visuomotor.policies import VisuomotorPolicy, load_policy
 from visuomotor.policies.vision_encoder import receptive_centers
-from visuomotor.reproduction.part import Command, Where, picture
+from visuomotor.reproduction.part import Command, Where, check_measured, picture
 from visuomotor.reproduction.training import Training
 from visuomotor.runs import Run
 from visuomotor.runs.atomic import write_atomically
@@ -72,11 +72,12 @@ def _views(where: Where, task: str) -> Views | None:
     path = _path(where, task)
     run = Training(task).finished(where, 0)
     views = None if run is None else _look(task, run)
-    if views is not None:
+    kept = _read(path)
+    if views is not None and where.keep:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **views)
         write_atomically(path, buffer.getvalue())
-    return views or _read(path)
+    return views or kept
 
 
 def _path(where: Where, task: str) -> Path:
@@ -98,7 +99,7 @@ def _look(task: str, run: Run) -> Views | None:
 
 
 def _read(path: Path) -> Views | None:
-    """None where there is no file, or another version of gps trained the policy."""
+    """None where there is no file."""
     if not path.is_file():
         return None
     try:
@@ -106,7 +107,8 @@ def _read(path: Path) -> Views | None:
             views = {name: content[name] for name in _DIMENSIONS}
         if {name: array.ndim for name, array in views.items()} != _DIMENSIONS:
             raise ValueError("its arrays have other shapes")
-        return views if views["algorithm_version"] == Gps.version else None
+        check_measured(path, views, {"algorithm_version": Gps.version})
+        return views
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise VisuomotorError(f"{path} cannot be read ({error!r}); delete it and measure again") from error
 

@@ -10,7 +10,7 @@ from visuomotor.algorithms.gps import Gps
 from visuomotor.evaluation.result import json_text
 from visuomotor.figures.curves import draw_lines, series
 from visuomotor.figures.png import write_png
-from visuomotor.reproduction.part import Command, Where, picture, read_measured
+from visuomotor.reproduction.part import Command, Where, check_measured, picture, read_measured
 from visuomotor.reproduction.success_table import TASKS
 from visuomotor.reproduction.training import Training
 from visuomotor.runs.atomic import write_atomically
@@ -42,7 +42,8 @@ class LearningFigure:
         parts: list[str] = []
         if any(curves.values()):
             content = {"algorithm_version": Gps.version, "curves": curves}
-            write_atomically(_path(where), json_text(content) + "\n")
+            if where.keep:
+                write_atomically(_path(where), json_text(content) + "\n")
             _draw(path, curves)
             parts.append(picture("Success against iterations", path, page))
         missing = [f"{task} {seed}" for task in TASKS for seed in range(where.seeds) if str(seed) not in curves[task]]
@@ -52,7 +53,8 @@ class LearningFigure:
 
 def _curves(where: Where) -> Curves:
     """Those that are kept, and of finished runs."""
-    found: Curves = {task: {} for task in TASKS} | (read_measured(_path(where), _read) or {})
+    path = _path(where)
+    found: Curves = {task: {} for task in TASKS} | (read_measured(path, lambda kept: _read(path, kept)) or {})
     for task in TASKS:
         for seed in range(where.seeds):
             if run := Training(task).finished(where, seed):
@@ -61,10 +63,8 @@ def _curves(where: Where) -> Curves:
     return found
 
 
-def _read(content: dict[str, Any]) -> Curves:
-    """Nothing where another version of gps trained the policies."""
-    if content["algorithm_version"] != Gps.version:
-        return {}
+def _read(path: Path, content: dict[str, Any]) -> Curves:
+    check_measured(path, content, {"algorithm_version": Gps.version})
     return {
         str(task): {str(seed): [_row(row) for row in rows] for seed, rows in by_seed.items()}
         for task, by_seed in content["curves"].items()

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -23,6 +23,8 @@ class Where:
     root: Path = Path("runs")
     results: Path = Path("results")
     figures: Path = Path("docs/figures/levine2015")
+    keep: bool = True
+    """Whether what figures show of finished runs is kept among the results."""
 
 
 class Part(Protocol):
@@ -42,11 +44,20 @@ def picture(what: str, path: Path, page: Path) -> str:
     return f"![{what}]({Path(os.path.relpath(path, page.parent)).as_posix()})"
 
 
+def check_measured(path: Path, content: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raise a VisuomotorError where a file was measured with other settings: it is neither used nor overwritten."""
+    for name, value in wanted.items():
+        if content[name] != value:
+            raise VisuomotorError(
+                f"{path} was measured with {name} {content[name]}, and {value} is needed; move it away to measure again"
+            )
+
+
 def read_measured(path: Path, read: Callable[[dict[str, Any]], Measured]) -> Measured | None:
     """What `read` makes of a file that a bench wrote; None without the file.
 
     Raises:
-        VisuomotorError: it is damaged, or `read` does not find what it looks for.
+        VisuomotorError: it is damaged, or `read` does not find what it looks for or was not measured so.
     """
     if not path.is_file():
         return None

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from visuomotor.reproduction.part import Command, Where, read_measured
+from visuomotor.reproduction.part import Command, Where, check_measured, read_measured
 
 _TASK, _SIZE = "hanger", 96
+_MEASURED: Final = {"task": _TASK, "size": _SIZE, "images": 1000, "test_images": 500}
 
 # What the paper calls each network; training and test error in cm, mean and deviation.
 _PAPER = {
@@ -22,8 +23,7 @@ class PoseTable:
 
     def missing(self, where: Where) -> Iterator[Command]:
         for name in _PAPER:
-            seeds = read_measured(_path(where, name), lambda measured: len(measured["seeds"])) or 0
-            if seeds < where.seeds:
+            if (_measured(where, name) or {"seeds": 0})["seeds"] < where.seeds:
                 yield [
                     *("bench", "pose", "--task", _TASK, "--size", str(_SIZE), "--methods", name),
                     *("--seeds", str(where.seeds), "--results", str(where.results)),
@@ -36,11 +36,24 @@ class PoseTable:
         ]
         captions = []
         for name, (label, training, test) in _PAPER.items():
-            row = read_measured(_path(where, name), lambda measured, name=name: _row(measured["networks"][name]))
+            measured = _measured(where, name)
+            row = measured and measured["row"]
             facts, *errors = row or ("missing | missing", "missing", "missing")
             lines.append(f"| {label} | {facts} | {errors[0]} | {training} | {errors[1]} | {test} |")
-            captions.append(read_measured(_path(where, name), _caption))
+            captions.append(measured and measured["caption"])
         return "\n".join([*lines, *(f"\n{caption}" for caption in dict.fromkeys(captions) if caption)])
+
+
+def _measured(where: Where, name: str) -> dict[str, Any] | None:
+    """How many `seeds`, the `row` and the `caption` of a network."""
+    path = _path(where, name)
+
+    def read(content: dict[str, Any]) -> dict[str, Any]:
+        check_measured(path, content, _MEASURED)
+        seeds, row, caption = len(content["seeds"]), _row(content["networks"][name]), _caption(content)
+        return {"seeds": seeds, "row": row, "caption": caption}
+
+    return read_measured(path, read)
 
 
 def _row(found: dict[str, Any]) -> tuple[str, str, str]:

@@ -4,9 +4,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from visuomotor.reproduction.part import Command, Where, read_measured
+from visuomotor.reproduction.part import Command, Where, check_measured, read_measured
 
 TASKS: Final = ("cube", "ring", "brick", "bottle", "wheel")
+NOISES: Final = (0.0, 0.01, 0.02)
+"""m, in training."""
+SHIFTS: Final = (0.0, 0.01, 0.02, 0.03)
+"""m, in the tests."""
 
 
 class TargetShiftTable:
@@ -14,7 +18,7 @@ class TargetShiftTable:
 
     def missing(self, where: Where) -> Iterator[Command]:
         for task in TASKS:
-            if not _path(where, task).is_file():
+            if _rows(where, task) is None:
                 yield [
                     *("bench", "target-shifts", "--task", task, "--seeds", str(where.seeds)),
                     *("--results", str(where.results)),
@@ -26,13 +30,20 @@ class TargetShiftTable:
             "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
         ]
         for task in TASKS:
-            rows = read_measured(_path(where, task), lambda measured, task=task: _rows(task, measured["noises"]))
-            lines += rows or [f"| {task} |" + " missing |" * 6]
+            lines += _rows(where, task) or [f"| {task} |" + " missing |" * 6]
         return "\n".join([*lines, "", f"{where.seeds} seeds where measured, eight directions of each shift."])
 
 
-def _rows(task: str, noises: Mapping[str, Any]) -> list[str]:
-    return [_row(task, float(noise), found) for noise, found in noises.items()]
+def _rows(where: Where, task: str) -> list[str] | None:
+    path = _path(where, task)
+
+    def read(measured: dict[str, Any]) -> list[str]:
+        noises = measured["noises"]
+        found = {"task": measured["task"], "shifts (m)": measured["shifts"], "noises (m)": [*map(float, noises)]}
+        check_measured(path, found, {"task": task, "shifts (m)": list(SHIFTS), "noises (m)": list(NOISES)})
+        return [_row(task, float(noise), found) for noise, found in noises.items()]
+
+    return read_measured(path, read)
 
 
 def _row(task: str, noise: float, found: Mapping[str, Any]) -> str:

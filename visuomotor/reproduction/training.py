@@ -73,7 +73,19 @@ class Training:
         return ", ".join(f"{name} {value}" for name, value in self.settings)
 
     def missing(self, where: Where, seed: int, splits: Sequence[str] = SPLITS) -> Iterator[Command]:
-        """What trains and evaluates it where a split has no result of this seed, or one of too few trials."""
+        """What trains and evaluates it where a split has no result of this seed, or one of too few trials.
+
+        Raises:
+            VisuomotorError: another version of gps has a result there, which would be overwritten.
+        """
+        every = read_results(where.results) if where.results.is_dir() else []
+        for one in self.results(every):
+            if one.seed == seed and one.split in splits and one.algorithm_version != Gps.version:
+                raise VisuomotorError(
+                    f"{where.results} holds a result of {self.task} ({self.preset} {self._settings}), split "
+                    f"{one.split}, seed {seed}, of version {one.algorithm_version} of gps, which is now {Gps.version}; "
+                    "move it away to measure again"
+                )
         results = self.results(measured_results(where))
         measured = {one.split for one in results if one.seed == seed and one.trials >= where.trials}
         left = [split for split in splits if split not in measured]
