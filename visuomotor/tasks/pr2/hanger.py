@@ -80,7 +80,7 @@ class Hanger(Pr2Task):
         return (offset[:, [0, 2]].norm(dim=-1) < 2 * _HOOKED) & (offset[:, 1].abs() < BAR_HALF_LENGTH)
 
     def finish_episode(self, engine: Engine, callback: Callable[[], None] | None = None) -> EpisodeOutcome:
-        """As in `Pr2Task`, and the hanger must be upright before: the hook of an arm that sinks often catches the bar."""
+        """As in `Pr2Task`, and the hanger must be upright before: the hook of a sinking arm often catches the bar."""
         qx, qy = engine.field("xquat")[:, self.held_body, 1:3].unbind(-1)
         upright = 1 - 2 * (qx.square() + qy.square()) > math.cos(_MOST_LEAN)
         outcome = super().finish_episode(engine, callback)
