@@ -38,25 +38,17 @@ class SuccessTable:
     def write(self, where: Where, page: Path) -> str:
         results = measured_results(where)
         lines = [
-            "| task | policy | " + " | ".join(SPLITS) + " |",
-            "| --- | --- |" + " ---: |" * len(SPLITS),
+            "| task | policy | seeds | " + " | ".join(SPLITS) + " |",
+            "| --- | --- | --- |" + " ---: |" * len(SPLITS),
         ]
-        counted: list[int] = []
         for task in TASKS:
             for vision, name in POLICIES.items():
                 policy = trained(task, vision)
                 cells = [success_cell(policy.results(results, split)) + _paper(task, vision, split) for split in SPLITS]
-                lines.append(f"| {task} | {name} | " + " | ".join(cells) + " |")
-                counted.append(len(policy.results(results, SPLITS[0])))
-        measured = [count for count in counted if count]
-        return "\n".join(
-            [
-                *lines,
-                "",
-                f"Mean over seeds ({min(measured, default=0)} to {max(measured, default=0)} of them where measured), "
-                "in brackets Wilson's 95% interval of all trials together, then the paper's result.",
-            ]
-        )
+                seeds = ", ".join(str(seed) for seed in sorted({one.seed for one in policy.results(results)}))
+                lines.append(f"| {task} | {name} | {seeds} | " + " | ".join(cells) + " |")
+        told = "Mean over seeds, in brackets Wilson's 95% interval of all trials together, then the paper's result."
+        return "\n".join([*lines, "", told])
 
 
 def trained(task: str, vision: str) -> Training:
