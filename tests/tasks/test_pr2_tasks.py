@@ -4,15 +4,18 @@ from itertools import pairwise
 from math import cos, log, sin
 
 import mujoco
+import numpy as np
 import pytest
 import torch
 from pr2_scenes import at_goal, offset, seeded, started
 
 from visuomotor.camera import Camera
 from visuomotor.engine import CpuEngine
+from visuomotor.robots.pr2 import solve_arm
 from visuomotor.tasks import VecEnv, make_task
 from visuomotor.tasks.appearance import Lights
 from visuomotor.tasks.pr2.pr2_task import Pr2Task
+from visuomotor.tasks.pr2.ring import Ring
 
 NAMES = ("cube", "hammer", "bottle", "ring", "brick", "wheel")
 TARGETS = {
@@ -42,6 +45,31 @@ def test_positions_and_grasps(task):
     assert torch.cdist(spatial.placement["target"], target).min() > 0.02
     if task.name == "hammer":
         assert torch.cdist(spatial.dynamics["grasp"], params.dynamics["grasp"]).min() > 0.005
+
+
+def test_the_left_arm_stays_near_that_of_the_nearest_position_of_training():
+    """Whatever was asked before."""
+    task, again = Ring(), Ring()
+    known = task.sample_reset(12, seeded(), "spatial", False).placement["target"]
+    anywhere = task.sample_reset(20, seeded(3)).placement["target"]
+    angles = [task._left_arm(target) for target in anywhere]
+    assert all(
+        torch.equal(again._left_arm(target), found) for target, found in reversed([*zip(anywhere, angles, strict=True)])
+    )
+    for target in known:
+        position, quat = task.left_hand(target)
+        cold = solve_arm(task.model, "l", position.numpy(), quat.numpy())
+        assert torch.equal(task._left_arm(target), torch.from_numpy(cold))
+    data = mujoco.MjData(task.model)
+    for target, found in zip(anywhere, angles, strict=True):
+        nearest = known[(known - target).norm(dim=-1).argmin()]
+        assert (task._left_arm(nearest) - found).abs().max() < 0.4
+        data.qpos[:] = task.model.qpos0
+        data.qpos[task._left_qpos] = found
+        mujoco.mj_kinematics(task.model, data)
+        position, quat = task.left_hand(target)
+        np.testing.assert_allclose(data.body("l_gripper_tool_frame").xpos, position, atol=1e-3)
+        assert abs(np.dot(data.body("l_gripper_tool_frame").xquat, quat)) > 1 - 1e-4
 
 
 def test_errors_vanish_at_the_goal_and_not_at_the_start(task):

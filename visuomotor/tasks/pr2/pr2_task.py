@@ -185,6 +185,16 @@ class Pr2Task(Task):
 
     # -- how episodes start
 
+    def _at(self, offsets: Tensor) -> Tensor:
+        """`(n, 3)` m: target positions, for offsets `(n, 2)` in units of `reach` about `center`."""
+        center = torch.tensor(self.center, dtype=torch.float64)
+        return center + torch.nn.functional.pad(self.reach * offsets, (0, 1))
+
+    @cached_property
+    def _positions(self) -> Tensor:
+        """`(P, 3)` m: those of training and of `spatial`."""
+        return self._at(torch.cat([self.training_positions(), self.spatial_positions()]))
+
     def sample_reset(
         self, count: int, generator: torch.Generator, split: str = "random", randomize: bool = True
     ) -> ResetParams:
@@ -194,17 +204,16 @@ class Pr2Task(Task):
         grasps = torch.tensor(rows, dtype=torch.float64)
         if split == "random":
             offsets = 2 * torch.rand(count, 2, generator=generator, dtype=torch.float64) - 1
-            grasp = torch.randint(len(grasps), (count,), generator=generator)
+            target, grasp = self._at(offsets), torch.randint(len(grasps), (count,), generator=generator)
         else:
-            positions = self.spatial_positions() if split == "spatial" else self.training_positions()
+            positions = self._at(self.spatial_positions() if split == "spatial" else self.training_positions())
             condition = torch.arange(count) % (len(positions) * len(grasps))
-            offsets, grasp = positions[condition % len(positions)], condition // len(positions)
+            target, grasp = positions[condition % len(positions)], condition // len(positions)
         start = torch.zeros(count, 7, dtype=torch.float64)
         if randomize:
             start = _START_STD * torch.randn(count, 7, generator=generator, dtype=torch.float64)
-        center = torch.tensor(self.center, dtype=torch.float64)
         return ResetParams(
-            placement={"target": center + torch.nn.functional.pad(self.reach * offsets, (0, 1)), "start": start},
+            placement={"target": target, "start": start},
             dynamics={"grasp": grasps[grasp]},
             appearance={
                 name: torch.full((count,), float(split == name), dtype=torch.float64) for name in self._clutter
@@ -286,13 +295,17 @@ class Pr2Task(Task):
         return torch.stack([self._left_arm(target) for target in params.placement["target"]])
 
     def _left_arm(self, target: Tensor) -> Tensor:
-        """`(7,)` rad: the left arm's angles that put the target at a position; the recent ones are remembered."""
+        """`(7,)` rad: the left arm's angles that put the target at a position; the recent ones are remembered. It is
+        three times as fast to search from those of the nearest position of training and `spatial`."""
         key = tuple(target.tolist())
         if key not in self._left_angles:
             if len(self._left_angles) >= _REMEMBERED:
                 del self._left_angles[next(iter(self._left_angles))]
             position, quat = self.left_hand(target)
-            self._left_angles[key] = torch.from_numpy(solve_arm(self.model, "l", position.numpy(), quat.numpy()))
+            nearest = self._positions[(self._positions - target).norm(dim=-1).argmin()]
+            near = None if torch.equal(nearest, target) else self._left_arm(nearest).numpy()
+            angles = solve_arm(self.model, "l", position.numpy(), quat.numpy(), start=near)
+            self._left_angles[key] = torch.from_numpy(angles)
         return self._left_angles[key]
 
     # -- what is observed
