@@ -1,5 +1,6 @@
 """What is wrong with the resets of a task that a user wrote."""
 
+import pytest
 from own_task import TASK, changed, refused
 
 from visuomotor.tasks import make_task
@@ -34,7 +35,47 @@ def test_what_is_placed_outside_of_the_state_is_refused(write):
         write(changed(place, place + GOAL)),
         r"errors changes when a state is put back \(engine.set_state\) after another reset",
     )
-    assert "place things by qpos or mocap_pos, or give" in told
+    assert "place things by qpos or mocap_pos (give a body that has neither a free joint, or make it a mocap" in told
+
+
+def test_a_body_without_joints_that_a_reset_moves_is_not_to_be_moved(write):
+    """To call `engine.set_const` would not be enough."""
+    place = '        engine.field("qpos")[env_ids[:, None], torch.tensor([[6, 7]])] = place\n'
+    moved = '        engine.model_field("body_pos")[env_ids, 1, :2] = place\n'
+    for index, more in enumerate(("", "        engine.set_const(env_ids)\n")):
+        refused(
+            write(changed(place, place + moved + more), f"own{index}.py"), "give a body that has neither a free joint"
+        )
+
+
+def test_rows_of_torchs_default_type_are_named(write):
+    text = TASK.replace(", dtype=torch.float64)})", ")})")
+    told = refused(write(text), "^task 'reach': reset raises RuntimeError in line 29: .*dtypes match")
+    assert "(fields of the engine are float64: draw with dtype=torch.float64); expected reset(self" in told
+
+
+SPLITS = "    splits = ('random', 'far', 'dark')\n"
+
+
+@pytest.mark.parametrize(
+    ("far", "dark", "told"),
+    [
+        ("0", "0", "for the splits 'random' and 'far'"),
+        ("(split == 'far')", "0", "for the splits 'random' and 'dark'"),
+        ("(split != 'random')", "0", "for the splits 'far' and 'dark'"),
+        ("(split == 'far')", "(split == 'dark')", None),
+        ("(split == 'far')", "(split == 'dark') * randomize", None),
+    ],
+)
+def test_no_split_is_another_one(write, far, dark, told):
+    """`dark` looks otherwise, `far` starts elsewhere."""
+    rows = "generator=generator, dtype=torch.float64)"
+    text = changed(f"{rows}}})", f"{rows} + {far}}}, {{}}, {{'light': torch.ones(count) * {dark}}})")
+    text += f"{SPLITS}\n    def apply_appearance(self, engine, env_ids, appearance):\n        pass\n"
+    if told is None:
+        assert make_task(write(text)).splits == ("random", "far", "dark")
+    else:
+        refused(write(text), f"^task 'reach': sample_reset gives the same starts {told}; let something that it draws")
 
 
 RANDOMIZER = """

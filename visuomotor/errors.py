@@ -43,10 +43,11 @@ def in_own_line(error: BaseException, own: Any) -> str:
     return f" in line {lines[-1]}" if lines else ""
 
 
-def unknown(kind: str, name: str, choices: Iterable[str]) -> VisuomotorError:
-    """The error for a name that is not among `choices`, which it lists."""
+def unknown(kind: str, name: str, choices: Iterable[str], owner: str | None = None) -> VisuomotorError:
+    """The error for a name that is not among `choices`, which it lists; `owner` is what lacks it, in words."""
     listed = ", ".join(sorted(choices))
-    return VisuomotorError(f"there is no {kind} {name!r}; {f'choose one of: {listed}' if listed else 'there is none'}")
+    lacking = "there is no" if owner is None else f"{owner} has no"
+    return VisuomotorError(f"{lacking} {kind} {name!r}; {f'choose one of: {listed}' if listed else 'there is none'}")
 
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:

@@ -327,6 +327,20 @@ def test_what_are_no_actions_moves_nothing(env, actions, told):
     assert torch.equal(env.vec_env.engine.state(), before)
 
 
+@pytest.mark.parametrize("mode", AutoresetMode)
+def test_steps_come_after_a_reset(mode):
+    env = make(image_size=8, autoreset_mode=mode)
+    with pytest.raises(VisuomotorError, match=r"no episode has begun in worlds \[0, 1, 2\]; call reset first"):
+        env.step(still())
+    env.reset(options={"reset_mask": np.array([True, False, True])})
+    with pytest.raises(VisuomotorError, match=r"no episode has begun in worlds \[1\]; call reset first"):
+        env.step(still())
+    env.reset(options={"reset_mask": np.array([False, True, False])})
+    env.step(still())
+    with pytest.raises(VisuomotorError, match=r"no episode has begun in worlds \[0\]"):
+        VisuomotorEnv(image_size=8).step(still()[0])
+
+
 @pytest.mark.parametrize("single", [False, True])
 def test_a_closed_environment_says_so_and_none_can_be_copied(single):
     env = VisuomotorEnv(image_size=8) if single else make(image_size=8)

@@ -64,6 +64,12 @@ def test_a_recorded_second_lasts_a_second(env):
     assert np.array_equal(env.env_method("render", indices=1)[0], env.env.render()[1])
 
 
+@pytest.mark.parametrize("given", ["lifting", None, VisuomotorVectorEnv])
+def test_what_is_no_environment_is_refused(given):
+    with pytest.raises(VisuomotorError, match=r"must be a VisuomotorVectorEnv, such as .*\(\"lifting\", 16\), not "):
+        StableBaselines3VecEnv(given)
+
+
 def test_seeds_repeat(env):
     images = []
     for seed in (3, 3, 4):

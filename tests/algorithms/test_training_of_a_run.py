@@ -13,6 +13,7 @@ from visuomotor.algorithms.training import train
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs import Run
 from visuomotor.tasks import make_task
+from visuomotor.tasks.jaco.lifting import Lifting
 
 PRESET = PRESETS["laptop"]
 CONFIG = replace(
@@ -43,6 +44,23 @@ def test_another_run_is_refused(tmp_path, of_run, told):
     with pytest.raises(VisuomotorError, match=told):
         train(PpoGail(make_task("lifting"), CONFIG, 0), run)
     assert not run.latest_checkpoint.exists()
+
+
+class Mine(Lifting):
+    """A task of a user's own, whose class has another name than the task."""
+
+    name = "mine"
+
+
+def test_a_run_that_was_made_without_the_tasks_short_name_says_to_give_it(tmp_path):
+    task, named = Mine(), {"algorithm": "ppo-gail", "preset": "laptop", "seed": 0, "config": CONFIG}
+    run = Run.create(tmp_path, name="run", task=f"{__file__}:Mine", **named)
+    told = r"is a run of task 'Mine', and this is 'mine'; if .* give Run.create\(..., task_name=task.name\)$"
+    with pytest.raises(VisuomotorError, match=told):
+        train(PpoGail(task, CONFIG, 0), run)
+    run = Run.create(tmp_path, name="other", task=f"{__file__}:Mine", task_name="theirs", **named)
+    with pytest.raises(VisuomotorError, match=r"is a run of task 'theirs', and this is 'mine'$"):
+        train(PpoGail(task, CONFIG, 0), run)
 
 
 def test_a_trained_run_is_not_trained_from_the_start_again(tmp_path):

@@ -23,6 +23,12 @@ def test_table_for_people(monkeypatch, capsys):
     assert "versions.mujoco" in printed
 
 
+def test_usage_names_the_part(capsys):
+    with pytest.raises(SystemExit):
+        main(["bench", "trajectories", "--help"])
+    assert capsys.readouterr().out.startswith("usage: visuomotor bench trajectories ")
+
+
 def test_a_model_of_ones_own(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(bench_camera, "bench_camera", lambda model, camera, *rest: {"seen": [model.nbody, camera]})
     (tmp_path / "arm.xml").write_text('<mujoco><worldbody><camera name="eye"/><body/></worldbody></mujoco>')

@@ -93,8 +93,22 @@ def test_the_figure_is_drawn(runs, tmp_path, capsys):
 def test_a_metric_that_is_no_number(runs, tmp_path, capsys):
     out = tmp_path / "figure.png"
     assert main(["compare", str(runs[0].path), "--metric", "phase", "--out", str(out)]) == 2
-    assert "no run has the metric 'phase' as a number" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "no run has the metric 'phase' as a number; there are: control_steps, success_rate\n" in error
     assert not out.exists()
+
+
+def test_where_the_default_metric_is_missing_another_one_is_suggested(runs, tmp_path, capsys):
+    told = {"algorithm": "gps", "task": "hanger", "preset": "laptop", "seed": 0, "config": runs[0].config(Config)}
+    run = Run.create(tmp_path, **told, name="searched")
+    assert main(["compare", str(run.path)]) == 2
+    assert "no run has the metric 'success_rate' as a number; there is none yet" in capsys.readouterr().err
+    run.log({"phase": "policy", "iteration": 0, "success": 0.5, "policy_success": 0.25, "each": [1, 2]})
+    assert main(["compare", str(run.path)]) == 2
+    error = capsys.readouterr().err
+    assert "as a number; try --metric policy_success; there are: policy_success, success\n" in error
+    assert main(["compare", str(run.path), str(runs[0].path)]) == 2
+    assert "several tasks: hanger, stacking; name runs of one of them only" in capsys.readouterr().err
 
 
 def test_a_metric_that_no_run_has(runs, tmp_path, capsys):

@@ -1,6 +1,8 @@
 """What is said of an algorithm that a user wrote, where a member is missing or wrong."""
 
 import re
+import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -117,6 +119,20 @@ def test_a_fault_of_its_own_names_its_file_and_line(tmp_path, monkeypatch, capsy
     assert main(["train", "mine.py:Mine", "lifting"]) == 70
     told = f"visuomotor: KeyError in {tmp_path / 'mine.py'}, line {line}: 'oops'; the traceback is in "
     assert told in capsys.readouterr().err
+
+
+def test_the_documented_one_trains_and_is_not_resumed_for_less_than_it_has_done(tmp_path, monkeypatch, capsys):
+    page = (Path(__file__).parents[2] / "docs" / "your_own_algorithm.md").read_text()
+    code = page[page.index("    from dataclasses import") : page.index("Save it as `random_search.py`")]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("visuomotor.tasks.jaco.lifting.Lifting.max_episode_steps", 3)
+    (tmp_path / "random_search.py").write_text(textwrap.dedent(code))
+    train = ["train", "random_search.py:RandomSearch"]
+    assert main([*train, "lifting", "--name", "mine", "--iterations", "2", "--num-envs", "2"]) == 0
+    assert main([*train, "--resume", "runs/mine", "--iterations", "1"]) == 2
+    assert "iterations" in capsys.readouterr().err
+    assert main([*train, "--resume", "runs/mine", "--iterations", "3"]) == 0
+    assert [row["iteration"] for row in Run.open("runs/mine").metrics()] == [1, 2, 3]
 
 
 def test_a_whole_one_trains(tmp_path, monkeypatch):

@@ -82,6 +82,31 @@ def test_a_phase_that_knows_its_length_only_has_its_own_time_left(now, capsys):
     assert capsys.readouterr().out.splitlines() == lines
 
 
+def test_the_time_left_counts_down_between_rows_and_ends_with_the_phase(now, capsys):
+    shown = Progress()
+    for iteration in (1, 2, 4):
+        shown.update({"phase": "a", "iteration": iteration, "iterations": 4})
+        now[0] += 10
+        capsys.readouterr()
+        if iteration == 2:
+            assert shown.line() == "0:20 (0:10 left of this phase) a 2/4"
+            now[0] += 20
+            assert shown.line() == "0:40 a 2/4"
+    assert shown.line() == "0:50 a 4/4"
+
+
+def test_what_is_shown_is_how_many_iterations_are_done(now, capsys):
+    """Also where rows have the index of the step, as those of gps."""
+    shown = Progress(first_iteration=0)
+    for phase, iteration, iterations in (("trajectories", 0, 2), ("trajectories", 1, 2), ("policy", 0, 1)):
+        row = {"phase": phase, "iteration": iteration, "iterations": iterations}
+        shown.update(row)
+        assert row["iteration"] == iteration  # the row itself is what metrics.jsonl gets
+        now[0] += 10
+    lines = ["0:00 trajectories 1/2", "0:10 trajectories 2/2", "0:20 policy 1/1"]
+    assert capsys.readouterr().out.splitlines() == lines
+
+
 def test_terminal_gets_a_table():
     shown = Progress()
     row = {"predicted_improvement": 2.0, "actual_improvement": 1.5, "policy_kl": 0.3, "my_own": 7}

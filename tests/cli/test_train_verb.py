@@ -66,6 +66,12 @@ def test_the_default_name_is_short(made, tmp_path):
     ("arguments", "message"),
     [
         (["toi", "lifting"], "there is no algorithm 'toi'; choose one of: cem, gps, gps-network"),
+        (
+            ["--resume", "runs/rs"],
+            "'--resume' is no algorithm; the algorithm comes first: visuomotor train ALGORITHM TASK",
+        ),
+        (["lifting"], "'lifting' is no algorithm; the algorithm comes first"),
+        (["hanger", "gps"], "or visuomotor train ALGORITHM --resume RUN; choose one of: cem"),
         (["toy", "lifing"], "there is no task 'lifing'; choose one of: bottle, brick, cube"),
         (["toy", "absent.py:Mine"], "there is no file"),
         (["toy", "broken.py:Mine"], "cannot be imported: SyntaxError: invalid syntax (broken.py, line 1)"),

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from pathlib import Path
 
 import h5py
 import mujoco
@@ -164,6 +165,26 @@ def test_a_tendon_counts():
 def test_the_command_that_generates_a_file_can_be_run(path):
     assert generate_command("lifting", path).endswith(f"{path} --overwrite")  # else the file would be refused
     assert generate_command("lifting", path.with_name("new.hdf5")).endswith("new.hdf5")
+
+
+def test_a_file_that_is_there_is_to_be_used_and_not_to_be_replaced(tmp_path, lifting, episodes, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(lifting, "name", "hanger", raising=False)
+    given, usual = Path("demos/lifting.hdf5"), Path("demos/hanger.hdf5")
+    write_demonstrations(given, lifting, episodes)
+    monkeypatch.setattr(lifting, "name", "pushing", raising=False)
+    with pytest.raises(
+        VisuomotorError, match=r"of 'hanger', not of 'pushing'; make some with `.*/pushing.hdf5` and give"
+    ):
+        read_demonstrations(given, lifting)
+    usual.with_name("pushing.hdf5").write_bytes(b"")
+    with pytest.raises(VisuomotorError, match=r"of 'hanger', not of 'pushing'; give --demos demos/pushing.hdf5$"):
+        read_demonstrations(given, lifting)
+    given.rename("demos/pushing.hdf5")
+    with pytest.raises(
+        VisuomotorError, match=r"of 'hanger', not of 'pushing'; make some with .*pushing.hdf5 --overwrite`"
+    ):
+        read_demonstrations(Path("demos/pushing.hdf5").absolute(), lifting)
 
 
 def test_nothing_damaged_is_written(tmp_path, lifting, episodes):

@@ -36,6 +36,14 @@ def engine():
     return CpuEngine(MODEL, WORLDS)
 
 
+@pytest.mark.parametrize("model", ["robot.xml", None, mujoco.MjSpec()])
+def test_what_is_no_compiled_model_is_refused(model):
+    with pytest.raises(
+        VisuomotorError, match=r"takes a compiled mujoco\.MjModel, not .*load_mjcf\(path\)\.compile\(\)"
+    ):
+        CpuEngine(model, 2)
+
+
 def shake(engine, seed=0):
     """Give every world its own velocities and controls."""
     generator = torch.Generator().manual_seed(seed)

@@ -10,6 +10,7 @@ from matplotlib.image import imread
 
 import visuomotor
 from visuomotor.algorithms.gps.config import PRESETS
+from visuomotor.algorithms.trajectory_search import Cem
 from visuomotor.cli import main
 from visuomotor.errors import VisuomotorError
 from visuomotor.evaluation import read_results
@@ -103,6 +104,12 @@ def test_a_run_without_a_policy(made):
         evaluate(made.run, "random", trials=1)
 
 
+def test_a_search_has_no_policy_to_evaluate(tmp_path):
+    run = Run.create(tmp_path, algorithm="cem", task="lifting", preset="laptop", seed=0, config=Cem.presets["laptop"])
+    with pytest.raises(VisuomotorError, match=r"cem trains no policy from pixels, .* visuomotor report"):
+        evaluate(run, "random", trials=1)
+
+
 @pytest.mark.parametrize(
     ("trials", "seed", "name"),
     [(0, 0, "trials"), (1, -1, "seed"), (1, 2**31, "seed"), ("1", 0, "trials"), (1.0, 0, "trials"), (1, None, "seed")],
@@ -113,7 +120,7 @@ def test_numbers_out_of_range_are_refused(made, trials, seed, name):
 
 
 def test_splits_and_presets_that_do_not_exist(made):
-    with pytest.raises(VisuomotorError, match="no split of task 'lifting' 'visual'; choose one of: random"):
+    with pytest.raises(VisuomotorError, match="task 'lifting' has no split 'visual'; choose one of: random"):
         evaluate(made.run, "visual", trials=1)
     made.run.metadata["preset"] = "mainframe"
     with pytest.raises(VisuomotorError, match="no preset 'mainframe'"):

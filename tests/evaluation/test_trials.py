@@ -146,7 +146,7 @@ def test_actions_are_in_si_units(spec):
 def test_splits_of_other_tasks_are_refused(spec):
     task = Scripted()
     policy = Constant(spec(task), torch.zeros(9))
-    with pytest.raises(VisuomotorError, match="no split of task 'lifting' 'spatial'; choose one of: random"):
+    with pytest.raises(VisuomotorError, match="task 'lifting' has no split 'spatial'; choose one of: random"):
         run_trials(task, policy, "spatial", 2, torch.Generator())
 
 

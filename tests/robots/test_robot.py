@@ -131,6 +131,7 @@ def test_what_a_model_may_lack():
     fails("give max_speed in rad/s", KINDS["position"])
     fails("max_speed must be one positive number .* or 3 of them", KINDS["position"], max_speed=[1.0, 2.0])
     fails("max_speed must be", KINDS["position"], max_speed=float("nan"))
+    fails("max_speed is for servos; actions of motors are limited by their ctrlrange", motors, max_speed=1.0)
     fails("home must be 3 finite numbers", motors, home=[0.0, 0.1])
     fails("home must be 3 finite numbers", motors, home=[0.0, float("nan"), 0.1])
     fails("joint 'turn' is named twice", motors, joints=["turn", "push", "turn"])
@@ -174,6 +175,19 @@ def test_arguments_that_are_none_of_what_they_should_be(argument, values):
     for value in values:
         told = f"{argument} must be .*, not {re.escape(repr(value))}$"
         fails(told, KINDS["position"], **{"gripper": ["grip"], "max_speed": 1.0, argument: value})
+
+
+@pytest.mark.parametrize("joints", [None, ["turn"]])
+def test_a_second_actuator_of_a_joint_must_not_pull_it_to_zero(joints):
+    motor, servo = '<motor name="a" joint="turn" ctrlrange="-1 1"/>', '<position name="b" joint="turn" kp="5"/>'
+    told = r"joint 'turn' has 2 actuators \('a', 'b'\), and actions are for the first, 'a'; another one is a position"
+    fails(told, motor + servo, joints=joints)
+    damping = '<velocity name="c" joint="turn" kv="1" ctrlrange="-1 1"/>'  # at 0, as nothing controls it
+    robot = Robot.from_mjcf(spec_of(servo + damping), end_effector="tip", joints=joints, max_speed=1.0)
+    assert robot.actuators == ("b",)
+    more = f'{motor}{servo}<motor name="grip_drive" joint="grip" ctrlrange="-1 1"/>'
+    other = Robot.from_mjcf(spec_of(more), end_effector="tip", joints=["grip"])
+    assert other.actuators == ("grip_drive",)  # what moves other joints does not matter
 
 
 def test_home_is_within_the_joints_ranges():

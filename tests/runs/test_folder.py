@@ -119,6 +119,9 @@ def test_folder_that_is_no_run_is_named_with_the_runs_beside(tmp_path):
         Run.open(tmp_path / "empty")
     with pytest.raises(VisuomotorError, match=r"no run folder .*absent.*first"):
         Run.open(tmp_path / "absent")
+    (tmp_path / "elsewhere" / "demos").mkdir(parents=True)
+    with pytest.raises(VisuomotorError, match=r"no config\.json; give the folder of a run, such as runs/NAME"):
+        Run.open(tmp_path / "elsewhere" / "demos")
 
 
 @pytest.mark.parametrize("name", ["policy.safetensors", "checkpoints/latest.pt"])

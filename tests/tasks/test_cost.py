@@ -74,6 +74,20 @@ def test_errors_along_the_approach_count_little_at_first(power):
     assert value[19].item() == pytest.approx(0.5 * 10 * (across + along))
 
 
+@pytest.mark.parametrize(
+    ("errors", "velocities", "told"),
+    [
+        (slice(0, 7), slice(3, 6), "errors of the cost end at number 7 of the state, which has 6"),
+        (slice(0, 3), slice(6, 9), "velocities of the cost end at number 9"),
+    ],
+)
+def test_slices_do_not_reach_beyond_the_state(errors, velocities, told):
+    states, actions = torch.zeros(2, 6, dtype=torch.float64), torch.zeros(2, 1, dtype=torch.float64)
+    with pytest.raises(VisuomotorError, match=told):
+        keypoint_cost(errors, velocities)(states, actions)
+    assert keypoint_cost(slice(0, 3), slice(3, None))(states, actions).isfinite().all()
+
+
 def test_an_approach_is_a_direction():
     with pytest.raises(VisuomotorError, match="unit vector"):
         keypoint_cost(slice(0, 3), slice(3, 6), approach=(0.0, 0.0, -2.0))

@@ -16,6 +16,7 @@ from visuomotor.tasks import make_env, make_task
         ("seed", (None, "a", 1.5, 2**70), "seed must be "),
         ("image_sise", (24,), "no option of make_env 'image_sise'; choose one of: image_size, "),
         ("generator", (None,), "no option of make_env 'generator'"),
+        ("n_envs", (2,), "no option of make_env 'n_envs'; choose one of: .* num_envs, .* seed, "),
     ],
 )
 def test_what_make_env_cannot_take_is_told(lifting, option, values, told):

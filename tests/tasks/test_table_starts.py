@@ -99,5 +99,5 @@ def test_what_is_randomized_is_asked_for(task):
             assert torch.equal(value, value[:1].expand_as(value)), name
             assert not torch.equal(value, getattr(drawn, group)[name]), name
     assert len(torch.unique(nominal.placement["arm"], dim=0)) == 4  # starts are random all the same
-    with pytest.raises(VisuomotorError, match=r"no split of task '.*' 'training'; choose one of: random"):
+    with pytest.raises(VisuomotorError, match=r"task '.*' has no split 'training'; choose one of: random"):
         task.sample_reset(4, seeded(), "training")

@@ -8,7 +8,7 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from visuomotor.adapters.gymnasium import Observation, VisuomotorVectorEnv
-from visuomotor.errors import VisuomotorError
+from visuomotor.errors import VisuomotorError, brief
 
 try:
     from stable_baselines3.common.vec_env import VecEnv
@@ -29,6 +29,11 @@ class StableBaselines3VecEnv(VecEnv):
     """
 
     def __init__(self, env: VisuomotorVectorEnv):
+        if not isinstance(getattr(env, "unwrapped", None), VisuomotorVectorEnv):
+            raise VisuomotorError(
+                'an environment must be a VisuomotorVectorEnv, such as VisuomotorVectorEnv("lifting", 16), not '
+                f"{brief(env)}"
+            )
         self.env = env
         env.autoreset_mode = AutoresetMode.SAME_STEP
         self._actions: NDArray[np.float32] | None = None

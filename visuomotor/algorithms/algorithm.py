@@ -34,6 +34,10 @@ class Algorithm(ABC):
     """Configs by name; "laptop" is the default."""
     adjustable: ClassVar[frozenset[str]] = frozenset()
     """Settings that a resumed run may change, by the names of the command line, such as "total_steps"."""
+    first_iteration: ClassVar[int] = 1
+    """`iteration` in the first row of a phase: 1 where it counts what is done, 0 where it is the step's index."""
+    trains_policy: ClassVar[bool] = True
+    """Whether `policy` gives one at last."""
 
     def __init__(
         self, task: Task, config: Any, seed: int, distributed: Distributed | None = None, task_reference: str = ""

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import tyro
 from tyro.conf import Positional
@@ -17,34 +17,35 @@ if TYPE_CHECKING:
 
 _LONGEST_LIST = 20  # in the table
 
+Part = Literal[
+    "camera",
+    "engine",
+    "env",
+    "gps",
+    "policy",
+    "policy-search",
+    "pose",
+    "ppo-gail",
+    "target-shifts",
+    "trajectories",
+]
+
 
 @dataclass(frozen=True)
 class Bench:
     """Measure one part on this machine: its speed, or how well it learns."""
 
-    part: Positional[
-        Literal[
-            "camera",
-            "engine",
-            "env",
-            "gps",
-            "policy",
-            "policy-search",
-            "pose",
-            "ppo-gail",
-            "target-shifts",
-            "trajectories",
-        ]
-    ]
-    """Images, physics, both with all that learning needs (env), one trajectory update, the networks, a whole training
-    loop (ppo-gail); or what is learned: by the whole trajectory phase, by searches on the full state (policy-search),
-    by pose networks with and without feature points (pose), by controllers that do not see the target move
-    (target-shifts)."""
+    part: Positional[Part]
+    """Speed: images (camera), physics (engine), both with all that learning needs (env).
+    Speed of learning: one trajectory update (gps), the networks (policy), a whole training loop (ppo-gail).
+    What is learned: by the trajectory phase (trajectories), by searches on the full state (policy-search).
+    Likewise by pose networks with and without feature points (pose).
+    Likewise by controllers that do not see the target move (target-shifts)."""
     json: bool = False
     """Print one JSON object as the last line instead of a table."""
     task: str | None = None
-    """Which task to measure (all but gps and policy); by default hanger, for env and ppo-gail lifting, for
-    policy-search insertion2d, for target-shifts bottle."""
+    """Which task to measure (all but gps and policy).
+    By default hanger; for env and ppo-gail lifting, for policy-search insertion2d, for target-shifts bottle."""
     model: Path | None = None
     """An MJCF file, whose first camera to measure instead of a task's (camera)."""
     size: int | None = None
@@ -72,7 +73,8 @@ class Bench:
 
 
 def run(arguments: list[str]) -> None:
-    options = tyro.cli(Bench, prog="visuomotor bench", args=arguments)
+    part = [word for word in arguments[:1] if word in get_args(Part)]  # tyro's usage line leaves it out
+    options = tyro.cli(Bench, prog=" ".join(["visuomotor bench", *part]), args=arguments)
     if options.num_envs is not None and options.num_envs < 1:
         raise VisuomotorError(f"--num-envs must be at least 1, not {options.num_envs}")
 

@@ -17,7 +17,7 @@ class Doctor:
     """Check this machine: packages, cores, GPU, physics, camera, caches, disk. Exits with 1 if something fails."""
 
     folder: Path = Path()
-    """Where runs shall be written; its disk is looked at."""
+    """Folder for runs; its free disk space is checked."""
 
 
 @dataclass(frozen=True)

@@ -33,15 +33,17 @@ class Progress:
 
     Args:
         quiet: show nothing, as of several processes all but one must.
+        first_iteration: see `Algorithm.first_iteration`. What is shown is how many iterations are done.
     """
 
-    def __init__(self, quiet: bool = False) -> None:
-        self._quiet = quiet
+    def __init__(self, quiet: bool = False, first_iteration: int = 1) -> None:
+        self._quiet, self._uncounted = quiet, 1 - first_iteration
         self._spoken = threading.Event()  # a line was printed; or, with `_over`, there will be no more
         self._over = False
         self._start = time.monotonic()
         self._row: dict[str, Any] = {"phase": "starting"}
         self._first: tuple[str | None, float, float] | None = None
+        self._updated = 0.0
         self._live: Any = None
         self._speaker: threading.Thread | None = None
 
@@ -84,9 +86,12 @@ class Progress:
                 that is done, 0 to 1; and any metrics, see `metric_labels`. All but `phase` may be missing.
         """
         self._row = {name: value for name, value in row.items() if not isinstance(value, list | tuple | dict)}
+        self._updated = self._elapsed()
+        if self._uncounted and self._row.get("iteration") is not None:
+            self._row["iteration"] += self._uncounted
         scope, done = self._done()
         if done is not None and (self._first is None or self._first[0] != scope):
-            self._first = scope, self._elapsed(), done
+            self._first = scope, self._updated, done
         if self._live is None and not self._quiet:
             self._spoken.set()
             say(self.line())
@@ -141,11 +146,14 @@ class Progress:
         return self._row.get("phase"), number / count if number is not None and count else None
 
     def _seconds_left(self) -> float | None:
+        """It counts down between rows; None where it is not known, or is over."""
         scope, done = self._done()
         if self._first is None or done is None or self._first[0] != scope or done <= self._first[2]:
             return None
         # Not from the beginning: what came before has its own pace, and a resumed run begins in the middle.
-        return (self._elapsed() - self._first[1]) * (1 - done) / (done - self._first[2])
+        left = (self._updated - self._first[1]) * (1 - done) / (done - self._first[2])
+        left -= self._elapsed() - self._updated
+        return left if left > 0 else None
 
 
 def _clock(seconds: float) -> str:

@@ -42,19 +42,21 @@ class Train(Generic[Config, Preset]):
     root: Path = Path("runs")
     """Folder that run folders go into."""
     resume: Path | None = None
-    """Continue this run from its latest checkpoint. It keeps its task, preset, seed and settings, but for its length
-    (--total-steps, --end-to-end.iterations, --iterations), how often it is saved, its device, and where its
-    demonstrations lie."""
+    """Continue this run from its latest checkpoint. It keeps its task, preset, seed and settings.
+    Only its length, its save interval, its device and the paths of files that it reads may change.
+    docs/command_line.md names these options."""
     source: Annotated[Path | None, tyro.conf.arg(name="from")] = None
     """Begin with the networks of this run, or with the policy in this file (.safetensors). The new run may have other
     settings."""
     share: bool = True
-    """Begin with the pretraining that another run of this task, seed and settings has stored in ROOT/pretraining, or
-    store it there; the policy is the same, bit for bit. With gps this is pose regression and trajectories, which all
-    kinds of `--vision` share."""
+    """Begin with the pretraining that another run has stored in ROOT/pretraining, or store it there.
+    That run must have the same task, seed and settings of pretraining; the policy is the same, bit for bit.
+    Of this package's algorithms only gps has such pretraining: pose regression and trajectories."""
     time_limit: str | None = None
-    """Save and stop, with exit code 0, before a step that would pass this time if it took as long as the longest so
-    far: 90s, 9m or 1h30m. With gps, the first step of a new phase may be longer than all before."""
+    """Save and stop, with exit code 0, before this time is over: 90s, 9m or 1h30m; a bare number is seconds.
+    A step that has begun is finished first.
+    No step begins that would pass the time if it took as long as the longest so far.
+    The first step of a new phase may be longer than all before."""
     config: Annotated[Config, tyro.conf.arg(name="")]  # fields as --field and --group.field
 
 
@@ -71,6 +73,7 @@ def run(arguments: list[str]) -> None:
     from visuomotor.algorithms.check import load_algorithm, make_algorithm
     from visuomotor.runs.distributed import Distributed
 
+    _check_order(arguments[0])
     name = registry.absolute_name("algorithm", arguments[0])
     kind = load_algorithm(name)
     early = _parse_early(arguments[1:])
@@ -82,6 +85,16 @@ def run(arguments: list[str]) -> None:
     # bad input ends here
     algorithm = make_algorithm(kind, task, options.config, options.seed, distributed, options.task)
     _train(algorithm, options, open_folder(), began)
+
+
+def _check_order(word: str) -> None:
+    """Raise a VisuomotorError where an option or a task is in the place of the algorithm."""
+    algorithms = registry.names("algorithm")
+    if word.startswith("-") or (word in registry.names("task") and word not in algorithms):
+        raise VisuomotorError(
+            f"{word!r} is no algorithm; the algorithm comes first: visuomotor train ALGORITHM TASK, or "
+            f"visuomotor train ALGORITHM --resume RUN; choose one of: {', '.join(sorted(algorithms))}"
+        )
 
 
 class _EarlyParser(argparse.ArgumentParser):
@@ -226,7 +239,7 @@ def _train(algorithm: "Algorithm", options: Train[Any, str], folder: "Run", bega
         limit = None
         if options.time_limit is not None:
             limit = max(0.0, seconds_of(options.time_limit, "--time-limit") - (time.monotonic() - began))
-        with Progress(quiet=not distributed.is_main) as progress:
+        with Progress(not distributed.is_main, algorithm.first_iteration) as progress:
             done = train(
                 algorithm,
                 folder,

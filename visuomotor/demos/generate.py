@@ -1,6 +1,5 @@
 """Generate demonstrations: the task's scripted expert, or a trained policy, in many worlds at once."""
 
-import importlib
 from collections.abc import Callable
 from functools import partial
 from typing import Final, cast
@@ -13,10 +12,11 @@ from visuomotor.demos.episode import Episode
 from visuomotor.demos.expert import MotionPlan, ScriptedExpert
 from visuomotor.demos.noise import ExpertNoise
 from visuomotor.engine import Engine
-from visuomotor.errors import VisuomotorError, one_line
+from visuomotor.errors import VisuomotorError
 from visuomotor.policies import Policy
 from visuomotor.tasks import ResetParams, Task
 from visuomotor.tasks.check import guarded
+from visuomotor.tasks.check_attributes import find_expert
 
 Expert = Callable[[ScriptedExpert], MotionPlan]
 
@@ -33,7 +33,7 @@ def expert_of(task: Task) -> Expert:
     Raises:
         VisuomotorError: it names none, or one that cannot be imported.
     """
-    found = type(task).expert  # of the class: a function of an instance would be its method
+    found = find_expert(task)
     if found is None:
         raise VisuomotorError(
             f"task {task.name!r} has no scripted expert; in its class {type(task).__name__} set expert to a generator "
@@ -41,19 +41,6 @@ def expert_of(task: Task) -> Expert:
             "(visuomotor/demos/lifting.py is an example); or let a trained policy demonstrate: "
             "visuomotor demos generate TASK --policy RUN"
         )
-    if isinstance(found, str):
-        module, _, function = found.partition(":")
-        try:
-            found = getattr(importlib.import_module(module), function)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # a user's module may raise anything
-            raise VisuomotorError(
-                f"the expert {found!r} of task {task.name!r} cannot be imported ({type(error).__name__}: "
-                f"{one_line(error)}); write module:function"
-            ) from error
-    if not callable(found):
-        raise VisuomotorError(f"the expert of task {task.name!r} must be a function, not {found!r}")
     return cast(Expert, found)
 
 

@@ -64,8 +64,7 @@ def check_task(path: Path, name: str, metadata: Mapping[str, Any], task: Task) -
     """Raise an error where the states of a file, with this task's name and metadata, are not states of `task`."""
     if name != task.name:
         raise VisuomotorError(
-            f"{path} holds demonstrations of {name!r}, not of {task.name!r}; "
-            f"generate some: {generate_command(registry.name_of('task', type(task)), Path(f'demos/{task.name}.hdf5'))}"
+            f"{path} holds demonstrations of {name!r}, not of {task.name!r}; {how_to_get(task, path)}"
         )
     today = describe(task)
     different = [key for key in SAME_SCENE if metadata[key] != today[key]]
@@ -102,6 +101,16 @@ def check_metadata(metadata: Mapping[str, Any], where: str) -> None:
             json.dumps(value, allow_nan=False)
         except ValueError as error:
             raise VisuomotorError(f"{where} has NaN or infinity under {name!a:.50}, which is no JSON") from error
+
+
+def how_to_get(task: Task, given: Path | None = None) -> str:
+    """How a user gets demonstrations of a task: from the file at the usual place, unless that is the one `given`, or by
+    a command."""
+    usual = Path(f"demos/{task.name}.hdf5")
+    if usual.exists() and not (given is not None and usual.samefile(given)):
+        return f"give --demos {usual}"
+    command = generate_command(registry.name_of("task", type(task)), usual)
+    return f"make some with `{command}` and give --demos {usual}"
 
 
 def generate_command(task: str, path: Path) -> str:

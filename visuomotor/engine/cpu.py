@@ -36,6 +36,12 @@ class CpuEngine:
     """
 
     def __init__(self, model: mujoco.MjModel, worlds: int, threads: int = 0):
+        if not isinstance(model, mujoco.MjModel):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise VisuomotorError(
+                f"the engine takes a compiled mujoco.MjModel, not {brief(model)}; compile a file with "
+                'load_mjcf(path).compile(), or a spec with compile_scene(spec, "the scene"), both of '
+                "visuomotor.robots.mjcf"
+            )
         worlds = whole_number("the number of worlds", worlds, 1, _MOST_WORLDS)
         threads = whole_number("threads (0 for all cores)", threads, 0, 10_000)
         if model.opt.jacobian != mujoco.mjtJacobian.mjJAC_DENSE:

@@ -9,7 +9,7 @@ import torch
 
 from visuomotor.algorithms.algorithm import check_policy_fits
 from visuomotor.algorithms.check import load_algorithm
-from visuomotor.errors import unknown, whole_number
+from visuomotor.errors import VisuomotorError, unknown, whole_number
 from visuomotor.evaluation.result import Result
 from visuomotor.evaluation.trials import run_trials
 from visuomotor.policies import load_policy
@@ -36,6 +36,11 @@ def evaluate(run: Run | Path | str, split: str, trials: int = 100, seed: int = 0
     trials = whole_number("trials", trials, 1, 1_000_000)
     seed = whole_number("seed", seed, 0, LARGEST_SEED)
     kind = load_algorithm(run.algorithm)
+    if not kind.trains_policy:
+        raise VisuomotorError(
+            f"{kind.name} trains no policy from pixels, so {run.path} has none to evaluate; visuomotor report "
+            f"{run.path} shows how well its solution did in training"
+        )
     settings = run_settings(run, kind.presets)
     policy = load_policy(run.path)
     task = run.make_task()

@@ -76,19 +76,18 @@ def named(model: mujoco.MjModel, kind: Part) -> list[str]:
     return [name for index in range(count[kind]) if (name := str(get(index).name))]
 
 
-def actuator_of_joint(model: mujoco.MjModel, joint: str) -> str | None:
-    """The name of the first actuator that moves a joint; None without one."""
-    if joint not in named(model, "joint"):
-        return None
+def actuators_of_joint(model: mujoco.MjModel, joint: str) -> list[int]:
+    """The numbers of the actuators that move a joint."""
     wanted = int(model.joint(joint).id)
-    for index in range(model.nu):
-        if int(model.actuator_trntype[index]) == _JOINT_TRANSMISSION and int(model.actuator_trnid[index, 0]) == wanted:
-            return str(model.actuator(index).name)
-    return None
+    return [
+        index
+        for index in range(model.nu)
+        if int(model.actuator_trntype[index]) == _JOINT_TRANSMISSION and int(model.actuator_trnid[index, 0]) == wanted
+    ]
 
 
-def control_of_actuator(model: mujoco.MjModel, actuator: str) -> Control:
-    """What an actuator's control is: force = gain ctrl + bias1 position + bias2 velocity.
+def control_of_actuator(model: mujoco.MjModel, actuator: str | int) -> Control:
+    """What the control of an actuator (its name or number) is: force = gain ctrl + bias1 position + bias2 velocity.
 
     Raises:
         VisuomotorError: it filters, integrates or delays its control, so that it has a state of its own, which

@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 
 from visuomotor.errors import VisuomotorError, unknown
-from visuomotor.robots.mjcf import Control, actuator_of_joint, control_of_actuator, named, per_control
+from visuomotor.robots.mjcf import Control, actuators_of_joint, control_of_actuator, named, per_control
 
 _FASTEST = 1e3  # rad/s
 _TOLERANCE = 1e-6  # rad or m, by which home may be outside a range
@@ -23,7 +23,7 @@ def joints_of(
         if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
             raise VisuomotorError(f'{argument} must be a list of names, such as ["{argument}"], not {value!r}')
     if joints is None:
-        moved = [name for name in named(model, "joint") if actuator_of_joint(model, name) is not None]
+        moved = [name for name in named(model, "joint") if actuators_of_joint(model, name)]
         joints = [name for name in moved if name not in gripper]
     if not joints:
         raise VisuomotorError("the model moves no joint of an arm; add actuators to it, or name the joints")
@@ -39,9 +39,16 @@ def actuators_of(model: mujoco.MjModel, joints: Sequence[str]) -> tuple[str, ...
     for joint in joints:
         if joint not in named(model, "joint"):
             raise unknown("joint", joint, named(model, "joint"))
-        actuator = actuator_of_joint(model, joint)
-        if actuator is None:
+        moving = actuators_of_joint(model, joint)
+        if not moving:
             raise VisuomotorError(f"joint {joint!r} has no actuator; add one to the model, or leave the joint out")
+        actuator, *others = (str(model.actuator(index).name) for index in moving)
+        if any(control_of_actuator(model, index) == "position" for index in moving[1:]):
+            raise VisuomotorError(
+                f"joint {joint!r} has {len(moving)} actuators ({', '.join(map(repr, [actuator, *others]))}), and "
+                f"actions are for the first, {actuator!r}; another one is a position actuator, which would pull the "
+                "joint to 0: take it out of the model, or put it first"
+            )
         if not actuator:
             raise VisuomotorError(f"the actuator of joint {joint!r} has no name; give it one in the model")
         found.append(actuator)
@@ -65,7 +72,9 @@ def action_limits_of(
 ) -> tuple[float, ...]:
     """The largest action of each actuator: its speed where given, else by its ctrlrange."""
     count = len(actuators)
-    if max_speed is not None and control != "torque":
+    if max_speed is not None and control == "torque":
+        raise VisuomotorError("max_speed is for servos; actions of motors are limited by their ctrlrange: leave it out")
+    if max_speed is not None:
         speeds = _numbers(max_speed, count) or _numbers([max_speed] * count, count)
         if speeds is None or not all(0 < speed < _FASTEST for speed in speeds):
             raise VisuomotorError(

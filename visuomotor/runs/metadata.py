@@ -91,4 +91,4 @@ def _runs_near(path: Path) -> str:
         names = sorted(config.parent.name for config in folder.glob("*/config.json"))
         if names:
             return f"; runs in {folder}: {', '.join(names[-8:])}"
-    return ""
+    return "; give the folder of a run, such as runs/NAME, which visuomotor train makes"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import combinations
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from visuomotor.engine import Engine
 from visuomotor.errors import VisuomotorError, describe_error, in_own_line, one_line
-from visuomotor.tasks.check_attributes import check_attributes, wrong
+from visuomotor.tasks.check_attributes import check_attributes, find_expert, wrong
 from visuomotor.tasks.cost import Cost
 from visuomotor.tasks.randomization import SceneRandomizer
 from visuomotor.tasks.reset_params import ResetParams
@@ -30,6 +31,8 @@ _GROUPS: Final[dict[str, tuple[tuple[int, ...], torch.dtype | None]]] = {
 """Shapes, less the first axis, and types of what members give; those that others are made of come first."""
 
 _ROUNDING: Final = 1e-5
+_FARTHEST: Final = 10.0  # m, of a keypoint from the origin; one that is farther is in mm, or lost
+_STARTS: Final = 32  # two splits that have so many in common are the same
 
 _CONSTANTS: Final = (
     *("body_subtreemass", "body_invweight0", "dof_invweight0", "dof_M0", "dof_length", "geom_rbound"),
@@ -46,6 +49,7 @@ def check_task(task: Task) -> None:
         VisuomotorError: a member raises, or gives another shape or type than it should; the message names it.
     """
     check_attributes(task)
+    find_expert(task)
     engine = _called(task, "make_engine", 2, 1)
     params = first = _check_sample_reset(task, task.splits[0], randomize=False)
     for split in task.splits:
@@ -53,6 +57,7 @@ def check_task(task: Task) -> None:
             params = _check_sample_reset(task, split, randomize)
             _check_same_rows(task, first, params)
             _called(task, "reset", engine, torch.arange(2), params)
+    _check_splits_differ(task)
     _check_groups(task, engine, "at the start of an episode")
     _called(task, "apply_appearance", engine, torch.arange(2), params.appearance)
     _check_reset(task, engine, params)
@@ -141,6 +146,34 @@ def _check_same_rows(task: Task, first: ResetParams, params: ResetParams) -> Non
                 )
 
 
+def _check_splits_differ(task: Task) -> None:
+    """No split is another one by a second name, as where `sample_reset` ignores it."""
+
+    def draw(split: str) -> list[ResetParams]:
+        return [
+            _called(task, "sample_reset", _STARTS, torch.Generator().manual_seed(0), split, randomize)
+            for randomize in (False, True)
+        ]
+
+    if len(task.splits) == 1:
+        return
+    drawn = {split: draw(split) for split in task.splits}
+    for one, other in combinations(task.splits, 2):
+        if all(_are_equal(*pair) for pair in zip(drawn[one], drawn[other], strict=True)):
+            raise VisuomotorError(
+                f"task {task.name!r}: sample_reset gives the same starts for the splits {one!r} and {other!r}; let "
+                "something that it draws depend on split, or leave one of them out of splits"
+            )
+
+
+def _are_equal(one: ResetParams, other: ResetParams) -> bool:
+    return all(
+        rows.keys() == vars(other)[group].keys()
+        and all(torch.equal(value, vars(other)[group][name]) for name, value in rows.items())
+        for group, rows in vars(one).items()
+    )
+
+
 def _check_reset(task: Task, engine: Engine, params: ResetParams) -> None:
     """A reset is complete, always the same, and leaves other worlds alone."""
     positions, everyone = engine.field("xpos"), torch.arange(2)
@@ -164,6 +197,7 @@ def _check_reset(task: Task, engine: Engine, params: ResetParams) -> None:
     engine.set_const()
     for name, value in _read_constants(engine).items():
         if name not in constants or not torch.equal(value, constants[name]):
+            _check_states_are_complete(task, engine)  # what must not be written at all needs no set_const
             raise VisuomotorError(
                 f"task {task.name!r}: reset leaves an old {name}; call engine.set_const(env_ids) after what you write "
                 "into model fields"
@@ -200,8 +234,9 @@ def _check_states_are_complete(task: Task, engine: Engine) -> None:
         if not same and torch.equal(before[member], again[member]):
             raise VisuomotorError(
                 f"task {task.name!r}: {member} changes when a state is put back (engine.set_state) after another "
-                "reset, so it depends on something that no state holds; place things by qpos or mocap_pos, or give "
-                "what you write into model fields as dynamics in sample_reset and write it in apply_randomization"
+                "reset, so it depends on something that no state holds; place things by qpos or mocap_pos (give a body "
+                "that has neither a free joint, or make it a mocap body), or give what you write into model fields as "
+                "dynamics in sample_reset and write it in apply_randomization"
             )
 
 
@@ -224,9 +259,13 @@ def _check_groups(task: Task, engine: Engine, when: str) -> None:
     for member in _GROUPS:
         value = _called(task, member, engine)
         _check_group(task, member, value, engine.worlds, when)
-        last = len(task.stages) - 1
-        if member == "stage" and not (int(value.min()) >= 0 and int(value.max()) <= last):
-            raise VisuomotorError(f"task {task.name!r}: stage(engine) gives {value.tolist()}; stages are 0 to {last}")
+        if member == "stage":
+            task.check_stage(value)
+        if member == "keypoints" and (farthest := float(value.norm(dim=-1).max())) > _FARTHEST:
+            raise VisuomotorError(
+                f"task {task.name!r}: keypoints(engine) has a point {farthest:.4g} m from the origin {when}, and "
+                f"{_FARTHEST:g} m is the most; give m, and build the scene around the origin"
+            )
 
 
 def _check_group(task: Task, member: str, value: Any, worlds: int, when: str) -> None:
@@ -315,7 +354,10 @@ def guarded(task: Task, member: str, call: Callable[[], Any], own: Any = None) -
             raise
         raise VisuomotorError(f"task {task.name!r}: {member}{in_own_line(error, own)}: {one_line(error)}") from error
     except BaseException as error:  # a user's code may raise anything
-        raise wrong(task, member, f"raises {describe_error(error, own)}") from error
+        told = f"raises {describe_error(error, own)}"
+        if "dtypes match" in told:  # torch draws float32 by default
+            told += " (fields of the engine are float64: draw with dtype=torch.float64)"
+        raise wrong(task, member, told) from error
 
 
 def _is_finite(value: object, shape: tuple[int, ...], dtype: torch.dtype | None = None) -> bool:

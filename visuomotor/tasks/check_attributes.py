@@ -1,5 +1,6 @@
 """Check the class attributes of a task that a user wrote: their types and values."""
 
+import importlib
 import re
 from collections.abc import Callable
 from typing import Any, Final
@@ -78,6 +79,29 @@ def check_attributes(task: Task) -> None:
             f"task {task.name!r}: control_dt {task.control_dt} s is no multiple of the model's time step {timestep} s; "
             "change one of them"
         )
+
+
+def find_expert(task: Task) -> Any:
+    """The function that the task's class has as `expert`, imported where that is text; None where it has none.
+
+    Raises:
+        VisuomotorError: it cannot be imported, or is no function.
+    """
+    found = type(task).expert  # of the class: a function of an instance would be its method
+    if isinstance(found, str):
+        module, _, function = found.partition(":")
+        try:
+            found = getattr(importlib.import_module(module), function)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a user's module may raise anything
+            raise VisuomotorError(
+                f"the expert {found!r} of task {task.name!r} cannot be imported ({type(error).__name__}: "
+                f"{one_line(error)}); write module:function"
+            ) from error
+    if found is not None and not callable(found):
+        raise VisuomotorError(f"the expert of task {task.name!r} must be a function, not {found!r}")
+    return found
 
 
 def wrong(task: Task, member: str, found: str, expected: str | None = None) -> VisuomotorError:

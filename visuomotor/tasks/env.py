@@ -166,7 +166,7 @@ class VecEnv:
         """One control period. actions: `(num_envs, A)` in [-1, 1], the fraction of each limit; clipped to it.
 
         Raises:
-            VisuomotorError: actions have another shape, or one is not finite.
+            VisuomotorError: actions have another shape, or one is not finite; the task gives a stage that is none.
         """
         given, shape = getattr(actions, "shape", None), (self.num_envs, self.task.action_size)
         # A single row would go to all worlds; arrays and lists have no `isfinite`.
@@ -183,6 +183,7 @@ class VecEnv:
         self._diverged |= diverged
         observations = self.observe()
         stage = observations["stage"]
+        task.check_stage(stage)
         self.episode_length_buf += 1
         self._steps += 1
         self._furthest = torch.maximum(self._furthest, stage)

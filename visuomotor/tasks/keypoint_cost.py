@@ -57,6 +57,12 @@ def keypoint_cost(
         raise VisuomotorError(f"the approach of a cost must be a unit vector, not {approach}")
 
     def squares(state: Tensor, actions: Tensor) -> Tensor:
+        for what, part in (("errors", errors), ("velocities", velocities)):  # a slice would be cut without a word
+            if part.stop is not None and part.stop > len(state):
+                raise VisuomotorError(
+                    f"the {what} of the cost end at number {part.stop} of the state, which has {len(state)}; correct "
+                    "the slice that keypoint_cost gets"
+                )
         effort = velocity * state[velocities].square().sum() + (action * actions.square()).sum()
         if extra is not None:
             effort = effort + extra(state)

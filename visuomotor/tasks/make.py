@@ -60,7 +60,7 @@ def make_env(task: Task | str, num_envs: int = 1, seed: int = 0, **options: Any)
     known = [name for name, option in signature(VecEnv).parameters.items() if option.kind is option.KEYWORD_ONLY]
     for name in options:
         if name not in known:
-            raise unknown("option of make_env", name, known)
+            raise unknown("option of make_env", name, ["num_envs", "seed", *known])
     if isinstance(task, str):
         task = make_task(task)
     elif not isinstance(task, Task):  # pyright: ignore[reportUnnecessaryIsInstance]

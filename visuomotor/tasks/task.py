@@ -47,7 +47,8 @@ class Task(ABC):
         camera: name of the camera that the policy sees through.
 
     Raises:
-        VisuomotorError: the scene does not compile, or lacks a part of the robot, the camera or one of `objects`.
+        VisuomotorError: the scene does not compile, or lacks a part of the robot, the camera or one of `objects`; an
+            argument is of another type.
     """
 
     name: ClassVar[str]
@@ -80,6 +81,12 @@ class Task(ABC):
     varies other things overrides `apply_randomization` and `apply_appearance`."""
 
     def __init__(self, spec: mujoco.MjSpec, robot: Robot, camera: str):
+        if not isinstance(spec, mujoco.MjSpec) or not isinstance(robot, Robot):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise VisuomotorError(
+                f"Task.__init__ takes a mujoco.MjSpec, a Robot and the name of a camera, in this order, not "
+                f"{', '.join(type(given).__name__ for given in (spec, robot, camera))}: write "
+                "super().__init__(spec, robot, camera)"
+            )
         self.model = compile_scene(spec, f"the scene of task {self.name!r}")
         if camera not in named(self.model, "camera"):
             raise unknown(f"camera in the scene of task {self.name!r} named", camera, named(self.model, "camera"))
@@ -89,7 +96,7 @@ class Task(ABC):
             )
         for body in self.objects:
             if body not in named(self.model, "body"):
-                raise unknown(f"body in the scene for objects of task {self.name!r}:", body, named(self.model, "body"))
+                raise unknown("body", body, named(self.model, "body"), f"objects of task {self.name!r}: the scene")
         self.camera = camera
         self.robot: BoundRobot = robot.bind(self.model)
 
@@ -143,7 +150,15 @@ class Task(ABC):
     def check_split(self, split: str) -> None:
         """Raises a VisuomotorError where the task has no such split."""
         if split not in self.splits:
-            raise unknown(f"split of task {self.name!r}", split, self.splits)
+            raise unknown("split", split, self.splits, f"task {self.name!r}")
+
+    def check_stage(self, stage: Tensor) -> None:
+        """Raises a VisuomotorError where one of `stage` `(n,)` int64 is no index into `stages`."""
+        last = len(self.stages) - 1
+        if not bool(((stage >= 0) & (stage <= last)).all()):
+            raise VisuomotorError(
+                f"task {self.name!r}: stage(engine) gives {stage.unique().tolist()}; stages are 0 to {last}"
+            )
 
     # -- what happens in them
 
@@ -184,7 +199,8 @@ class Task(ABC):
     def privileged(self, engine: Engine) -> Tensor:
         """`(n, S)` float32: the simulator's state, for a critic."""
         end_effector = self.robot.end_effector_position(engine).float()
-        keypoints = self.keypoints(engine)
+        keypoints, stage = self.keypoints(engine), self.stage(engine)
+        self.check_stage(stage)  # one_hot would not say whose numbers these are
         parts = [
             self.proprioception(engine),
             engine.field("qpos"),
@@ -192,7 +208,7 @@ class Task(ABC):
             end_effector,
             keypoints.flatten(1),
             (keypoints - end_effector[:, None]).flatten(1),
-            one_hot(self.stage(engine), len(self.stages)),
+            one_hot(stage, len(self.stages)),
         ]
         return torch.cat([part.float() for part in parts], 1)
 
@@ -228,11 +244,8 @@ class Task(ABC):
 
     def reward(self, engine: Engine) -> Tensor:
         """`(n,)` float32: of a step that ends in every world's state."""
-        stage, last = self.stage(engine), len(self.stages) - 1
-        if not bool(((stage >= 0) & (stage <= last)).all()):
-            raise VisuomotorError(
-                f"task {self.name!r}: stage(engine) gives {stage.unique().tolist()}; stages are 0 to {last}"
-            )
+        stage = self.stage(engine)
+        self.check_stage(stage)
         return torch.tensor(self.stage_rewards, dtype=torch.float32)[stage]
 
     def success(self, stage: Tensor) -> Tensor:

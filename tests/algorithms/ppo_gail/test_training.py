@@ -102,7 +102,9 @@ def test_learning_rates_fall_to_what_is_left(demos: Path, monkeypatch: pytest.Mo
     assert entropies == pytest.approx([0.4, 0.3, 0.2, 0.1])  # the weight of entropy falls to zero
 
 
-def test_what_a_user_can_get_wrong(demos: Path, demonstrations: list[Episode], tmp_path: Path):
+def test_what_a_user_can_get_wrong(
+    demos: Path, demonstrations: list[Episode], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     for name, settings in {
         "imitation.weight": {"imitation": ImitationConfig(weight=1.5)},
         "imitation.clip": {"imitation": ImitationConfig(clip=float("nan"))},
@@ -124,7 +126,13 @@ def test_what_a_user_can_get_wrong(demos: Path, demonstrations: list[Episode], t
             PpoGailConfig(**settings)  # pyright: ignore[reportArgumentType]
     with pytest.raises(VisuomotorError, match="would learn nothing"):
         PpoGailConfig(total_steps=0)
-    with pytest.raises(VisuomotorError, match="visuomotor demos generate lifting"):
+    monkeypatch.chdir(tmp_path)
+    command = "visuomotor demos generate lifting --out demos/lifting.hdf5"
+    with pytest.raises(VisuomotorError, match=rf"make some with `{command}` and give --demos demos/lifting.hdf5 \(or"):
+        make(small(None))
+    Path("demos").mkdir()
+    Path("demos/lifting.hdf5").touch()
+    with pytest.raises(VisuomotorError, match=r"needs demonstrations: give --demos demos/lifting.hdf5 \(or do without"):
         make(small(None))
     moved = tmp_path / "moved.hdf5"
     later = [dataclasses.replace(episode, stages=episode.stages.roll(3)) for episode in demonstrations]

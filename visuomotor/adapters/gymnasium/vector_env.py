@@ -105,6 +105,7 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
             (self.np_random_seed or 0) % 2**64 if seed is None else seed, torch.ones(num_envs, dtype=torch.bool)
         )
         self._ended = torch.zeros(num_envs, dtype=torch.bool)  # and not reset yet
+        self._begun = torch.zeros(num_envs, dtype=torch.bool)  # worlds that were ever reset
 
     @property
     def autoreset_mode(self) -> AutoresetMode:
@@ -150,10 +151,13 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
 
         Raises:
             VisuomotorError: the actions have another shape, or are not finite; an episode is over and nothing resets
-                it; the environment is closed.
+                it, or none has begun; the environment is closed.
         """
         self._check_open()
         actions = read_actions(actions, self.action_space)
+        if not self._begun.all():
+            worlds = (~self._begun).nonzero()[:, 0].tolist()
+            raise VisuomotorError(f"no episode has begun in worlds {worlds[:8]}; call reset first")
         ended, mode = self._ended, self.autoreset_mode
         if mode == AutoresetMode.DISABLED and ended.any():
             worlds = ended.nonzero()[:, 0].tolist()
@@ -235,6 +239,7 @@ class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         env_ids = chosen.nonzero()[:, 0]
         self.vec_env.reset(env_ids, self._starts.draw(env_ids))
         self._ended = self._ended & ~chosen
+        self._begun |= chosen
 
     def _observe(self, observations: Observations, env_ids: Tensor | None = None) -> Observation:
         """What worlds `env_ids` `(n,)` int are observed as; None for all."""

@@ -32,7 +32,7 @@ class PoseConfig:
     batch: Annotated[int, Range(1, 100_000)] = 25
     """Images in a step of the optimiser."""
     learning_rate: Annotated[float, Range(1e-8, 1)] = 3e-3
-    """Adam's at its largest; it rises in a twentieth of the training and falls along a cosine."""
+    """Largest learning rate of Adam; it rises in a twentieth of the training and falls along a cosine."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,7 @@ class TrajectoryConfig(TrajectoryUpdateConfig):
     iterations: Annotated[int, Range(1, 1000)] = 15
     """Iterations with a small full-state network, before the visuomotor policy comes in."""
     largest_loss: Annotated[float, Range(0, 1e9)] = 1.0
-    """A condition takes an update back where its cost then rose by more than this fraction of what it had gained since
-    its first episode."""
+    """An update is undone if it raises a condition's cost by more than this fraction of the improvement so far."""
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ class Gps(Algorithm):
 
     name: ClassVar[str] = "gps"
     version: ClassVar[int] = 7
+    first_iteration: ClassVar[int] = 0
     presets: ClassVar[Mapping[str, Any]] = PRESETS
     adjustable: ClassVar[frozenset[str]] = frozenset({"end_to_end.iterations", "device", "image.first_layer"})
     """Nothing depends on how many iterations are still to come: a prolonged run is the longer one, bit for bit. What

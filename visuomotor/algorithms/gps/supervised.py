@@ -88,7 +88,7 @@ class FitConfig:
     batch: Annotated[int, Range(1, 100_000)] = 100
     """Samples in a step."""
     learning_rate: Annotated[float, Range(1e-8, 1)] = 1e-3
-    """Adam's at the start; it falls to a tenth along a cosine."""
+    """Learning rate of Adam at the start; it falls to a tenth along a cosine."""
     weight_decay: Annotated[float, Range(0, 1)] = 1e-4
     """Decoupled (AdamW), on weights only."""
 

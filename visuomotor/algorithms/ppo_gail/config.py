@@ -34,12 +34,12 @@ class PpoConfig:
     num_minibatches: Annotated[int, Range(1, 100_000)] = 4
     """Parts of the worlds, each an update."""
     learning_rate: Annotated[float, Range(0, 1)] = 7e-4
-    """Adam's."""
+    """Learning rate of Adam."""
     vision_epochs: Annotated[int, Range(0, 1000)] = 1
     """How many of the epochs, the last ones, train the vision layers too. In the others image features are those of the
     rollout, which saves most of the time of an epoch."""
     vision_learning_rate: Annotated[float, Range(0, 1)] = 1e-4
-    """Adam's, of the vision layers."""
+    """Learning rate of Adam for the vision layers."""
     final_lr_fraction: Annotated[float, Range(_TINY, 1)] = 0.05
     """Learning rates fall geometrically to this fraction. The less noise a policy has, the farther a step of the same
     length moves it."""
@@ -73,7 +73,7 @@ class ExplorationConfig:
     initial_log_std: Annotated[float, Range(-10, 2)] = -1.0
     """Logarithm of the first standard deviation of every action, in parts of its limit."""
     log_std_learning_rate: Annotated[float, Range(0, 1)] = 7e-4
-    """Adam's, of the standard deviations; it falls as the policy's does."""
+    """Learning rate of Adam for the standard deviations; it falls as the policy's does."""
     critic_sees_noise: bool = False
     """Whether the critic gets the noise of the step before, with which the next action's noise is correlated."""
 
@@ -85,7 +85,7 @@ class CriticConfig:
     hidden: Annotated[tuple[int, ...], Range(1, 100_000)] = (300, 200)
     """Widths of its layers."""
     learning_rate: Annotated[float, Range(0, 1)] = 1e-3
-    """Adam's."""
+    """Learning rate of Adam."""
     num_epochs: Annotated[int, Range(1, 1000)] = 4
     """Passes over a rollout."""
     num_minibatches: Annotated[int, Range(1, 100_000)] = 8
@@ -113,7 +113,7 @@ class ImitationConfig:
     actions: bool = False
     """Whether it also sees actions; the demonstrations must then hold them."""
     learning_rate: Annotated[float, Range(0, 1)] = 1e-3
-    """Adam's."""
+    """Learning rate of Adam."""
     num_updates: Annotated[int, Range(0, 100_000)] = 10
     """Updates of the discriminator an iteration."""
     batch_size: Annotated[int, Range(1, 10**7)] = 1024
@@ -157,12 +157,12 @@ class AuxiliaryConfig:
     random_start_fraction: Annotated[float, Range(0, 1)] = 0.4
     """Fraction of random starts in it."""
     learning_rate: Annotated[float, Range(0, 1)] = 3e-3
-    """Adam's at its largest, in pretraining; it rises in a twentieth of the updates and falls along a cosine."""
+    """Largest learning rate of Adam in pretraining; it rises in a twentieth of the updates and falls along a cosine."""
     updates_per_iteration: Annotated[int, Range(0, 1_000_000)] = 50
     """Updates in each iteration of reinforcement, each on a part of the rollout's states with a new appearance; 0 for
     none."""
     update_learning_rate: Annotated[float, Range(0, 1)] = 3e-4
-    """Adam's, of these; it falls as the policy's does."""
+    """Learning rate of Adam for these; it falls as the policy's does."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class BehaviorCloningConfig:
     batch_size: Annotated[int, Range(1, 1_000_000)] = 8
     """Whole episodes in an update."""
     learning_rate: Annotated[float, Range(0, 1)] = 3e-4
-    """Adam's."""
+    """Learning rate of Adam."""
     auxiliary_weight: Annotated[float, Range(0, 1e6)] = 0.5
     """Weight of the error of predicted keypoints (their distance, in units of 0.1 m)."""
     renders_per_demo: Annotated[int, Range(1, 100_000)] = 8

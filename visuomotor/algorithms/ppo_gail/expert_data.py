@@ -9,7 +9,7 @@ from torch import Tensor
 from visuomotor import registry
 from visuomotor.algorithms.ppo_gail.config import PpoGailConfig
 from visuomotor.demos import Episode, read_demonstrations
-from visuomotor.demos.metadata import generate_command
+from visuomotor.demos.metadata import generate_command, how_to_get
 from visuomotor.demos.replay import StateReplay
 from visuomotor.demos.verify import wrong_stages
 from visuomotor.errors import VisuomotorError
@@ -27,10 +27,9 @@ def load_demonstrations(task: Task, config: PpoGailConfig) -> list[Episode]:
     """
     if not config.needs_demonstrations:
         return []
-    name = registry.name_of("task", type(task))
     if config.demos is None:
         raise VisuomotorError(
-            f"this needs demonstrations: make them with `visuomotor demos generate {name}` and give --demos FILE "
+            f"this needs demonstrations: {how_to_get(task)} "
             "(or do without: --imitation.weight 0 --curriculum.random-start-fraction 1)"
         )
     episodes = [episode for episode in read_demonstrations(config.demos, task).episodes if episode.success]
@@ -42,6 +41,7 @@ def load_demonstrations(task: Task, config: PpoGailConfig) -> list[Episode]:
     replay = StateReplay(task)
     wrong = sum(wrong_stages(episode, replay.observations(episode, ("stage",))["stage"]) for episode in episodes)
     if wrong > _WRONG_STAGES * sum(len(episode.stages) for episode in episodes):
+        name = registry.name_of("task", type(task))
         raise VisuomotorError(
             f"{wrong} states of {config.demos} are in other stages of {task.name!r} today than they were then; "
             f"if the task has changed, record them again: {generate_command(name, config.demos)}"

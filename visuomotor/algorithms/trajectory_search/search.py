@@ -31,6 +31,8 @@ class TrajectorySearch(Algorithm):
     """
 
     version: ClassVar[int] = 1
+    first_iteration: ClassVar[int] = 0
+    trains_policy: ClassVar[bool] = False
     adjustable: ClassVar[frozenset[str]] = frozenset({"iterations"})
     """Nothing depends on how many iterations are still to come."""
 
