@@ -86,8 +86,13 @@ def actuators_of_joint(model: mujoco.MjModel, joint: str) -> list[int]:
     ]
 
 
-def control_of_actuator(model: mujoco.MjModel, actuator: str | int) -> Control:
-    """What the control of an actuator (its name or number) is: force = gain ctrl + bias1 position + bias2 velocity.
+def pulls_to_a_position(model: mujoco.MjModel, index: int) -> bool:
+    """Whether an actuator's force depends on its joint's position."""
+    return int(model.actuator_biastype[index]) == _AFFINE and bool(model.actuator_biasprm[index, 1] != 0)
+
+
+def control_of_actuator(model: mujoco.MjModel, actuator: str) -> Control:
+    """What an actuator's control is: force = gain ctrl + bias1 position + bias2 velocity.
 
     Raises:
         VisuomotorError: it filters, integrates or delays its control, so that it has a state of its own, which
@@ -105,7 +110,7 @@ def control_of_actuator(model: mujoco.MjModel, actuator: str | int) -> Control:
         )
     if int(model.actuator_biastype[index]) != _AFFINE:
         return "torque"
-    return "position" if model.actuator_biasprm[index, 1] != 0 else "velocity"
+    return "position" if pulls_to_a_position(model, index) else "velocity"
 
 
 def per_control(model: mujoco.MjModel, actuator: str) -> float:

@@ -8,7 +8,14 @@ import mujoco
 import numpy as np
 
 from visuomotor.errors import VisuomotorError, unknown
-from visuomotor.robots.mjcf import Control, actuators_of_joint, control_of_actuator, named, per_control
+from visuomotor.robots.mjcf import (
+    Control,
+    actuators_of_joint,
+    control_of_actuator,
+    named,
+    per_control,
+    pulls_to_a_position,
+)
 
 _FASTEST = 1e3  # rad/s
 _TOLERANCE = 1e-6  # rad or m, by which home may be outside a range
@@ -43,7 +50,7 @@ def actuators_of(model: mujoco.MjModel, joints: Sequence[str]) -> tuple[str, ...
         if not moving:
             raise VisuomotorError(f"joint {joint!r} has no actuator; add one to the model, or leave the joint out")
         actuator, *others = (str(model.actuator(index).name) for index in moving)
-        if any(control_of_actuator(model, index) == "position" for index in moving[1:]):
+        if any(pulls_to_a_position(model, index) for index in moving[1:]):
             raise VisuomotorError(
                 f"joint {joint!r} has {len(moving)} actuators ({', '.join(map(repr, [actuator, *others]))}), and "
                 f"actions are for the first, {actuator!r}; another one is a position actuator, which would pull the "
