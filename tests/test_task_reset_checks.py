@@ -68,7 +68,7 @@ SPLITS = "    splits = ('random', 'far', 'dark')\n"
     ],
 )
 def test_no_split_is_another_one(write, far, dark, told):
-    """`dark` looks otherwise, `far` starts elsewhere."""
+    """`dark` has other colours, `far` starts elsewhere."""
     rows = "generator=generator, dtype=torch.float64)"
     text = changed(f"{rows}}})", f"{rows} + {far}}}, {{}}, {{'light': torch.ones(count) * {dark}}})")
     text += f"{SPLITS}\n    def apply_appearance(self, engine, env_ids, appearance):\n        pass\n"

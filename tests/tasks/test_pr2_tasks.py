@@ -48,7 +48,7 @@ def test_positions_and_grasps(task):
 
 
 def test_the_left_arm_stays_near_that_of_the_nearest_position_of_training():
-    """Whatever was asked before."""
+    """It does not depend on what was asked before."""
     task, again = Ring(), Ring()
     known = task.sample_reset(12, seeded(), "spatial", False).placement["target"]
     anywhere = task.sample_reset(20, seeded(3)).placement["target"]

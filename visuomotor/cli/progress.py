@@ -33,7 +33,7 @@ class Progress:
 
     Args:
         quiet: show nothing, as of several processes all but one must.
-        first_iteration: see `Algorithm.first_iteration`. What is shown is how many iterations are done.
+        first_iteration: see `Algorithm.first_iteration`. The display counts the iterations that are done.
     """
 
     def __init__(self, quiet: bool = False, first_iteration: int = 1) -> None:

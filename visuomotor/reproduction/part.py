@@ -57,7 +57,7 @@ def read_measured(path: Path, read: Callable[[dict[str, Any]], Measured]) -> Mea
     """What `read` makes of a file that a bench wrote; None without the file.
 
     Raises:
-        VisuomotorError: it is damaged, or `read` does not find what it looks for or was not measured so.
+        VisuomotorError: it is damaged, or lacks what `read` needs, or was measured with other settings.
     """
     if not path.is_file():
         return None
