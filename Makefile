@@ -9,7 +9,9 @@ STARTED := $(shell date +%s)
 NAME := gps-$(subst :,-,$(subst /,-,$(TASK)))-$(PRESET)-seed$(SEED)-$(shell date +%Y%m%d-%H%M%S)
 
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --no-compile -c constraints.txt
 INSTALLED := .venv/.installed
+FOR_TESTS := .venv/.installed-for-tests
 
 # What the whole method of ppo-gail is compared with, at one budget: some 70 minutes each on two cores.
 BASELINES := full reinforcement imitation no-demonstrations cloning
@@ -34,13 +36,19 @@ help:
 
 install: $(INSTALLED)
 
-# The stamp is as new as the last complete installation; an interrupted one is done again.
-$(INSTALLED): pyproject.toml constraints.txt
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11'; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e '.[dev]'
+	$(PYTHON) -m venv .venv
+
+# The stamps are as new as the last complete installation; an interrupted one is done again.
+$(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e .
 	touch $@
+
+$(FOR_TESTS): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[dev]'
+	touch $(INSTALLED) $@
 
 train: $(INSTALLED)
 	$(BIN)/visuomotor train gps $(TASK) --preset $(PRESET) --seed $(SEED) --name $(NAME) --no-share
@@ -49,19 +57,19 @@ train: $(INSTALLED)
 	@seconds=$$(( $$(date +%s) - $(STARTED) )); \
 		printf '{"bench": "make-train", "seconds": %d, "command": "make train TASK=$(TASK) PRESET=$(PRESET) SEED=$(SEED)"}\n' $$seconds \
 			> runs/$(NAME)/results/bench-make-train.json; \
-		echo "make train took $$seconds s, whatever had to be installed included"
+		echo "make train took $$seconds s, with what it had to install"
 
 # One process a core, so one thread each.
-test: $(INSTALLED)
+test: $(FOR_TESTS)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
-mutations: $(INSTALLED)
+mutations: $(FOR_TESTS)
 	$(BIN)/python tests/mutate.py $(MUTATIONS)
 
-fuzz: $(INSTALLED)
+fuzz: $(FOR_TESTS)
 	VISUOMOTOR_FUZZ=10 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto tests/fuzz
 
-kills: $(INSTALLED)
+kills: $(FOR_TESTS)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/kill.py
 
 baselines: $(BASELINES:%=$(COMPARED)/%/.evaluated)

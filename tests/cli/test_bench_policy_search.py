@@ -5,8 +5,8 @@ import json
 import pytest
 
 from visuomotor.algorithms.trajectory_search.cem import Cem
-from visuomotor.algorithms.trajectory_search.grids import GRIDS, SEEDS, points
 from visuomotor.algorithms.trajectory_search.parametrization import LinearParametrization, NetworkParametrization
+from visuomotor.algorithms.trajectory_search.search_spaces import POINTS, SEEDS, SPACES, points
 from visuomotor.cli import bench, bench_policy_search, main, tune_policy_search
 from visuomotor.cli.bench_policy_search import changed, episodes_to_solve, read_tuned
 from visuomotor.errors import VisuomotorError
@@ -43,10 +43,18 @@ def test_settings_have_the_names_of_the_command_line():
             changed({"a": 1, "b": {"c": 2, "d": 3}}, {name: 5})
 
 
-def test_the_points_of_a_grid_are_all_combinations(monkeypatch):
-    monkeypatch.setitem(GRIDS, "cem", {"samples": (5, 6), "initial_std": (0.1, 0.2)})
-    assert points("cem") == [{"samples": n, "initial_std": std} for n in (5, 6) for std in (0.1, 0.2)]
-    assert len(points("ilqg")) == 12
+@pytest.mark.parametrize("method", SPACES)
+def test_points_fill_their_space(method):
+    """All within; of each setting, half below the middle of its logarithm, and some in each third."""
+    found = points(method)
+    assert len(found) == POINTS
+    assert points(method) == found
+    for name, (low, high) in SPACES[method].items():
+        values = sorted(point[name] for point in found)
+        assert all(type(value) is type(low) for value in values)
+        assert 0.95 * low <= values[0] < low * (high / low) ** 0.34
+        assert 1.05 * high >= values[-1] > low * (high / low) ** 0.66
+        assert abs(sum(value < (low * high) ** 0.5 for value in values) - POINTS / 2) <= 4
 
 
 def test_costs_of_solutions_that_blew_up_do_not_count():
@@ -54,12 +62,13 @@ def test_costs_of_solutions_that_blew_up_do_not_count():
     assert tune_policy_search._last_cost([None]) == float("inf")
 
 
-@pytest.mark.parametrize("method", GRIDS)
-def test_every_point_of_the_grids_is_a_setting(method):
+@pytest.mark.parametrize("method", SPACES)
+@pytest.mark.parametrize("point", [0, -1])
+def test_every_point_of_the_spaces_is_a_setting(method, point):
     task = make_task("insertion2d")
-    first = points(method)[0]
-    search = bench_policy_search._make(task, method, 0, first)
-    for name, value in first.items():
+    chosen = points(method)[point]
+    search = bench_policy_search._make(task, method, 0, chosen)
+    for name, value in chosen.items():
         place = search.config
         for part in name.split("."):
             place = getattr(place, part)
@@ -100,28 +109,33 @@ def test_half_of_the_seeds_decide_the_median(monkeypatch):
     measured = bench_policy_search.bench_policy_search(Short(), range(3), 100, ["cem"], {"cem": {"samples": 7}})
     assert measured["median_episodes_to_solve"] == {"cem": 30}
     assert measured["methods"]["cem"]["settings"] == {"samples": 7}
+    assert measured["methods"]["cem"]["version"] == Cem.version
 
 
 def test_tuning_takes_the_fewest_episodes_then_the_lowest_cost(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr("visuomotor.tasks.make_task", lambda name: Short())
-    monkeypatch.setitem(GRIDS, "cem", {"samples": (5, 6, 7, 8)})
-    needed = {5: [60, None], 6: [40, 80], 7: [80, 40], 8: [100, 100]}
+    monkeypatch.setattr(tune_policy_search, "points", lambda method: [{"samples": n} for n in range(5, 13)])
+    needed = {5: [60], 6: [40, 80, 60], 7: [30, 90, None], 8: [100]}
     tried = []
 
     def run_search(task, method, seed, episodes, settings, until_solved):
         tried.append((method, settings["samples"], seed, until_solved))
-        found = needed[settings["samples"]][SEEDS.index(seed)]
+        found = needed.get(settings["samples"], [None])[SEEDS.index(seed)]
         return {"episodes_to_solve": found, "policy_cost": [9.0, 20.0 - settings["samples"]]}
 
     monkeypatch.setattr(tune_policy_search, "run_search", run_search)
     arguments = ["bench", "policy-search", "--tune", "--methods", "cem", "--episodes", "100"]
     assert main([*arguments, "--results", str(tmp_path)]) == 0
-    assert tried == [("cem", samples, seed, True) for samples in (5, 6, 7, 8) for seed in SEEDS]
+    first = [("cem", samples, SEEDS[0], True) for samples in range(5, 13)]
+    assert tried == first + [("cem", samples, seed, True) for samples in (7, 6) for seed in SEEDS[1:]]
     file = tmp_path / "tuning-policy-search-insertion2d-cem.json"
-    points = json.loads(file.read_text())["points"]["cem"]
-    assert [point["mean_episodes"] for point in points] == [130, 60, 60, 100]
-    assert [point["last_cost"] for point in points] == [15, 14, 13, 12]
-    assert read_tuned(file, make_task("insertion2d")) == {"cem": {"samples": 7}}
+    tuned = json.loads(file.read_text())
+    assert tuned["method_versions"] == {"cem": Cem.version}
+    found = tuned["points"]["cem"]
+    assert [point["settings"]["samples"] for point in found] == [6, 7, 5, 8, 12, 11, 10, 9]
+    assert [point["mean_episodes"] for point in found] == pytest.approx([60, 320 / 3, 60, 100, *[200] * 4])
+    assert [point["last_cost"] for point in found] == [14, 13, 15, 12, 8, 9, 10, 11]
+    assert read_tuned(file, make_task("insertion2d")) == {"cem": {"samples": 6}}
     with pytest.raises(VisuomotorError, match="was tuned on insertion2d; give the file of swimmer"):
         read_tuned(file, make_task("swimmer"))
 

@@ -65,7 +65,7 @@ class Bench:
     methods: tuple[str, ...] = ()
     """Which searches, or which networks; by default all (policy-search, pose)."""
     tune: bool = False
-    """Search each method's grid of settings instead of comparing the methods (policy-search)."""
+    """Look for each method's best settings instead of comparing the methods (policy-search)."""
     tuned: tuple[Path, ...] = ()
     """Files that --tune wrote: compare with their best settings (policy-search)."""
     results: Path | None = None
@@ -181,11 +181,11 @@ def _measure(options: Bench) -> dict[str, Any]:
 
 
 def _policy_search(task: "Task", options: Bench) -> dict[str, Any]:
-    from visuomotor.algorithms.trajectory_search.grids import GRIDS
+    from visuomotor.algorithms.trajectory_search.search_spaces import SPACES
     from visuomotor.cli.bench_policy_search import bench_policy_search, read_tuned
     from visuomotor.cli.tune_policy_search import tune_policy_search
 
-    methods = _known("policy search", options.methods, GRIDS)
+    methods = _known("policy search", options.methods, SPACES)
     if options.tune:
         return tune_policy_search(task, options.episodes, methods)
     tuned = {method: settings for path in options.tuned for method, settings in read_tuned(path, task).items()}

@@ -9,16 +9,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from visuomotor import registry
-from visuomotor.algorithms.trajectory_search.grids import GRIDS, Settings
 from visuomotor.algorithms.trajectory_search.search import TrajectorySearch
+from visuomotor.algorithms.trajectory_search.search_spaces import SPACES, Settings, algorithm_of
 from visuomotor.errors import VisuomotorError
 from visuomotor.runs.config import config_from_dict, config_to_dict
 from visuomotor.tasks import Task
 
-CURVES: Final = ("episodes", "policy_cost", "policy_distance_m", "policy_success")
-"""Metrics that are kept of every iteration."""
-_NETWORK = "-network"
+CURVES: Final = ("episodes", "policy_cost", "policy_distance_m", "policy_success", "model_episodes")
+"""Metrics that are kept of every iteration; the last is 0 where a search knows no model."""
 _IN_A_ROW = 3  # iterations whose solutions must succeed from every start
 _DIGITS = 4  # after the point, of curves in a file
 _ENDLESS = 100_000  # iterations; the episodes end it
@@ -31,28 +29,28 @@ def bench_policy_search(
     task: Task,
     seeds: Iterable[int],
     episodes: int,
-    methods: Iterable[str] = GRIDS,
+    methods: Iterable[str] = SPACES,
     tuned: Mapping[str, Settings] | None = None,
 ) -> dict[str, Any]:
     """Every method with every seed, until it has sampled `episodes`.
 
     The solution is tried without noise after each iteration, in episodes that do not count. A search has solved the
     task when three solutions in a row succeed from every start; the episodes until the first of them count. What
-    iLQG learns of the known model between its episodes does not count either.
+    iLQG simulates of the known model is counted apart, as `model_episodes`.
 
     Args:
         tuned: settings of each method that differ from its preset "laptop".
 
     Returns:
         `task`, `seeds`, `episodes`; `median_episodes_to_solve` by method, None where half of the seeds or fewer solve
-        it; `methods`, for each: `settings`, and `by_seed` with the curves (`CURVES`), `episodes_to_solve` (or None) and
-        `seconds`.
+        it; `methods`, for each: `version`, `settings`, and `by_seed` with the curves (`CURVES`), `episodes_to_solve`
+        (or None) and `seconds`.
     """
     seeds, found = list(seeds), dict[str, dict[str, Any]]()
     for method in methods:
         settings = dict((tuned or {}).get(method, {}))
         by_seed = {str(seed): run_search(task, method, seed, episodes, settings) for seed in seeds}
-        found[method] = {"settings": settings, "by_seed": by_seed}
+        found[method] = {"version": algorithm_of(method)[0].version, "settings": settings, "by_seed": by_seed}
         text = ", ".join(str(each["episodes_to_solve"] or "-") for each in by_seed.values())
         print(f"{method}: episodes to solve {task.name} by seed: {text}", flush=True)
     return {
@@ -76,7 +74,8 @@ def run_search(
     began = time.monotonic()
     for row in search.steps():
         for name, values in curves.items():
-            values.append(round(row[name], _DIGITS) if isfinite(row[name]) else None)
+            value = row.get(name, 0)
+            values.append(round(value, _DIGITS) if isfinite(value) else None)
         if row["episodes"] >= episodes or (until_solved and episodes_to_solve(curves) is not None):
             break
     return {**curves, "episodes_to_solve": episodes_to_solve(curves), "seconds": time.monotonic() - began}
@@ -92,10 +91,7 @@ def episodes_to_solve(curves: Curves) -> int | None:
 
 
 def _make(task: Task, method: str, seed: int, settings: Settings) -> TrajectorySearch:
-    searches_both = method not in registry.BUILT_IN["algorithm"]  # parameters of either
-    name = method.removesuffix(_NETWORK) if searches_both else method
-    kind: type[TrajectorySearch] = registry.load("algorithm", name, TrajectorySearch)
-    preset = kind.presets["network" if searches_both else "laptop"]
+    kind, preset = algorithm_of(method)
     config = replace(config_from_dict(type(preset), changed(config_to_dict(preset), settings)), iterations=_ENDLESS)
     return kind(task, config, seed)
 

@@ -105,17 +105,17 @@ def draw_comparison(path: Path | str, runs: Mapping[str, Sequence[Rows]], key: s
     return write_png(figure, path)
 
 
-def draw_lines(axes: Axes, group: MetricGroup, lines: Mapping[str, Series]) -> None:
-    """Lines by legend, into one plot. The colour of each does not depend on which others there are."""
-    drawn = {legend: line for legend, line in lines.items() if not line.empty}
+def draw_lines(axes: Axes, group: MetricGroup, lines: Mapping[str, Series], legend: bool = True) -> None:
+    """Lines by what a legend calls them, into one plot. Their colours go by the order of all, the empty ones too."""
+    drawn = {label: line for label, line in lines.items() if not line.empty}
     styles = cycle(product(("-", "--"), _COLOURS))
-    for (legend, line), (style, colour) in zip(lines.items(), styles, strict=False):
-        if legend not in drawn:
+    for (label, line), (style, colour) in zip(lines.items(), styles, strict=False):
+        if label not in drawn:
             continue
         at, values = line.at, line.values
         marker = "o" if len(at) <= _MOST_MARKERS else None
         axes.plot(
-            at, values.mean(axis=0), style, color=colour, label=legend, linewidth=1.6, marker=marker, markersize=2.5
+            at, values.mean(axis=0), style, color=colour, label=label, linewidth=1.6, marker=marker, markersize=2.5
         )
         if len(values) > 1:
             axes.fill_between(at, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.18, linewidth=0)
@@ -138,7 +138,7 @@ def draw_lines(axes: Axes, group: MetricGroup, lines: Mapping[str, Series]) -> N
     axes.tick_params(labelsize=8, which="both")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25, linewidth=0.6)
-    if len(drawn) > 1:
+    if legend and len(drawn) > 1:
         axes.legend(fontsize=8, frameon=False)
 
 

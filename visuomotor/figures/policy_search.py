@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from visuomotor.figures.curves import Rows, draw_lines, series
@@ -28,14 +29,21 @@ def draw_policy_search(path: Path | str, benches: Sequence[Mapping[str, Any]]) -
     for bench in benches:
         for name, each in bench["methods"].items():
             tasks.setdefault(bench["task"], {})[name] = [_rows(curves) for curves in each["by_seed"].values()]
-    size = 4.2 * len(_PLOTS), 3.0 * len(tasks)
+    names = dict.fromkeys(name for methods in tasks.values() for name in methods)
+    legend: dict[str, Artist] = {}
+    size = 4.2 * len(_PLOTS) + 1.6, 3.0 * len(tasks)
     figure = Figure(figsize=size, dpi=110, layout="constrained", facecolor="white")
     for row, (task, methods) in enumerate(tasks.items()):
         for column, group in enumerate(_PLOTS):
             axes = figure.add_subplot(len(tasks), len(_PLOTS), row * len(_PLOTS) + column + 1)
             (key,) = group.metrics
-            draw_lines(axes, group, {name: series(histories, key) for name, histories in methods.items()})
+            lines = {name: series(methods.get(name, []), key) for name in names}
+            draw_lines(axes, group, lines, legend=False)
+            axes.set_xscale("log")  # a search needs ten episodes, another a thousand
             axes.set_title(f"{task}: {group.heading}", fontsize=10)
+            legend |= {label: line for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    shown = [name for name in names if name in legend]
+    figure.legend([legend[name] for name in shown], shown, loc="outside right upper", fontsize=8, frameon=False)
     return write_png(figure, path)
 
 

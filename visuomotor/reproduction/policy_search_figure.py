@@ -4,21 +4,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from visuomotor.algorithms.trajectory_search.grids import DRAWS_NOTHING, Settings, points
+from visuomotor.algorithms.trajectory_search.search_spaces import DRAWS_NOTHING, Settings, algorithm_of, points
 from visuomotor.figures.policy_search import draw_policy_search
 from visuomotor.reproduction.part import Command, Where, picture, read_measured
 
 TASKS: Final = ("insertion2d", "insertion3d", "swimmer")
 EPISODES: Final[Mapping[str, int]] = {
     "gps-trajectories": 100,
-    "gps-network": 400,
-    "ilqg": 300,
+    "gps-network": 200,
+    "ilqg": 100,
     "cem": 600,
     "reps": 600,
     "rwr": 600,
-    "cem-network": 2400,
-    "reps-network": 2400,
-    "rwr-network": 2400,
+    "cem-network": 2000,
+    "reps-network": 2000,
+    "rwr-network": 2000,
 }
 """How many each search may sample, in tuning and in the comparison."""
 _SEEDS = 5
@@ -58,20 +58,30 @@ class PolicySearchFigure:
 
 def _row(task: str, method: str, measured: Mapping[str, Any]) -> str:
     tried = measured["methods"][method]
-    needed = [each["episodes_to_solve"] for each in tried["by_seed"].values()]
     median = measured["median_episodes_to_solve"][method]
     unsolved = f"not in {measured['episodes']}"
     settings = ", ".join(f"{name} {value:g}" for name, value in tried["settings"].items())
-    told = ", ".join("-" if n is None else str(n) for n in needed)
-    return f"| {task} | {method} | {unsolved if median is None else f'{median:g}'} | {told} | {settings} |"
+    each = ", ".join(_needed(curves) for curves in tried["by_seed"].values())
+    return f"| {task} | {method} | {unsolved if median is None else f'{median:g}'} | {each} | {settings} |"
+
+
+def _needed(curves: Mapping[str, Any]) -> str:
+    """Episodes that one seed needs, and what it simulates of a known model until then."""
+    episodes = curves["episodes_to_solve"]
+    if episodes is None:
+        return "-"
+    model = curves["model_episodes"][curves["episodes"].index(episodes)]
+    return f"{episodes} (and {model} of the model)" if model else str(episodes)
 
 
 def _best(where: Where, task: str, method: str) -> Settings | None:
-    """The best settings, where today's grid has been searched for as many episodes."""
+    """The best settings, where today's points were tried with today's method for as many episodes."""
 
     def read(tuned: dict[str, Any]) -> Settings | None:
         tried = [point["settings"] for point in tuned["points"][method]]
-        return tuned["best"][method] if (tried, tuned["episodes"]) == (points(method), EPISODES[method]) else None
+        found = tuned["method_versions"][method], tuned["episodes"]
+        alike = all(point in tried for point in points(method)) and found == (_version(method), EPISODES[method])
+        return tuned["best"][method] if alike else None
 
     return read_measured(_tuning(where, task, method), read)
 
@@ -82,8 +92,9 @@ def _measured(where: Where, task: str, method: str) -> dict[str, Any] | None:
 
     def read(measured: dict[str, Any]) -> dict[str, Any] | None:
         _row(task, method, measured)  # raises where something is missing
-        found = measured["methods"][method]["settings"], measured["episodes"]
-        return measured if found == (best, EPISODES[method]) else None
+        tried = measured["methods"][method]
+        found = tried["version"], tried["settings"], measured["episodes"]
+        return measured if found == (_version(method), best, EPISODES[method]) else None
 
     path = where.results / f"bench-policy-search-{task}-{method}-seeds0-{_seeds(method) - 1}.json"
     return read_measured(path, read)
@@ -91,6 +102,11 @@ def _measured(where: Where, task: str, method: str) -> dict[str, Any] | None:
 
 def _tuning(where: Where, task: str, method: str) -> Path:
     return where.results / f"tuning-policy-search-{task}-{method}.json"
+
+
+def _version(method: str) -> int:
+    """Results of another version do not count."""
+    return algorithm_of(method)[0].version
 
 
 def _seeds(method: str) -> int:

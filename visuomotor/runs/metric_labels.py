@@ -112,6 +112,7 @@ GROUPS: Final = (
     MetricGroup("spread of sampled parameters", {"search_std": "mean standard deviation"}, scale="log"),
     MetricGroup("price on changed actions", {"regularization": "median over conditions"}, scale="log", live=False),
     MetricGroup("episodes sampled so far", {"episodes": "episodes"}),
+    MetricGroup("episodes of the known model", {"model_episodes": "episodes"}, live=False),
     MetricGroup("worlds whose physics diverged", {"num_diverged": "worlds"}),
     MetricGroup("control steps a second", {"sps": "steps"}),
     MetricGroup("time of an iteration", {"time/*": "*"}, unit="s", parts_of_whole=True),

@@ -156,15 +156,31 @@ def test_the_problem_about_a_trajectory_whose_dynamics_vary():
         x = transition[0, t].numpy() @ np.concatenate([x, u])
 
 
-def test_steps_are_tried_at_halving_sizes():
-    ilqg = search(PointMass(), step_sizes=3)
+def test_steps_are_tried_at_halving_sizes_until_one_is_better():
+    """Each condition for itself: nothing is better than the second one's cost."""
+    ilqg = search(PointMass(), step_sizes=3, regularization=1.0)
     run, seen = ilqg.run_episodes, []
     ilqg.run_episodes = lambda env, policy: seen.append(run(env, policy)) or seen[-1]
-    ilqg.search()
-    held, tried = (each[0].actions[:, 0] for each in seen)
-    moves = tried.view(3, 2, -1) - held
+    ilqg._begin()
+    ilqg.best = replace(ilqg.best, costs=torch.tensor([seen[0][2][0].item(), -1e9], dtype=torch.float64))
+    ilqg.iteration = 1
+    row = ilqg.search()
+    held, *tried = (each[0].actions[:, 0] for each in seen)
+    moves = torch.stack(tried) - held
     assert moves[0].abs().min() > 1e-4
     torch.testing.assert_close(moves, moves[0] * torch.tensor([1.0, 0.5, 0.25]).double()[:, None, None])
+    torch.testing.assert_close(ilqg.best.actions[:, 0], torch.stack([tried[0][0], held[1]]))
+    assert ilqg.episodes == 2 + 2 + 1 + 1
+    assert row["accepted"] == 0.5
+    assert ilqg.regularization.tolist() == [0.25, 4]
+    costs = [seen[1][2][0], *(each[2][1] for each in seen[1:])]
+    assert row["cost"] == pytest.approx(torch.stack(costs).mean().item())
+
+
+def test_what_finite_differences_simulate_is_counted():
+    """Two conditions; four coordinates and two actions, each pushed forward and back."""
+    rows = list(search(PointMass(), iterations=2).steps())
+    assert [row["model_episodes"] for row in rows] == [2 * 12, 4 * 12]
 
 
 def test_the_gain_holds_the_trajectory_where_the_start_is_another():

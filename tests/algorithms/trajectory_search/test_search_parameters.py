@@ -43,13 +43,13 @@ def test_without_gain_knots_there_is_no_feedback():
 
 
 def test_a_network_is_one_hidden_layer_of_soft_rectifiers():
-    network = make_parametrization(STEPS, STATES, ACTIONS, PolicyConfig(kind="network", hidden=5))
+    network = make_parametrization(STEPS, STATES, ACTIONS, PolicyConfig(kind="network", hidden=5, input_scale=0.3))
     own = nn.Sequential(nn.Linear(STATES, 5), nn.Softplus(), nn.Linear(5, ACTIONS)).double()
     parameters = torch.cat([parameter.detach().flatten() for parameter in own.parameters()])
     assert network.size == len(parameters)
     states = normal(6, STATES)
     found = network.actions(parameters.expand(6, -1), 3, states)
-    torch.testing.assert_close(found, own(states).detach())
+    torch.testing.assert_close(found, own(0.3 * states).detach())
 
 
 @pytest.mark.parametrize("kind", ["linear", "network"])

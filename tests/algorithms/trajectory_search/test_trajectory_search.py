@@ -16,8 +16,8 @@ from visuomotor.runs import Run, load_checkpoint, save_checkpoint
 from visuomotor.tasks.simulated.insertion2d import Insertion2d
 
 METHODS = ("gps-trajectories", "gps-network", "ilqg", "cem", "reps", "rwr")
-EPISODES = {"gps-trajectories": [10, 20, 30], "gps-network": [10, 20, 30], "ilqg": [10, 18, 26], "cem": [20, 32, 44]}
-"""After each iteration of two conditions: 5 samples each; one, then line searches of 4; 4 for scaling, then 6."""
+EPISODES = {"gps-trajectories": [10, 20, 30], "gps-network": [10, 20, 30], "ilqg": [4, 6, 8], "cem": [20, 32, 44]}
+"""After each iteration of two conditions: 5 samples each; one, then one where the first step is better; 4 for scaling, then 6."""
 
 
 class Short(Insertion2d):
@@ -238,7 +238,7 @@ def test_a_checkpoint_with_numbers_that_no_search_has_is_refused(task):
         ({"seed": torch.zeros(2)}, "was written for seed tensor.*, expected seed 0"),
         ({"seed": torch.tensor(0)}, "was written for seed tensor.*, expected seed 0"),
         ({"seed": False}, "was written for seed False, expected seed 0"),
-        ({"algorithm_version": 1.0}, "was written for algorithm_version 1.0, expected algorithm_version 1"),
+        ({"algorithm_version": 2.0}, "was written for algorithm_version 2.0, expected algorithm_version 2"),
         ({"logged": -1}, "logged of .*latest.pt must be a whole number from 0"),
         ({"logged": 1}, "latest.pt is of row 1 of the metrics, which have 3 rows"),
         ({"logged": 10**30}, "logged of .*latest.pt must be a whole number from 0"),

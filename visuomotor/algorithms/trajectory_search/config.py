@@ -33,6 +33,8 @@ class PolicyConfig:
     """linear: what a gain of 1 adds to an action (a fraction of its limit) where the state is one deviation away."""
     hidden: Annotated[int, Range(1, 1000)] = 10
     """network: hidden units."""
+    input_scale: Annotated[float, Range(1e-6, 100)] = 0.1
+    """network: its input where the state is one deviation away, of a few episodes near the start."""
 
 
 @dataclass(frozen=True, kw_only=True)

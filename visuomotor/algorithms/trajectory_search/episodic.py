@@ -1,7 +1,7 @@
 """Black-box search over a policy's parameters, an episode at a time."""
 
 from abc import abstractmethod
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -32,6 +32,7 @@ class EpisodicSearch(TrajectorySearch, Generic[Config]):
     States are normalized by what a few episodes with noisy actions before the first iteration show. They count.
     """
 
+    version: ClassVar[int] = 2
     config: Config
 
     def __init__(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from visuomotor.algorithms.gps.badmm import BadmmState, initial_state, iterate
 from visuomotor.algorithms.gps.checkpointing import badmm_pattern, check_badmm, from_plain, to_plain
@@ -40,6 +40,8 @@ class GpsNetworkConfig(SearchConfig):
     trajectory: TrajectoryUpdateConfig = field(default_factory=lambda: TrajectoryUpdateConfig(initial_noise_std=0.2))
     dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
     badmm: BadmmConfig = field(default_factory=BadmmConfig)
+    hidden: Annotated[int, Range(1, 1000)] = 40
+    """Hidden units of the network."""
     network: FitConfig = field(default_factory=lambda: FitConfig(steps=500))
     """The network's fit in each inner iteration."""
 
@@ -50,11 +52,13 @@ class GpsNetworkConfig(SearchConfig):
 
 class GpsNetwork(TrajectorySearch):
     """BADMM as in `gps`, with a network of the full state in place of the visuomotor policy (Levine et al. 2015, IV).
+    The network has one hidden layer of soft rectifiers, like that of the episodic searches.
 
     The network is the solution. Controllers serve to train it, and may use what they know of time and of their start.
     """
 
     name: ClassVar[str] = "gps-network"
+    version: ClassVar[int] = 2
     presets: ClassVar[Mapping[str, Any]] = {"laptop": GpsNetworkConfig(num_conditions=4)}
     config: GpsNetworkConfig
 
@@ -70,9 +74,11 @@ class GpsNetwork(TrajectorySearch):
         trajectory = TrajectoryConfig(**vars(config.trajectory))
         self._gps = GpsConfig(trajectory=trajectory, dynamics=config.dynamics, badmm=config.badmm)
         self._env = self.make_env(config.samples)
+        states, actions = task.size("state"), task.action_size
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            self.network = StatePolicy(task.size("state"), task.action_size)
+            first, last = nn.Linear(states, config.hidden), nn.Linear(config.hidden, actions)
+            self.network = StatePolicy(states, actions, nn.Sequential(first, nn.Softplus(), last))
         controller = self.first_controller(config.trajectory.initial_noise_std)
         self.badmm = initial_state(controller.rows(self.conditions_of(self._env.num_envs)), self._gps)
 

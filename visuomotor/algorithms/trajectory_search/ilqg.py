@@ -17,7 +17,7 @@ from visuomotor.errors import VisuomotorError
 from visuomotor.runs.config import Range
 from visuomotor.runs.distributed import Distributed
 from visuomotor.runs.restore import Finite
-from visuomotor.tasks import Cost, Observations, Task, VecEnv
+from visuomotor.tasks import Cost, EpisodeOutcome, Observations, Task, VecEnv
 
 _LARGEST, _SMALLEST = 1e10, 1e-8  # of the regularization
 
@@ -31,7 +31,7 @@ class IlqgConfig(SearchConfig):
     regularization_factor: Annotated[float, Range(1.01, 1000)] = 4.0
     """It is divided by this after a step that was taken, and multiplied by it otherwise."""
     step_sizes: Annotated[int, Range(1, 100)] = 8
-    """The line search tries 1, 1/2, 1/4, ...: so many episodes of each condition in an iteration."""
+    """The line search tries 1, 1/2, 1/4, ..., at most so many, until the cost falls; each is an episode."""
     finite_difference: Annotated[float, Range(1e-8, 1)] = 1e-5
     """Half of the differences that derivatives are made of, see `KnownModel`."""
 
@@ -57,10 +57,12 @@ class Ilqg(TrajectorySearch):
 
     The regularization is a price on the change of the actions, Tassa's with the identity on the actions; the line
     search scales the controller's open-loop part. Nothing is fitted: the dynamics are the simulator's own, by finite
-    differences, which are not among the `episodes`; those of the line search are.
+    differences, which are not among the `episodes`; those of the line search are. `model_episodes` are the finite
+    differences so far, in episodes of as many steps.
     """
 
     name: ClassVar[str] = "ilqg"
+    version: ClassVar[int] = 2
     presets: ClassVar[Mapping[str, Any]] = {"laptop": IlqgConfig()}
     config: IlqgConfig
 
@@ -74,9 +76,8 @@ class Ilqg(TrajectorySearch):
     ):
         super().__init__(task, config, seed, distributed, task_reference)
         self.model = KnownModel(task, config.finite_difference)
-        self._env = self.make_env(config.step_sizes)
         conditions, steps, actions = config.num_conditions, task.max_episode_steps, task.action_size
-        read = self.model.read(self._env.engine).shape[1]
+        read = self.model.read(self._solution_env.engine).shape[1]
 
         def zeros(*more: int) -> Tensor:
             return torch.zeros(conditions, *more, dtype=torch.float64)
@@ -93,32 +94,35 @@ class Ilqg(TrajectorySearch):
     def search(self) -> dict[str, Any]:
         if self.iteration == 0:
             self._begin()
-        step = self._solve()
-        conditions, sizes = self.config.num_conditions, 0.5 ** torch.arange(self.config.step_sizes, dtype=torch.float64)
-        scale = sizes.repeat_interleave(conditions)
-        copies = self.conditions_of(self._env.num_envs)
-        offsets = self.best.actions[copies] + scale[:, None, None] * step.offset[copies]
-        policy, states = self._follow(self._env, step.gain[copies], offsets, self.best.states[copies])
-        samples, outcome, costs = self.run_episodes(self._env, policy)
-        self.episodes += self._env.num_envs
-        chosen = costs.view(-1, conditions).argmin(0) * conditions + torch.arange(conditions)
-        better = costs[chosen] < self.best.costs
-        found = Trajectory(
-            torch.stack(states, 1)[chosen],
-            samples.states[chosen],
-            samples.actions[chosen],
-            costs[chosen],
-            step.gain,
-        )
-        self.best = _where(better, found, self.best)
+        step, before = self._solve(), self.best
+        failed = torch.ones(self.config.num_conditions, dtype=torch.bool)
+        tried: list[tuple[Tensor, Tensor, Tensor]] = []
+        for size in 0.5 ** torch.arange(self.config.step_sizes, dtype=torch.float64):
+            outcome, costs = self._try(before, step, size, failed)
+            tried.append((costs[failed], outcome.success[failed], outcome.distance[failed]))
+            failed = failed & ~(costs < before.costs)
+            if not failed.any():
+                break
+        costs, success, distance = (torch.cat(parts) for parts in zip(*tried, strict=True))
         factor = self.config.regularization_factor
-        changed = torch.where(better, self.regularization / factor, self.regularization * factor)
+        changed = torch.where(failed, self.regularization * factor, self.regularization / factor)
         self.regularization = changed.clamp(_SMALLEST, _LARGEST)
         return {
-            **sample_metrics(costs, outcome),
-            "accepted": better.double().mean().item(),
+            **sample_metrics(costs, EpisodeOutcome(success, distance)),
+            "accepted": 1 - failed.double().mean().item(),
             "regularization": self.regularization.median().item(),
+            "model_episodes": (self.iteration + 1) * len(failed) * self.model.worlds,
         }
+
+    def _try(self, before: Trajectory, step: Controller, size: Tensor, wanted: Tensor) -> tuple[EpisodeOutcome, Tensor]:
+        """One episode of each condition, this share of the step away from `before`; counts the wanted ones `(N,)`, and
+        keeps those of them that are better. Returns outcome and costs of all."""
+        policy, states = self._follow(self._solution_env, step.gain, before.actions + size * step.offset, before.states)
+        samples, outcome, costs = self.run_episodes(self._solution_env, policy)
+        self.episodes += int(wanted.sum())
+        found = Trajectory(torch.stack(states, 1), samples.states, samples.actions, costs, step.gain)
+        self.best = _where(wanted & (costs < before.costs), found, self.best)
+        return outcome, costs
 
     def _begin(self) -> None:
         """The first trajectories hold the start pose."""

@@ -42,7 +42,9 @@ class KnownModel:
         self.size = 2 * model.nv + len(self._targets)
         """D."""
         self._directions = self.size + task.action_size
-        self._engine = task.make_engine(2 * self._directions)
+        self.worlds = 2 * self._directions
+        """Each control step of a trajectory is simulated so many times."""
+        self._engine = task.make_engine(self.worlds)
 
     def read(self, engine: Engine) -> Tensor:
         """What the coordinates are about, of all worlds: qpos, qvel and ctrl, `(n, S)`, copied."""
@@ -63,7 +65,7 @@ class KnownModel:
         Args:
             start: its row. states: what `read` gave before each control step, `(T, S)`. actions: `(T, U)`.
         """
-        engine, worlds = self._engine, self._engine.worlds
+        engine, worlds = self._engine, self.worlds
         self._task.reset(engine, torch.arange(worlds), start[torch.zeros(worlds, dtype=torch.int64)])
         transitions: list[Tensor] = []
         observations: list[Tensor] = []

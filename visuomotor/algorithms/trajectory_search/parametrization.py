@@ -59,6 +59,7 @@ class NetworkParametrization(Parametrization):
 
     def __init__(self, states: int, actions: int, config: PolicyConfig):
         hidden = config.hidden
+        self._input_scale = config.input_scale
         self._shapes = (hidden, states), (hidden,), (actions, hidden), (actions,)
         self._sizes = [hidden * states, hidden, actions * hidden, actions]
         self.size = sum(self._sizes)
@@ -76,7 +77,7 @@ class NetworkParametrization(Parametrization):
         first, first_bias, second, second_bias = (
             part.unflatten(-1, shape) for part, shape in zip(parts, self._shapes, strict=True)
         )
-        hidden = softplus((first @ states[..., None])[..., 0] + first_bias)
+        hidden = softplus((first @ (self._input_scale * states)[..., None])[..., 0] + first_bias)
         return (second @ hidden[..., None])[..., 0] + second_bias
 
 
