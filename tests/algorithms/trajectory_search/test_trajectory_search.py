@@ -17,7 +17,7 @@ from visuomotor.tasks.simulated.insertion2d import Insertion2d
 
 METHODS = ("gps-trajectories", "gps-network", "ilqg", "cem", "reps", "rwr")
 EPISODES = {"gps-trajectories": [10, 20, 30], "gps-network": [10, 20, 30], "ilqg": [4, 6, 8], "cem": [20, 32, 44]}
-"""After each iteration of two conditions: 5 samples each; one, then one where the first step is better; 4 for scaling, then 6."""
+"""After each iteration of two conditions: 5 samples each; one, then one where the first step is better; 4, then 6."""
 
 
 class Short(Insertion2d):
