@@ -13,7 +13,7 @@ from visuomotor.algorithms.trajectory_search.ilqg import Ilqg, IlqgConfig, expan
 from visuomotor.algorithms.trajectory_search.known_model import KnownModel
 from visuomotor.errors import VisuomotorError
 from visuomotor.robots.robot import Robot
-from visuomotor.tasks import Cost, ResetParams, Task, make_task
+from visuomotor.tasks import Cost, EpisodeOutcome, ResetParams, Task, make_task
 
 OWN_ROBOT = Path(__file__).parents[3] / "examples" / "own_robot" / "lift.py"
 POINT = """
@@ -175,6 +175,21 @@ def test_steps_are_tried_at_halving_sizes_until_one_is_better():
     assert ilqg.regularization.tolist() == [0.25, 4]
     costs = [seen[1][2][0], *(each[2][1] for each in seen[1:])]
     assert row["cost"] == pytest.approx(torch.stack(costs).mean().item())
+
+
+def test_a_step_that_was_taken_stays_taken(monkeypatch):
+    """Also where a smaller one would be worse."""
+    ilqg = search(PointMass(), step_sizes=2, regularization=1.0)
+    ilqg._begin()
+    ilqg.iteration, wanted = 1, []
+    costs = iter([ilqg.best.costs + torch.tensor([-1.0, 1.0]), ilqg.best.costs + 1])
+    outcome = EpisodeOutcome(torch.zeros(2, dtype=torch.bool), torch.zeros(2))
+    monkeypatch.setattr(
+        ilqg, "_try", lambda before, step, size, those: (wanted.append(those), (outcome, next(costs)))[1]
+    )
+    assert ilqg.search()["accepted"] == 0.5
+    assert [each.tolist() for each in wanted] == [[True, True], [False, True]]
+    assert ilqg.regularization.tolist() == [0.25, 4]
 
 
 def test_what_finite_differences_simulate_is_counted():
