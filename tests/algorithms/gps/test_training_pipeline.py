@@ -202,6 +202,7 @@ def test_a_checkpoint_with_numbers_that_no_training_has_is_refused(tmp_path):
         ({"controller": controller | {"gain": controller["gain"] * nan}}, r"state\.badmm\.controller\.gain holds NaN"),
         ({"controller": controller | {"covariance": -controller["covariance"]}}, "covariance is no covariance"),
         ({"first_cost": badmm["first_cost"] * nan}, r"state\.badmm\.first_cost holds NaN"),
+        ({"first_cost": None}, r"state\.badmm\.first_cost is missing, and there are episodes"),
         ({"sample_history": [*older, broken]}, r"sample_history\[\d\]\.samples\.states holds NaN"),
     ):
         with pytest.raises(VisuomotorError, match=told):

@@ -123,6 +123,8 @@ def badmm_pattern(
 def check_badmm(badmm: Mapping[str, Any], where: str) -> None:
     """Raise a VisuomotorError where a `BadmmState` in plain containers, of the right shapes, cannot be one."""
     check_covariance(badmm["controller"]["covariance"], f"{where}.controller.covariance")
+    if badmm["first_cost"] is None and (badmm["last_update"] is not None or badmm["transition_history"]):
+        raise VisuomotorError(f"{where}.first_cost is missing, and there are episodes")
     for number, batch in enumerate(badmm["sample_history"]):
         samples = batch["samples"]
         for name in ("states", "proprioception", "actions", "positions"):
