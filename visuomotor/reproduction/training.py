@@ -120,6 +120,12 @@ def success_cell(found: Sequence[Result]) -> str:
     return f"{100 * mean(one.success_rate for one in found):.1f}% ({100 * low:.0f} to {100 * high:.0f})"
 
 
+def time_cell(found: Sequence[Result]) -> str:
+    """How long the trainings took, mean of those that were timed."""
+    seconds = [one.training_seconds for one in found if one.training_seconds is not None]
+    return f"{mean(seconds) / 60:.0f} min" if seconds else "missing"
+
+
 def _option(name: str, value: str | int | float | bool) -> list[str]:
     option = "--" + name.replace("_", "-")
     return [option] if value is True else [option, str(value)]

@@ -4,11 +4,10 @@ images to learn the pose from."""
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 
 from visuomotor.reproduction.part import Command, Where
 from visuomotor.reproduction.success_table import POLICIES, TASKS, trained
-from visuomotor.reproduction.training import SPLITS, Training, measured_results, success_cell
+from visuomotor.reproduction.training import SPLITS, Training, measured_results, success_cell, time_cell
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,8 @@ class TrainingTable:
         ]
         for name, training in self.rows:
             cells = [success_cell(training.results(results, split)) for split in self.splits]
-            seconds = [one.training_seconds for one in training.results(results) if one.training_seconds is not None]
-            time = f"{mean(seconds) / 60:.0f} min" if seconds else "missing"
-            lines.append(f"| {training.task} | {name} | " + " | ".join([*cells, time]) + " |")
+            cells.append(time_cell(training.results(results)))
+            lines.append(f"| {training.task} | {name} | " + " | ".join(cells) + " |")
         return "\n".join([*lines, "", "Seed 0; in brackets Wilson's 95% interval of the trials."])
 
 
