@@ -98,6 +98,7 @@ class Limited:
         (Limited(rate="0.5"), "^rate is '0.5', expected float"),
         (Limited(sizes=(1, 2.5)), r"^sizes\[1\] is 2.5, expected int"),
         (Limited(sizes=3), "^sizes is 3, expected tuple"),
+        (Files(""), "^demos is '', expected Path or None"),
         (Limited(inner=Inner()), "^inner is Inner.*, expected Limited or None"),
     ],
 )

@@ -201,7 +201,7 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
         return float(value)
     elif hint is int and isinstance(value, Integral):
         return int(value)
-    elif hint is Path and isinstance(value, str | Path):
+    elif hint is Path and isinstance(value, str | Path) and value != "":  # which would be the folder one is in
         return Path(value)
     elif isinstance(hint, type) and type(value) is hint:
         if isinstance(value, str) and not _is_unicode(value):
