@@ -64,6 +64,8 @@ def test_an_optimizer_gets_its_state_and_learning_rate_back(optimizer):
     [
         ("lr", -0.1, "lr is -0.1"),
         ("lr", True, "lr is True"),
+        ("lr", 0, "lr is 0, expected float"),
+        ("lr", 2**63, "lr is 9223372036854775808, expected float"),
         ("lr", float("inf"), "lr is inf"),
         ("weight_decay", 1, "weight_decay 1, expected 0"),
         ("weight_decay", False, "weight_decay is False"),

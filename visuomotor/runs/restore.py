@@ -114,7 +114,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, content: Any, where: str
     All settings but the learning rate must be the optimizer's own.
     """
     groups = optimizer.state_dict()["param_groups"]
-    patterns = [{**group, "lr": Within(int | float, 0, _LARGEST_RATE)} for group in groups]
+    patterns = [{**group, "lr": Within(float, 0, _LARGEST_RATE)} for group in groups]
     check_like(content, {"state": dict, "param_groups": patterns}, where, finite=True)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     indices = [index for group in groups for index in group["params"]]
