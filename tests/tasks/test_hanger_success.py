@@ -74,6 +74,7 @@ def test_a_hanger_must_be_upright_when_the_hand_opens(task, degrees):
     params = some(starts(task), 4, 13)
     engine = started(task, params)
     move_arm(task, engine, hand_targets(task, engine, params, np.radians(degrees)))
+    assert task.stage(engine).tolist() == [2 if abs(degrees) < 20 else 1] * 2  # the reward is that of success
     outcome = task.finish_episode(engine)
     assert task.in_place(engine).all()  # it hangs in any case
     assert outcome.success.tolist() == [abs(degrees) < 20] * 2

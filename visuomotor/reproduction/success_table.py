@@ -50,8 +50,8 @@ class SuccessTable:
                 lines.append(f"| {task} | {name} | {seeds} | " + " | ".join(cells) + " |")
         lines += [
             "",
-            "Mean over seeds, in brackets Wilson's 95% interval of all trials together, then the paper's result. Each time",
-            "contains pose regression and trajectories, which the three policies of a seed share.",
+            "Mean over seeds, in brackets Wilson's 95% interval of all trials together, then the paper's result. Each",
+            "time contains pose regression and trajectories, which the three policies of a seed share.",
         ]
         return "\n".join(lines)
 

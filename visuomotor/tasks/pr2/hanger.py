@@ -28,8 +28,8 @@ class Hanger(Pr2Task):
     """A PR2 brings the hook of a coat hanger over the bar of a rack that its left hand holds (Levine et al. 2015).
 
     See `Pr2Task` for state, readings and splits. `visual`: clothes on the rack. `background`: a crate, a bin and a
-    cushion behind it. Success: the hanger is upright when the gripper opens, and then hangs
-    on the bar.
+    cushion behind it. Success: the hanger is upright when the gripper opens, and then hangs on the bar. The last stage
+    needs an upright hanger too: else a policy that is paid for stages learns to catch the bar with a leaning one.
     """
 
     name: ClassVar[str] = "hanger"
@@ -71,7 +71,7 @@ class Hanger(Pr2Task):
         distance = offset[:, [0, 2]].norm(dim=-1)
         beside = offset[:, 1].abs() >= BAR_HALF_LENGTH
         stage = ((distance < _NEAR) & ~beside).long()
-        stage[(distance < _HOOKED) & ~beside] = 2
+        stage[(distance < _HOOKED) & ~beside & self._is_upright(engine)] = 2
         return stage
 
     def in_place(self, engine: Engine) -> Tensor:
@@ -81,10 +81,14 @@ class Hanger(Pr2Task):
 
     def finish_episode(self, engine: Engine, callback: Callable[[], None] | None = None) -> EpisodeOutcome:
         """As in `Pr2Task`, and the hanger must be upright before: the hook of a sinking arm often catches the bar."""
-        qx, qy = engine.field("xquat")[:, self.held_body, 1:3].unbind(-1)
-        upright = 1 - 2 * (qx.square() + qy.square()) > math.cos(_MOST_LEAN)
+        upright = self._is_upright(engine)
         outcome = super().finish_episode(engine, callback)
         return replace(outcome, success=outcome.success & upright)
+
+    def _is_upright(self, engine: Engine) -> Tensor:
+        """`(n,)`: whether the hanger leans by less than `_MOST_LEAN`."""
+        qx, qy = engine.field("xquat")[:, self.held_body, 1:3].unbind(-1)
+        return 1 - 2 * (qx.square() + qy.square()) > math.cos(_MOST_LEAN)
 
     def _hook_from_bar(self, engine: Engine) -> Tensor:
         """`(n, 3)` m: the inside of the hook less the bar's centre; the bar runs along y."""
