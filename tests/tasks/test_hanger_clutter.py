@@ -70,10 +70,10 @@ def test_the_background_shows_in_its_own_split_only(task):
     for split in ("training", "spatial", "visual", "background"):
         engine = started(task, starts(task, split))
         frames[split] = Camera(engine, task.camera, 64, 64).render()
-        shown = torch.isin(frames[split].segmentation, things)
-        assert shown.flatten(1).any(1).all() == shown.any() == (split == "background")
+        seen = torch.isin(frames[split].segmentation, things)
+        assert seen.flatten(1).any(1).all() == seen.any() == (split == "background")
     seen, plain = (frames[split].segmentation for split in ("background", "training"))
-    for thing in things:  # a sixtieth of the image at least, whatever the rack's position
+    for thing in things:  # a sixtieth of the image at least, for every position of the rack
         assert (seen == thing).flatten(1).float().mean(1).min() > 1 / 60
     # Rack, hand and all else are seen as before: the things cover nothing but floor and wall.
     covered = torch.isin(seen, things)

@@ -71,7 +71,7 @@ def test_proprioception_tells_nothing_about_the_target(task):
     assert (seen.dtype, state.dtype) == (torch.float32, torch.float64)
     assert seen.shape == (18, task.size("proprioception")) == (18, 32)
     assert state.shape == (18, task.size("state")) == (18, 32)
-    assert torch.equal(seen, seen[:1].expand_as(seen))  # the same whatever the target and grasp
+    assert torch.equal(seen, seen[:1].expand_as(seen))  # the same for every target and grasp
     assert len(torch.unique(state[:9, POINTS], dim=0)) == 9  # which the state does tell
     torch.testing.assert_close(state[:, POINTS], task.errors(engine).flatten(1))
     points = engine.field("site_xpos")[:, [task.model.site(f"r_point_{index}").id for index in range(3)]]
@@ -102,7 +102,7 @@ def test_state_holds_angles_velocities_errors_and_the_points_velocities(task):
 
 
 def test_cost_by_hand(task):
-    """A torque of 1 N m costs 1/2 1e-3, whatever the joint's limit; a point at 1 m/s 5/2."""
+    """A torque of 1 N m costs 1/2 1e-3, at any joint; a point at 1 m/s 5/2."""
     state = torch.zeros(1, 2, 32, dtype=torch.float64)
     state[0, :, 14] = 0.1
     state[0, :, 25] = 1.0

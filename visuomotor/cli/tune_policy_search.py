@@ -53,15 +53,14 @@ def _tune(task: Task, method: str, episodes: int) -> list[dict[str, Any]]:
     def search(settings: Settings, seeds: Sequence[int]) -> list[dict[str, Any]]:
         return [run_search(task, method, seed, episodes, settings, until_solved=True) for seed in seeds]
 
-    searches = [(settings, search(settings, SEEDS[:1])) for settings in points(method)]
-    found = sorted((_summary(*each, episodes) for each in searches), key=_rank)
-    if method in DRAWS_NOTHING:
-        return found
-    kept = round(_KEPT * len(found))
-    first = {str(settings): runs for settings, runs in searches}
-    best = [point["settings"] for point in found[:kept]]
-    again = [_summary(each, first[str(each)] + search(each, SEEDS[1:]), episodes) for each in best]
-    return sorted(again, key=_rank) + found[kept:]
+    def rank(tried: tuple[Settings, list[dict[str, Any]]]) -> tuple[float, float]:
+        summary = _summary(*tried, episodes)
+        return summary["mean_episodes"], summary["last_cost"]
+
+    tried = sorted(((settings, search(settings, SEEDS[:1])) for settings in points(method)), key=rank)
+    kept = 0 if method in DRAWS_NOTHING else round(_KEPT * len(tried))
+    best = sorted(((settings, runs + search(settings, SEEDS[1:])) for settings, runs in tried[:kept]), key=rank)
+    return [_summary(*each, episodes) for each in best + tried[kept:]]
 
 
 def _summary(settings: Settings, searches: Sequence[dict[str, Any]], episodes: int) -> dict[str, Any]:
@@ -72,10 +71,6 @@ def _summary(settings: Settings, searches: Sequence[dict[str, Any]], episodes: i
         "mean_episodes": mean(2 * episodes if each is None else each for each in needed),
         "last_cost": mean(_last_cost(each["policy_cost"]) for each in searches),
     }
-
-
-def _rank(point: dict[str, Any]) -> tuple[float, float]:
-    return point["mean_episodes"], point["last_cost"]
 
 
 def _last_cost(costs: Sequence[float | None]) -> float:

@@ -42,8 +42,8 @@ def draw_policy_search(path: Path | str, benches: Sequence[Mapping[str, Any]]) -
             axes.set_xscale("log")  # a search needs ten episodes, another a thousand
             axes.set_title(f"{task}: {group.heading}", fontsize=10)
             legend |= {label: line for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    shown = [name for name in names if name in legend]
-    figure.legend([legend[name] for name in shown], shown, loc="outside right upper", fontsize=8, frameon=False)
+    drawn = [name for name in names if name in legend]
+    figure.legend([legend[name] for name in drawn], drawn, loc="outside right upper", fontsize=8, frameon=False)
     return write_png(figure, path)
 
 
