@@ -22,11 +22,18 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 # LLVM may vectorise the pixel loops; the callers keep NaN and zero divisors out. References to arrays are not counted
 # (`_nrt`): that took up to a third of a picture's time. The kernel that allocates the arrays outlives all calls.
-_OPTIONS: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "_nrt": False}
+# Only compiled code calls these functions: what Python and C would call takes a third of the compilation's time.
+_OPTIONS: dict[str, Any] = {
+    "fastmath": True,
+    "error_model": "numpy",
+    "_nrt": False,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 
 
 def njit_inline(function: Function) -> Function:
-    """Machine code that becomes part of its caller. It cannot allocate arrays.
+    """Machine code that becomes part of its caller. It cannot allocate arrays, and Python cannot call it.
 
     A real call would be slow: each array among the arguments, also in a tuple, goes over the stack as nine words.
     """
