@@ -128,6 +128,9 @@ def test_tuning_takes_the_fewest_episodes_then_the_lowest_cost(monkeypatch, tmp_
     assert main([*arguments, "--results", str(tmp_path)]) == 0
     first = [("cem", samples, SEEDS[0], True) for samples in range(5, 13)]
     assert tried == first + [("cem", samples, seed, True) for samples in (7, 6) for seed in SEEDS[1:]]
+    printed = capsys.readouterr().out
+    assert f"[{', '.join(map(str, SEEDS))}]" in printed
+    assert "mean_episodes" not in printed  # the points are in the file
     file = tmp_path / "tuning-policy-search-insertion2d-cem.json"
     tuned = json.loads(file.read_text())
     assert tuned["method_versions"] == {"cem": Cem.version}

@@ -15,7 +15,7 @@ from visuomotor.errors import VisuomotorError, unknown
 if TYPE_CHECKING:
     from visuomotor.tasks import Task
 
-_LONGEST_LIST = 20  # in the table
+_LONGEST_LIST = 80  # characters, in the table; curves and the like are in the file
 
 Part = Literal[
     "camera",
@@ -205,12 +205,12 @@ def _known(kind: str, methods: tuple[str, ...], all_methods: Iterable[str]) -> t
 
 def _print_table(measured: Mapping[str, Any]) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from visuomotor.runs import flatten
 
-    table = Table(show_header=False)
+    table = Table(Column(overflow="fold"), Column(overflow="fold"), show_header=False)
     for name, value in flatten(measured).items():
-        if not isinstance(value, list) or len(value) <= _LONGEST_LIST:  # curves are in the file
+        if not isinstance(value, list) or len(str(value)) <= _LONGEST_LIST:
             table.add_row(name, f"{value:,.4g}" if isinstance(value, float) else str(value))
     Console().print(table)
