@@ -234,5 +234,5 @@ def test_what_a_task_lacks_is_named(lifting, monkeypatch):
         _ = at_start(Hanger()).grip_time
     without = Hanger()
     monkeypatch.setattr(without, "pd_gains", lambda: (torch.zeros(7), torch.zeros(7)))
-    with pytest.raises(VisuomotorError, match="hold_gains"):
+    with pytest.raises(VisuomotorError, match="pd_gains"):
         at_start(without)

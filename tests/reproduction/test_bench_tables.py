@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from visuomotor.cli import bench_target_shifts
+from visuomotor.algorithms.gps import Gps
+from visuomotor.algorithms.trajectory_search.gps_trajectories import GpsTrajectories
 from visuomotor.cli.bench_pose import bench_pose
 from visuomotor.errors import VisuomotorError
 from visuomotor.policies.pose_architectures import POSE_ARCHITECTURES
@@ -26,6 +27,7 @@ def test_the_second_table(where, tmp_path):
     for count, name in enumerate(POSE_ARCHITECTURES):
         assert len(list(PoseTable().missing(where))) == 4 - count
         content = {"networks": {name: network}, "seeds": [0], "task": "hanger", "size": 96, "images": 1000}
+        content["algorithm_version"] = Gps.version
         path = where.results / f"bench-pose-hanger-96-{name}.json"
         path.write_text(json.dumps(content | {"test_images": 500}))
     assert not list(PoseTable().missing(where))
@@ -35,10 +37,14 @@ def test_the_second_table(where, tmp_path):
     assert first in text
     assert "missing" not in text
     assert text.count("1,000 images to train on") == 1  # once for networks that were measured alike
-    path.write_text(json.dumps(content | {"test_images": 500, "images": 100}))
-    for use in (lambda: PoseTable().write(where, page), lambda: list(PoseTable().missing(where))):
-        with pytest.raises(VisuomotorError, match=r"measured with images 100, and 1000 is needed; move it away"):
-            use()
+    for changes, told in (
+        ({"images": 100}, "measured with images 100, and 1000 is needed; move it away"),
+        ({"algorithm_version": 1}, "measured with algorithm_version 1, and"),
+    ):
+        path.write_text(json.dumps(content | {"test_images": 500} | changes))
+        for use in (lambda: PoseTable().write(where, page), lambda: list(PoseTable().missing(where))):
+            with pytest.raises(VisuomotorError, match=told):
+                use()
     defaults = inspect.signature(bench_pose).parameters
     assert [defaults[name].default for name in ("images", "test_images")] == [1000, 500]
 
@@ -53,6 +59,7 @@ def test_controllers_with_targets_elsewhere(where, tmp_path):
     where.results.mkdir()
     for task in ("ring", "cube"):
         content = {"task": task, "shifts": list(SHIFTS), "noises": {f"{noise:g}": found for noise in NOISES}}
+        content["algorithm_version"] = GpsTrajectories.version
         path = where.results / f"bench-target-shifts-{task}-seeds0-0.json"
         path.write_text(json.dumps(content))
     assert [command[3] for command in TargetShiftTable().missing(where)] == ["brick", "bottle", "wheel"]
@@ -66,15 +73,12 @@ def test_controllers_with_targets_elsewhere(where, tmp_path):
         ),
         ({"noises": {"0": found}}, r"measured with noises .m. \[0.0\], and \[0.0, 0.01, 0.02\] is needed"),
         ({"task": "ring"}, "measured with task ring, and cube is needed"),
+        ({"algorithm_version": 1}, "measured with algorithm_version 1, and"),
     ):
         path.write_text(json.dumps(content | changes))
         for use in (lambda: TargetShiftTable().write(where, page), lambda: list(TargetShiftTable().missing(where))):
             with pytest.raises(VisuomotorError, match=told):
                 use()
-
-
-def test_the_bench_measures_the_shifts_of_the_table():
-    assert (bench_target_shifts.NOISES, bench_target_shifts.SHIFTS) == (NOISES, SHIFTS)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"noises": {"0": {}}, "networks": {}, "seeds": 3}'])

@@ -1,7 +1,6 @@
 """A robot read from a model file, and what its actions and readings are in an engine."""
 
 import re
-from dataclasses import replace
 from math import cos, pi, sin
 from pathlib import Path
 
@@ -140,9 +139,7 @@ def test_what_a_model_may_lack():
         "all be of one kind .*, not a torque, b velocity",
         '<motor name="a" joint="turn" ctrlrange="-1 1"/><velocity name="b" joint="push" kv="1" ctrlrange="-1 1"/>',
     )
-    fails(
-        "hold_gains are for motors; position actuators", KINDS["position"], max_speed=1.0, hold_gains=([1] * 3, [1] * 3)
-    )
+    fails("pd_gains are for motors; position actuators", KINDS["position"], max_speed=1.0, pd_gains=([1] * 3, [1] * 3))
 
 
 @pytest.mark.parametrize(
@@ -209,13 +206,23 @@ def test_what_is_no_source_of_a_model(source):
         load_mjcf("a" * 300)
 
 
-def test_hold_gains_are_those_of_motors():
-    robot, _ = read("torque", hold_gains=([10, 20.0, 3], (1, 2, 0)))
-    assert robot.hold_gains == ((10.0, 20.0, 3.0), (1.0, 2.0, 0.0))
+@pytest.mark.parametrize("lead", [0, -0.1, float("nan"), float("inf"), "far", [0.1, 0.1]])
+def test_a_lead_is_above_zero(lead):
+    fails(r"max_lead must be a finite number above 0 \(rad or m\)", KINDS["position"], max_speed=1.0, max_lead=lead)
+
+
+def test_a_lead_is_that_of_position_actuators():
+    assert read("position")[0].max_lead == 0.2
+    fails("max_lead is for position actuators, and these are torque actuators", KINDS["torque"], max_lead=0.2)
+
+
+def test_pd_gains_are_those_of_motors():
+    robot, _ = read("torque", pd_gains=([10, 20.0, 3], (1, 2, 0)))
+    assert robot.pd_gains == ((10.0, 20.0, 3.0), (1.0, 2.0, 0.0))
     wrong = [5, "ab", ([1.0] * 3,), ([1.0] * 3, [1.0] * 2), ([1.0] * 3, [1.0, -1.0, 0.0]), ([1.0] * 3, [None] * 3)]
     for gains in wrong:
-        told = rf"hold_gains must be \(proportional, derivative\), 3 numbers each, .* not {re.escape(repr(gains))}$"
-        fails(told, KINDS["torque"], gripper=["grip"], hold_gains=gains)
+        told = rf"pd_gains must be \(proportional, derivative\), 3 numbers each, .* not {re.escape(repr(gains))}$"
+        fails(told, KINDS["torque"], gripper=["grip"], pd_gains=gains)
 
 
 def test_a_gripper_without_a_range_needs_its_travel():
@@ -268,7 +275,7 @@ def test_binding_to_a_model_without_its_parts():
         ({"end_effector": "hand"}, "no site of the robot 'hand'"),
         ({"geoms": ("upper", "nose")}, "no geom of the robot 'nose'"),
         ({"home": (0.0, 0.0)}, "3 actuators and 3 joints, .* home 3, not 3 and 2"),
-        ({"hold_gains": ((1.0,) * 3, (1.0,) * 2)}, "hold_gains must be two rows of 3 numbers"),
+        ({"pd_gains": ((1.0,) * 3, (1.0,) * 2)}, "pd_gains must be two rows of 3 numbers"),
         ({"action_limits": (1.0,)}, "action_limits needs 3 numbers .* not 1 and 3"),
         ({"joints": ("turn", "thing")}, "'thing' is neither hinge nor slide"),
         ({"control": "position", "actuators": ("turn_drive",), "action_limits": (1.0,)}, "one for each joint"),
@@ -333,8 +340,7 @@ def test_servos_whose_control_is_no_target_are_refused(actuator, told):
 
 
 def test_position_targets_move_at_the_speed_that_actions_say_and_stay_in_range():
-    engine, robot = engine_of("position", max_speed=[2.0, 1.0, 0.5])
-    robot = replace(robot.robot, max_lead=10.0).bind(engine.model)
+    engine, robot = engine_of("position", max_speed=[2.0, 1.0, 0.5], max_lead=10.0)
     action = torch.tensor([[1.0, 0.5, -1.0], [-1.0, -5.0, 0.2]])
     dt, speed = 0.05, torch.tensor([[2.0, 0.5, -0.5], [-2.0, -1.0, 0.1]], dtype=torch.float64)
     for step in (1, 2):

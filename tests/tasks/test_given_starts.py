@@ -88,7 +88,7 @@ def test_without_early_termination_time_alone_ends_an_episode(lifting):
 
 
 def test_random_starts_and_blow_ups_have_no_recorded_outcome(lifting):
-    """Whether physics blew up in the last step or earlier."""
+    """Whether physics diverged in the last step or earlier."""
     given = AllGiven(make(lifting, seed=3), steps=10, early=None)
     env = make(lifting, initial_states=given)
     blow_up(env, 1)

@@ -99,6 +99,22 @@ def test_the_slot_is_where_the_condition_says(tasks, name):
     assert max(hypot(*shift) for shift in task.shifts) <= 0.1 + 1e-9
 
 
+def test_the_swimmer_has_four_poses_of_training(tasks):
+    task = tasks["swimmer"]
+    placement = task.sample_reset(5, seeded(), "training", randomize=False).placement
+    pose = torch.cat([placement["joints"], placement["heading"][:, None]], dim=1)
+    assert pose[0].tolist() == [0, 0, 0]
+    assert len(pose.unique(dim=0)) == 4
+    torch.testing.assert_close(pose[4], pose[0])
+    torch.testing.assert_close(pose[1], -pose[2])  # as far to one side as to the other
+    engine = started(task, split="training")
+    home = torch.tensor([*task.robot.home.tolist(), 0.0], dtype=torch.float64)
+    torch.testing.assert_close(task.state(engine)[:, [0, 1, 4]], home + pose[:4])
+    around = task.sample_reset(4000, seeded(), "training").placement["joints"][1::4] - placement["joints"][1]
+    assert around.std().item() == pytest.approx(0.05, abs=0.003)
+    assert around.mean().item() == pytest.approx(0, abs=0.005)
+
+
 @pytest.mark.parametrize(("name", "corner"), [("insertion2d", False), ("insertion3d", True)])
 def test_random_slots_fill_the_range(tasks, name, corner):
     shifts = tasks[name].sample_reset(4000, seeded()).placement["shift"]

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from vec_envs import WORLDS, HalfGiven, actions, blow_up, make, same, seeded
+from vec_envs import WORLDS, AllGiven, HalfGiven, actions, blow_up, make, same, seeded
 
 from visuomotor.errors import VisuomotorError
 from visuomotor.tasks import ResetParams, VecEnv
@@ -40,6 +40,15 @@ def test_worlds_that_begin_at_random_lengths_do_not_end_at_once(lifting):
         env.reset(done.nonzero()[:, 0])
     assert len(ends) == WORLDS
     assert len(set(ends)) > 3
+
+
+def test_given_states_keep_their_time_limit_where_lengths_are_random(lifting):
+    steps = 3
+    given = AllGiven(make(lifting, seed=3), steps=steps, early=None)
+    env = make(lifting, init_at_random_ep_len=True, initial_states=given)
+    left = env.max_episode_steps - env.episode_length_buf
+    assert left.min() >= 1
+    assert left.max() <= steps
 
 
 def test_observations_and_reward_are_of_the_state_reached(task):

@@ -26,7 +26,7 @@ def train(
     run: Run | Path | str,
     *,
     resume: bool = False,
-    source: Path | None = None,
+    source: Path | str | None = None,
     pretraining: SharedPretraining | None = None,
     time_limit: float | None = None,
     callback: Callable[[dict[str, Any]], None] | None = None,
@@ -41,7 +41,8 @@ def train(
         resume: go on from the run's checkpoint, if it has one. The algorithm's config may differ from the run's in
             `Algorithm.adjustable`; the run's config.json then has both values.
         source: begin with the networks of the checkpoint in this run's folder, or with the policy in this file
-            (.safetensors); see `Algorithm.load_weights` and `Algorithm.load_policy_weights`.
+            (.safetensors); see `Algorithm.load_weights` and `Algorithm.load_policy_weights`. Not together with
+            `resume` or `pretraining`.
         pretraining: begin with what it holds for this algorithm, or store there what other runs can begin with. A
             resumed run does neither: its first half may be of other code.
         time_limit: s from now. Training is saved and stops before a step that would pass it if it took as long as
@@ -54,10 +55,13 @@ def train(
     Raises:
         KeyboardInterrupt: on SIGINT, SIGTERM or SIGHUP, after the step under way has been saved.
         VisuomotorError: another process trains this run; it is of another algorithm, task, seed, preset or config, or
-            trained already; the time limit is no number of seconds; its checkpoint does not fit the algorithm; or a
-            step failed.
+            trained already; the time limit is no number of seconds; `source` comes with another beginning; its
+            checkpoint does not fit the algorithm; or a step failed.
     """
     run = run if isinstance(run, Run) else Run.open(run)
+    if source is not None and (resume or pretraining is not None):
+        other = "resume=True" if resume else "pretraining"
+        raise VisuomotorError(f"source and {other} each say what training begins with: give one of them")
     if time_limit is not None:
         check_range("time_limit (s)", time_limit, 0, math.inf)
     distributed = algorithm.distributed
@@ -71,7 +75,7 @@ def train(
         if resume:
             logged = _resume(algorithm, run)
         elif source is not None:
-            _begin_from(algorithm, source)
+            _begin_from(algorithm, Path(source))
             _save(algorithm, run, logged)  # what is resumed later does not depend on the source
         elif pretraining is not None:
             logged = _begin_after(pretraining, algorithm, run, callback)

@@ -22,7 +22,7 @@ _DIGITS = 4  # after the point, of curves in a file
 _ENDLESS = 100_000  # iterations; the episodes end it
 
 Curves = dict[str, list[Any]]
-"""Numbers; a cost is None where the physics of a solution blew up."""
+"""Numbers; a cost is None where the physics of a solution diverged."""
 
 
 def bench_policy_search(

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from visuomotor.algorithms.gps import PRESETS
+from visuomotor.algorithms.gps import PRESETS, Gps
 from visuomotor.algorithms.gps.config import ImageConfig, PoseConfig
 from visuomotor.algorithms.gps.pose_regression import PoseData, PoseTraining, collect_pose_dataset
 from visuomotor.errors import VisuomotorError
@@ -37,10 +37,11 @@ def bench_pose(
         config: its batch and epochs. device: `cpu`, `cuda` or `auto`.
 
     Returns:
-        `task`, `size`, `images`, `test_images`, `epochs`, `seeds`, `device` and `networks`: for each `parameters`,
-        `learning_rate`, `search` (test error in cm by learning rate), and of training and test images the mean over
-        seeds and images (`training_cm`, `test_cm`), the deviation over images (`training_deviation_cm`,
-        `test_deviation_cm`), and the means of each seed (`training_cm_by_seed`, `test_cm_by_seed`).
+        `task`, `algorithm_version`, `size`, `images`, `test_images`, `epochs`, `seeds`, `device` and `networks`: for
+        each `parameters`, `learning_rate`, `search` (test error in cm by learning rate), and of training and test
+        images the mean over seeds and images (`training_cm`, `test_cm`), the deviation over images
+        (`training_deviation_cm`, `test_deviation_cm`), and the means of each seed (`training_cm_by_seed`,
+        `test_cm_by_seed`).
     """
     image = ImageConfig(size=size, supersampling=1)
     where = choose_device(device)
@@ -69,6 +70,7 @@ def bench_pose(
             networks[name][f"{what}_cm_by_seed"] = [100 * one.mean().item() for one in errors]
     return {
         "task": task.name,
+        "algorithm_version": Gps.version,
         "size": size,
         "images": images,
         "test_images": test_images,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import pi
 from statistics import mean
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,13 +14,10 @@ from visuomotor.algorithms.gps.rollout import PolicyFn, Samples, rollout
 from visuomotor.algorithms.trajectory_search.gps_trajectories import GpsTrajectories, GpsTrajectoriesConfig
 from visuomotor.cli.bench_policy_search import episodes_to_solve
 from visuomotor.errors import VisuomotorError
+from visuomotor.reproduction.target_shift_table import NOISES, SHIFTS
 from visuomotor.tasks import EpisodeOutcome, Observations, ResetParams, Task, VecEnv
 from visuomotor.tasks.pr2.pr2_task import POINTS, Pr2Task
 
-NOISES: Final = (0.0, 0.01, 0.02)
-"""m, how far the target of each training episode is from where the controller takes it to be."""
-SHIFTS: Final = (0.0, 0.01, 0.02, 0.03)
-"""m, likewise in the tests."""
 _DIRECTIONS = 8  # of each shift in the tests
 _SETTINGS = GpsTrajectoriesConfig(iterations=15)
 
@@ -38,9 +35,9 @@ def bench_target_shifts(
     each episode; in the tests by each shift, in eight directions. So the controller must find it by contact.
 
     Returns:
-        `task`, `seeds`, `shifts`; `noises`, for each: `success`, the share of tests by shift, mean over seeds, and
-        `by_seed` with `episodes_to_solve` (until three controllers in a row succeed without noise or shift; None where
-        they do not), `success` by shift, and `seconds`.
+        `task`, `algorithm_version`, `seeds`, `shifts`; `noises`, for each: `success`, the share of tests by shift, mean
+        over seeds, and `by_seed` with `episodes_to_solve` (until three controllers in a row succeed without noise or
+        shift; None where they do not), `success` by shift, and `seconds`.
 
     Raises:
         VisuomotorError: the task is none of the PR2's, whose left hand can move the target.
@@ -55,7 +52,13 @@ def bench_target_shifts(
         found[f"{noise:g}"] = {"success": share, "by_seed": by_seed}
         text = ", ".join(f"{100 * shift:.0f} cm {part:.0%}" for shift, part in zip(SHIFTS, share, strict=True))
         print(f"{task.name}, trained with {100 * noise:.0f} cm of noise: {text}", flush=True)
-    return {"task": task.name, "seeds": seeds, "shifts": list(SHIFTS), "noises": found}
+    return {
+        "task": task.name,
+        "algorithm_version": GpsTrajectories.version,
+        "seeds": seeds,
+        "shifts": list(SHIFTS),
+        "noises": found,
+    }
 
 
 class BlindTrajectories(GpsTrajectories):

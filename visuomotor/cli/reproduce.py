@@ -30,7 +30,7 @@ class Reproduce:
     figure: tuple[int, ...] | None = None
     """Numbers of figures."""
     seeds: int = 3
-    """How many trainings of each policy, from seed 0 on."""
+    """How many trainings, from seed 0 on (tables 1 to 3, figure 8). The other tables have seed 0, figure 9 has five."""
     trials: int = 100
     """How many trials of each policy and split."""
     measure: bool = True

@@ -236,6 +236,7 @@ def _train(algorithm: "Algorithm", options: Train[Any, str], folder: "Run", bega
     go_on = f"visuomotor train {shlex.quote(folder.algorithm)} --resume {path}"
     try:
         shares = options.share and folder.metadata.get("source") is None  # that run's weights are no pretraining
+        resumes = not new or distributed.restarted
         limit = None
         if options.time_limit is not None:
             limit = max(0.0, seconds_of(options.time_limit, "--time-limit") - (time.monotonic() - began))
@@ -243,8 +244,8 @@ def _train(algorithm: "Algorithm", options: Train[Any, str], folder: "Run", bega
             done = train(
                 algorithm,
                 folder,
-                resume=not new or distributed.restarted,
-                source=options.source,
+                resume=resumes,
+                source=None if resumes else options.source,
                 pretraining=SharedPretraining(folder.path.parent / "pretraining", algorithm) if shares else None,
                 time_limit=limit,
                 callback=progress.update,

@@ -74,5 +74,5 @@ def _summary(settings: Settings, searches: Sequence[dict[str, Any]], episodes: i
 
 
 def _last_cost(costs: Sequence[float | None]) -> float:
-    """Cost of the last solution whose physics did not blow up."""
+    """Cost of the last solution whose physics did not diverge."""
     return next((cost for cost in reversed(costs) if cost is not None), float("inf"))

@@ -44,7 +44,7 @@ class EndEffectorTracker:
         if self._control == "torque" and not self._gains[0].all():
             raise VisuomotorError(
                 f"the expert of task {task.name!r} moves its arm by torques with PD gains, and the robot has none; "
-                "give it some: Robot.from_mjcf(..., hold_gains=(proportional, derivative))"
+                "give it some: Robot.from_mjcf(..., pd_gains=(proportional, derivative))"
             )
         self._bounds: list[mink.Limit] = [mink.ConfigurationLimit(model)]
         if self._control != "torque":

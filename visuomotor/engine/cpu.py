@@ -109,7 +109,7 @@ class CpuEngine:
         self._diverged = self._reset_unstable()
 
     def _reset_unstable(self) -> Tensor:
-        """Reset the worlds that have blown up, by MuJoCo's own counters, which that sets to zero; returns which,
+        """Reset the worlds that have diverged, by MuJoCo's own counters, which that sets to zero; returns which,
         `(world,)` bool."""
         unstable = torch.from_numpy(self._batch.warning[:, _INSTABILITIES, 1].any(axis=1))
         if unstable.any():
@@ -157,7 +157,7 @@ _printed: set[str] = set()
 
 def _warn_once(warning: str) -> None:
     """Print each kind of MuJoCo's warnings once. By default MuJoCo writes a line for each world and step, to the
-    terminal and to a file in the current folder. Warnings of worlds that blow up are not printed, since `diverged` has
+    terminal and to a file in the current folder. Warnings of worlds that diverge are not printed, since `diverged` has
     them."""
     kind = re.sub(r"\d", "", warning)
     if "simulation is unstable" in warning or kind in _printed:

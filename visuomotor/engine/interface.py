@@ -23,13 +23,13 @@ class Engine(Protocol):
 
     @property
     def diverged(self) -> Tensor:
-        """`(world,)` bool: worlds that blew up in the last `step`. They were reset, and the caller must not learn
+        """`(world,)` bool: worlds that diverged in the last `step`. They were reset, and the caller must not learn
         from the step."""
         ...
 
     @property
     def num_diverged(self) -> int:
-        """How many worlds have blown up so far."""
+        """How many worlds have diverged so far."""
         ...
 
     def field(self, name: str) -> Tensor:

@@ -114,8 +114,9 @@ class Network(Protocol):
         ...
 
     def act(self, images: Tensor, proprioception: Tensor, hidden_state: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean actions `(n, A)` in [-1, 1], and the hidden state `(n, S)` for the next step, for images
-        `(n, height, width, rgb)` uint8 and readings `(n, P)`. Without gradients, and in evaluation mode."""
+        """Mean actions `(n, A)`, fractions of the limits (`TrainedPolicy` clips them), and the hidden state `(n, S)`
+        for the next step, for images `(n, height, width, rgb)` uint8 and readings `(n, P)`. Without gradients, and in
+        evaluation mode."""
         ...
 
     def eval(self) -> Self: ...

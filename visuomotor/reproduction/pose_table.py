@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from visuomotor.algorithms.gps import Gps
 from visuomotor.reproduction.part import Command, Where, check_measured, read_measured
 
 _TASK, _SIZE = "hanger", 96
-_MEASURED: Final = {"task": _TASK, "size": _SIZE, "images": 1000, "test_images": 500}
+_MEASURED: Final = {"task": _TASK, "size": _SIZE, "images": 1000, "test_images": 500, "algorithm_version": Gps.version}
 
 # What the paper calls each network; training and test error in cm, mean and deviation.
 _PAPER = {

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from visuomotor.algorithms.trajectory_search.gps_trajectories import GpsTrajectories
 from visuomotor.reproduction.part import Command, Where, check_measured, read_measured
 
 TASKS: Final = ("cube", "ring", "brick", "bottle", "wheel")
 NOISES: Final = (0.0, 0.01, 0.02)
-"""m, in training."""
+"""m, how far the target of each training episode is from where the controller takes it to be."""
 SHIFTS: Final = (0.0, 0.01, 0.02, 0.03)
-"""m, in the tests."""
+"""m, likewise in the tests."""
 
 
 class TargetShiftTable:
@@ -39,8 +40,9 @@ def _rows(where: Where, task: str) -> list[str] | None:
 
     def read(measured: dict[str, Any]) -> list[str]:
         noises = measured["noises"]
-        found = {"task": measured["task"], "shifts (m)": measured["shifts"], "noises (m)": [*map(float, noises)]}
-        check_measured(path, found, {"task": task, "shifts (m)": list(SHIFTS), "noises (m)": list(NOISES)})
+        found = {**measured, "shifts (m)": measured["shifts"], "noises (m)": [*map(float, noises)]}
+        wanted = {"task": task, "shifts (m)": list(SHIFTS), "noises (m)": list(NOISES)}
+        check_measured(path, found, {**wanted, "algorithm_version": GpsTrajectories.version})
         return [_row(task, float(noise), found) for noise, found in noises.items()]
 
     return read_measured(path, read)
@@ -48,9 +50,9 @@ def _rows(where: Where, task: str) -> list[str] | None:
 
 def _row(task: str, noise: float, found: Mapping[str, Any]) -> str:
     needed = [each["episodes_to_solve"] for each in found["by_seed"].values()]
-    told = ", ".join("-" if n is None else str(n) for n in needed)
+    episodes = ", ".join("-" if n is None else str(n) for n in needed)
     shares = " | ".join(f"{100 * share:.0f}%" for share in found["success"])
-    return f"| {task} | {100 * noise:g} cm | {told} | {shares} |"
+    return f"| {task} | {100 * noise:g} cm | {episodes} | {shares} |"
 
 
 def _path(where: Where, task: str) -> Path:

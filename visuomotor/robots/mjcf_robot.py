@@ -17,6 +17,7 @@ from visuomotor.robots.mjcf import (
     pulls_to_a_position,
 )
 
+DEFAULT_LEAD = 0.2  # rad or m, of a position actuator's target over its joint
 _FASTEST = 1e3  # rad/s
 _TOLERANCE = 1e-6  # rad or m, by which home may be outside a range
 
@@ -133,22 +134,32 @@ def travel_of(model: mujoco.MjModel, gripper: Sequence[str], start: Sequence[flo
     return high - start[0] if high - start[0] > start[0] - low else low - start[0]
 
 
-def check_hold_gains(
+def lead_of(lead: float | None, control: Control) -> float:
+    """How far targets of position actuators may be from their joints."""
+    if lead is None:
+        return DEFAULT_LEAD
+    if control != "position":
+        raise VisuomotorError(f"max_lead is for position actuators, and these are {control} actuators: leave it out")
+    given = _numbers([lead], 1)
+    if given is None or given[0] <= 0:
+        raise VisuomotorError(f"max_lead must be a finite number above 0 (rad or m), not {lead!r}")
+    return given[0]
+
+
+def check_pd_gains(
     gains: tuple[Sequence[float], Sequence[float]] | None, control: Control, joints: int
 ) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     """The gains as numbers."""
     if gains is None:
         return None
     if control != "torque":
-        raise VisuomotorError(
-            f"hold_gains are for motors; {control} actuators hold still by themselves: leave them out"
-        )
+        raise VisuomotorError(f"pd_gains are for motors; {control} actuators hold still by themselves: leave them out")
     given: Any = gains
     rows = [_numbers(row, joints) for row in given] if isinstance(given, list | tuple) and len(given) == 2 else []
     found = [row for row in rows if row is not None and min(row) >= 0]
     if len(found) != 2:
         raise VisuomotorError(
-            f"hold_gains must be (proportional, derivative), {joints} numbers each, one for each joint and none below "
+            f"pd_gains must be (proportional, derivative), {joints} numbers each, one for each joint and none below "
             f"0, not {gains!r}"
         )
     return found[0], found[1]

@@ -92,5 +92,5 @@ def add_peg_arm(spec: mujoco.MjSpec, joints: Sequence[PegJoint], shoulder: tuple
         end_effector=PEG_TIP,
         home=tuple(joint.home for joint in joints),
         geoms=(*geoms, "peg"),
-        hold_gains=(tuple(joint.stiffness for joint in joints), tuple(joint.damping for joint in joints)),
+        pd_gains=(tuple(joint.stiffness for joint in joints), tuple(joint.damping for joint in joints)),
     )

@@ -174,7 +174,7 @@ def _names() -> Pr2:
             action_limits=tuple(float(joint.effort) for joint in constants.ARM_JOINTS),
             end_effector=_TOOL_SITE,
             home=_RELAXED[0],
-            hold_gains=(_KP, _KD),
+            pd_gains=(_KP, _KD),
         ),
         left_joints=_arm_joints("l"),
         right_fingers=fingers("r"),

@@ -20,12 +20,14 @@ from visuomotor.robots.mjcf import (
     per_control,
 )
 from visuomotor.robots.mjcf_robot import (
+    DEFAULT_LEAD,
     action_limits_of,
     actuators_of,
-    check_hold_gains,
+    check_pd_gains,
     control_of,
     home_of,
     joints_of,
+    lead_of,
     travel_of,
 )
 
@@ -60,11 +62,11 @@ class Robot:
     geoms: tuple[str, ...] | None = ()
     """All that is seen of the robot; domain randomization varies their shade. None: all that the first joint moves,
     also geoms without a name."""
-    max_lead: float = 0.2
+    max_lead: float = DEFAULT_LEAD
     """How far the targets of position actuators may be from their joints (rad, or m for slides). Without a bound the
     target of a blocked joint goes on, and has to come all the way back before the joint turns (wind-up). A joint can
     carry no more than its actuator's stiffness times this."""
-    hold_gains: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    pd_gains: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     """Proportional (N m/rad) and derivative gains (N m s/rad) of the joints, arm then gripper, by which torques hold a
     pose. None for robots that hold still by themselves. Guided policy search begins with them, and scripted experts
     follow their paths by them."""
@@ -80,7 +82,8 @@ class Robot:
         max_speed: float | Sequence[float] | None = None,
         home: Sequence[float] | None = None,
         gripper_travel: float | None = None,
-        hold_gains: tuple[Sequence[float], Sequence[float]] | None = None,
+        max_lead: float | None = None,
+        pd_gains: tuple[Sequence[float], Sequence[float]] | None = None,
     ) -> "Robot":
         """The robot in an MJCF file (or a spec), which may also hold the scene around it.
 
@@ -95,7 +98,8 @@ class Robot:
                 its first keyframe, else its zero pose.
             gripper_travel: from open (at home) to closed, rad or m; by default to the far end of the first gripper
                 joint's range.
-            hold_gains: of motors, see `Robot.hold_gains`.
+            max_lead: of position actuators, see `Robot.max_lead`; by default 0.2.
+            pd_gains: of motors, see `Robot.pd_gains`.
 
         Raises:
             VisuomotorError: the file is missing or broken; a name is not in it, or is given twice; a joint has no
@@ -120,7 +124,8 @@ class Robot:
             home=start,
             gripper_travel=travel_of(model, moved[len(arm) :], start[len(arm) :], gripper_travel),
             geoms=None,
-            hold_gains=check_hold_gains(hold_gains, control, len(moved)),
+            max_lead=lead_of(max_lead, control),
+            pd_gains=check_pd_gains(pd_gains, control, len(moved)),
         )
         robot.bind(model)  # checks what is left
         return robot
@@ -160,10 +165,8 @@ class BoundRobot:
                 f"the robot has {len(robot.actuators)} actuators and {count} joints, so action_limits needs "
                 f"{len(robot.actuators)} numbers and home {count}, not {len(robot.action_limits)} and {len(robot.home)}"
             )
-        if robot.hold_gains is not None and [len(row) for row in robot.hold_gains] != 2 * [len(robot.actuators)]:
-            raise VisuomotorError(
-                f"hold_gains must be two rows of {len(robot.actuators)} numbers, one for each actuator"
-            )
+        if robot.pd_gains is not None and [len(row) for row in robot.pd_gains] != 2 * [len(robot.actuators)]:
+            raise VisuomotorError(f"pd_gains must be two rows of {len(robot.actuators)} numbers, one for each actuator")
         if robot.control == "position" and len(robot.actuators) != count:
             raise VisuomotorError(f"a robot of {count} joints with position actuators needs one for each joint")
         self.robot, self.model = robot, model

@@ -59,5 +59,5 @@ def add_swimmer(spec: mujoco.MjSpec, height: float) -> Robot:
         end_effector=HEAD,
         home=_HOME,
         geoms=tuple(f"swimmer_{link}" for link in range(len(_COLORS))),
-        hold_gains=((_STIFFNESS, _STIFFNESS), (_HOLD_DAMPING, _HOLD_DAMPING)),
+        pd_gains=((_STIFFNESS, _STIFFNESS), (_HOLD_DAMPING, _HOLD_DAMPING)),
     )

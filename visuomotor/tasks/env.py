@@ -23,8 +23,8 @@ class Transition:
     """What one control step led to, before any world is reset.
 
     observations: of the states reached, the last of an episode included; reward: `(n,)`; done: `(n,)` bool, the
-    episode is over, by time or divergence; diverged: `(n,)` bool, the physics blew up: nothing may be learned from the
-    step.
+    episode is over, by time, by `early_termination_steps` of its given state or by divergence; diverged: `(n,)` bool,
+    the physics diverged: nothing may be learned from the step.
     """
 
     observations: Observations
@@ -76,7 +76,7 @@ class VecEnv:
         observations: which groups to compute, see `OBSERVATIONS`. "stage" is always among them.
         image_size, supersampling: of the task's camera.
         split: of the task's starts.
-        randomize: whether worlds differ in dynamics and appearance.
+        randomize: whether starts deviate, and worlds differ in dynamics and appearance.
         initial_states: other states to start in; None for the task's starts only.
         init_at_random_ep_len: begin the first episodes at random lengths, so that they do not all end at once.
         max_episode_steps: control steps until the time limit; None takes the task's.
@@ -135,7 +135,8 @@ class VecEnv:
         self._diverged = torch.zeros(num_envs, dtype=torch.bool)
         self.reset()
         if init_at_random_ep_len:
-            self.episode_length_buf = torch.randint(self.max_episode_steps, (num_envs,), generator=generator)
+            random = torch.randint(self.max_episode_steps, (num_envs,), generator=generator)
+            self.episode_length_buf = self.episode_length_buf.maximum(random)  # given states have shorter episodes
 
     @property
     def random_start(self) -> Tensor:
@@ -236,7 +237,7 @@ class VecEnv:
         self.initial_state_id[env_ids] = given.state_ids
 
     def _record_outcomes(self, env_ids: Tensor) -> None:
-        """Tell the sampler about the episodes that end here, but for those whose physics blew up."""
+        """Tell the sampler about the episodes that end here, but for those whose physics diverged."""
         assert self._initial_states is not None
         known = env_ids[(self.initial_state_id[env_ids] >= 0) & ~self._diverged[env_ids]]
         whole = self._steps + self.max_episode_steps - self.episode_length_buf
@@ -248,7 +249,7 @@ class VecEnv:
         )
 
     def finish_episodes(self, callback: Callable[[], None] | None = None) -> EpisodeOutcome:
-        """See `Task.finish_episode`. Worlds that have blown up since their reset have failed."""
+        """See `Task.finish_episode`. Worlds that have diverged since their reset have failed."""
         outcome = self.task.finish_episode(self.engine, callback)
         return EpisodeOutcome(outcome.success & ~self._diverged, outcome.distance)
 

@@ -270,9 +270,9 @@ class Task(ABC):
 
     def pd_gains(self) -> tuple[Tensor, Tensor]:
         """Gains `(A,)` by which actions in [-1, 1] hold a pose: per rad, and per rad/s."""
-        if self.robot.robot.hold_gains is None:
+        if self.robot.robot.pd_gains is None:
             return torch.zeros_like(self.robot.action_limits), torch.zeros_like(self.robot.action_limits)
-        proportional, derivative = torch.tensor(self.robot.robot.hold_gains, dtype=torch.float64)
+        proportional, derivative = torch.tensor(self.robot.robot.pd_gains, dtype=torch.float64)
         return proportional / self.robot.action_limits, derivative / self.robot.action_limits
 
     # -- sizes
@@ -290,7 +290,13 @@ class Task(ABC):
         return CpuEngine(self.model, worlds, threads)
 
     def size(self, group: str) -> int:
-        """How many numbers a group of observations has in a world; of keypoints and errors, how many points."""
+        """How many numbers a group of observations has in a world; of keypoints and errors, how many points.
+
+        Raises:
+            VisuomotorError: there is no such group; a stage is one number.
+        """
+        if group not in self._sizes:
+            raise unknown("group of observations", group, self._sizes, f"task {self.name!r}")
         return self._sizes[group]
 
     @cached_property

@@ -97,11 +97,11 @@ def test_what_the_first_controllers_need_is_checked_at_the_start(monkeypatch):
     env = VecEnv(task, 2, torch.Generator().manual_seed(0), image_size=16)
     robot, whole, actions = task.robot.robot, task.state(env.engine), task.action_size
     check_pd_controller(env)
-    without, zeros = replace(robot, hold_gains=None), replace(robot, hold_gains=((0.0,) * actions,) * 2)
+    without, zeros = replace(robot, pd_gains=None), replace(robot, pd_gains=((0.0,) * actions,) * 2)
     for state, gains, told in (
         (whole.flip(1), robot, f"state must begin with {actions} joint positions and their velocities"),
         (whole[:, : 2 * actions - 1], robot, "state must begin with"),
-        (whole, without, r"no gains to hold its first pose; .*from_mjcf\(\.\.\., hold_gains"),
+        (whole, without, r"no gains to hold its first pose; .*from_mjcf\(\.\.\., pd_gains"),
         (whole.flip(1), zeros, None),
     ):
         monkeypatch.setattr(task, "state", lambda engine, state=state: state)

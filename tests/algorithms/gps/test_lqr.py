@@ -100,7 +100,7 @@ def test_agrees_with_the_plain_recursion(seed, states, actions, steps):
 
 def test_agrees_with_the_plain_recursion_at_full_size():
     cost, dynamics, _ = random_problem(3, conditions=2, steps=100, states=32, actions=7)
-    slow = dynamics.transition * 0.5  # random systems of this size would blow up over a hundred steps
+    slow = dynamics.transition * 0.5  # random systems of this size would diverge over a hundred steps
     one = Dynamics(  # shared by the conditions, as fitted dynamics are
         *(part[:1].expand(2, *part.shape[1:]) for part in (slow, dynamics.offset, dynamics.noise)),
         dynamics.initial_mean,

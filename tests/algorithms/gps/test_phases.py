@@ -186,7 +186,7 @@ def test_conditions_whose_physics_blew_up_are_sampled_again(pipeline, monkeypatc
     assert torch.equal(outcome.distance, expected)
     assert outcome.success[:3].tolist() == [True, True, False]
     assert found.diverged.nonzero()[:, 0].tolist() == [conditions - 1]
-    with pytest.raises(VisuomotorError, match=rf"blows up in conditions \[{conditions - 1}\]"):
+    with pytest.raises(VisuomotorError, match=rf"diverges in conditions \[{conditions - 1}\]"):
         gps._sample(replace(gps.badmm, last_update=None), render=False)
 
 

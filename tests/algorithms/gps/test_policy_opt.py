@@ -8,6 +8,7 @@ from visuomotor.algorithms.gps.config import EndToEndConfig
 from visuomotor.algorithms.gps.policy_opt import StatePolicyOptimizer, VisuomotorPolicyOptimizer, policy_fn
 from visuomotor.algorithms.gps.rollout import Samples
 from visuomotor.algorithms.gps.supervised import FitConfig, PolicyTargets
+from visuomotor.errors import VisuomotorError
 from visuomotor.policies import AugmentationConfig, StatePolicy, VisuomotorPolicy
 
 CONDITIONS, STEPS = 3, 4
@@ -43,6 +44,15 @@ def test_the_state_policy_learns_each_step_s_action():
     torch.testing.assert_close(mean, torch.cat([s.states.flatten(0, 1) for s in samples]).mean(0).float())
     optimizer.fit([samples[0]], targets_of(actions[:1]), COVARIANCE)
     assert torch.equal(policy.state_mean, mean)
+
+
+@pytest.mark.parametrize("steps", [1, 9, 15])
+def test_a_fit_that_is_not_finite_is_an_error_however_short(steps):
+    samples = Samples(*(torch.ones(CONDITIONS, STEPS, size).double() for size in (5, 1, 2)), None, FINE)
+    optimizer = StatePolicyOptimizer(StatePolicy(5, 2), FitConfig(steps=steps, batch=6), torch.Generator())
+    assert optimizer.fit([samples], targets_of([samples.actions]), COVARIANCE) > 0
+    with pytest.raises(VisuomotorError, match="loss is no longer finite"):
+        optimizer.fit([samples], targets_of([torch.nan * samples.actions]), COVARIANCE)
 
 
 def episodes_with_a_square(generator):

@@ -256,7 +256,7 @@ def test_settings_out_of_range_are_named(section, field, value):
 def test_physics_that_blows_up_says_so():
     gps = _gps(replace(_TINY, pose=replace(_TINY.pose, epochs=0)))
     gps.env.engine.model_field("dof_damping")[3] = -1e6  # joints that accelerate themselves
-    with pytest.raises(VisuomotorError, match=r"blows up in conditions \[3\] with the first controllers"):
+    with pytest.raises(VisuomotorError, match=r"diverges in conditions \[3\] with the first controllers"):
         next(gps.steps())
 
 
@@ -280,7 +280,7 @@ def test_physics_that_blows_up_later_does_not_blame_the_first_controllers():
     assert gps.badmm is not None
     gps.badmm = replace(gps.badmm, last_update=None)  # as where the visuomotor policy comes in
     gps.env.engine.model_field("dof_damping")[3] = -1e6
-    with pytest.raises(VisuomotorError, match=r"blows up in conditions \[3\] with the last controllers"):
+    with pytest.raises(VisuomotorError, match=r"diverges in conditions \[3\] with the last controllers"):
         next(gps.steps())
 
 

@@ -19,6 +19,7 @@ from visuomotor.algorithms.ppo_gail.config import (
     PpoGailConfig,
 )
 from visuomotor.algorithms.ppo_gail.expert_data import fingerprint
+from visuomotor.algorithms.shared_pretraining import SharedPretraining
 from visuomotor.algorithms.training import train
 from visuomotor.demos import Episode, write_demonstrations
 from visuomotor.errors import VisuomotorError
@@ -267,14 +268,18 @@ def test_a_policy_file_gives_its_network_and_nothing_else(demos: Path, tmp_path:
     def kill(row: dict[str, object]) -> None:
         raise Killed
 
-    for resume in (False, True):  # also where it died before its first checkpoint
+    for beginning in ({"source": str(file)}, {"resume": True}):  # also where it died before its first checkpoint
         run.latest_checkpoint.unlink(missing_ok=True)
         with pytest.raises(Killed):
-            train(make(small(demos), seed=5), Run.open(run.path), resume=resume, source=file, callback=kill)
+            train(make(small(demos), seed=5), Run.open(run.path), **beginning, callback=kill)
         found = load_checkpoint(run.latest_checkpoint)["state"]
         assert_same(found["policy"], saved.state_dict()["policy"])
         for name in ("critic", "gail", "noise", "optimizers", "processes", "iteration", "generators"):
             assert_same(found[name], fresh[name])
+    algorithm = make(small(demos), seed=5)
+    for other in ({"resume": True}, {"pretraining": SharedPretraining(tmp_path / "shared", algorithm)}):
+        with pytest.raises(VisuomotorError, match="each say what training begins with"):
+            train(algorithm, run, source=file, **other)
     weights = dict(policy.network.state_dict())
     del weights["keypoint_head.0.weight"]
     with pytest.warns(UserWarning, match=r"in that policy, so trained from scratch: keypoint_head\.0\.weight"):

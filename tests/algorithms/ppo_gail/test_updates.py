@@ -72,7 +72,7 @@ def test_a_rollout_that_diverged_in_every_step_is_refused(demos: Path):
     algorithm = make(small(demos))
     rollout, _ = algorithm.collector.collect()
     rollout.diverged[:] = True
-    with pytest.raises(VisuomotorError, match="blew up in every step"):
+    with pytest.raises(VisuomotorError, match="diverged in every step"):
         compute_returns(
             algorithm.critic, rollout, rollout.task_reward, algorithm.config.ppo, Distributed(), critic_sees_noise=False
         )

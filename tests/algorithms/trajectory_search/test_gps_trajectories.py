@@ -1,4 +1,4 @@
-"""The trajectory phase alone: what an update is made of, and what becomes of episodes that blow up."""
+"""The trajectory phase alone: what an update is made of, and what becomes of episodes that diverge."""
 
 from dataclasses import replace
 
@@ -49,7 +49,7 @@ def seen(monkeypatch):
 
 
 def losing(search: GpsTrajectories, lost: list[int]):
-    """From now on the physics blows up in these worlds; returns the samples that it drew."""
+    """From now on the physics diverges in these worlds; returns the samples that it drew."""
     run, drawn = search.run_episodes, []
 
     def run_episodes(env, policy):

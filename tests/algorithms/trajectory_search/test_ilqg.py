@@ -45,7 +45,7 @@ class PointMass(Task):
 
     def __init__(self, model: str = POINT):
         spec = mujoco.MjSpec.from_string(model)
-        super().__init__(spec, Robot.from_mjcf(spec, end_effector="tip", hold_gains=([0, 0], [0, 0])), "top")
+        super().__init__(spec, Robot.from_mjcf(spec, end_effector="tip", pd_gains=([0, 0], [0, 0])), "top")
 
     def sample_reset(self, count, generator, split="random", randomize=True):
         return ResetParams({"at": 0.02 * torch.randn(count, 2, generator=generator, dtype=torch.float64)})

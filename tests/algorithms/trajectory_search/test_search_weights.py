@@ -11,7 +11,6 @@ from visuomotor.algorithms.trajectory_search.cem import elite_weights
 from visuomotor.algorithms.trajectory_search.reps import (
     boltzmann_weights,
     divergence_from_uniform,
-    dual,
     dual_gradient,
     solve_dual,
 )
@@ -22,6 +21,11 @@ RETURNS = torch.tensor([-3.0, 1.0, -0.5, 2.0, 0.0], dtype=torch.float64)
 
 def drawn(seed: int, count: int = 30) -> torch.Tensor:
     return 50 * torch.randn(count, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) - 200
+
+
+def dual(eta: float, returns: torch.Tensor, kl_bound: float) -> float:
+    """g(eta) = eta epsilon + eta log mean_i exp(R_i / eta)."""
+    return eta * kl_bound + eta * ((returns / eta).logsumexp(0).item() - log(len(returns)))
 
 
 def test_elites_are_the_best_and_count_alike():

@@ -1,4 +1,5 @@
-"""Guided policy search with BADMM: trajectories learn from the full state, the policy from them, to see and act."""
+"""Guided policy search with BADMM: trajectories are optimised on the full state, and a policy learns
+from them to act on images."""
 
 from visuomotor.algorithms.gps.config import PRESETS, GpsConfig
 from visuomotor.algorithms.gps.gps import Gps

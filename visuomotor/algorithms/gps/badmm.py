@@ -67,7 +67,7 @@ class Transitions:
 
 @dataclass(frozen=True)
 class Update:
-    """The last update of the trajectories: what it started from and what it promised.
+    """The last update of the trajectories: the controller before it, and the fall of the cost that it predicted.
 
     controller: before the update; samples: of episodes with it; predicted `()`: how much the cost should fall, mean
     over conditions.
@@ -195,7 +195,7 @@ def assess_last_update(
     state: BadmmState, samples: Samples, cost: Cost, config: GpsConfig
 ) -> tuple[BadmmState, dict[str, float]]:
     """Compare the new samples with those before the last update, and adapt the step size to how well the prediction
-    held. A condition takes its update back, and keeps its last controller and samples, where the physics blew up or
+    held. A condition's update is undone, and it keeps its last controller and samples, where the physics diverged or
     the cost rose by more than a fraction (`trajectory.largest_loss`) of what it gained since the first episode:
     something was hit or dropped. The dynamics are not fitted to such an episode. Its multipliers stay:
     the policy was fitted under them.

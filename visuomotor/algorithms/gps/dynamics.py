@@ -102,7 +102,7 @@ def relative_width(marginals: Marginals, states: Tensor) -> float:
     """The largest standard deviation of a state under the marginals, in units of that state's range over all samples
     `(N, T, X)`; infinite where it is not finite."""
     flat = states.flatten(0, 1)
-    spread = (flat.amax(0) - flat.amin(0)).clamp(min=1e-9)
+    extent = (flat.amax(0) - flat.amin(0)).clamp(min=1e-9)
     std = marginals.state_covariance.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
-    widest = float((std / spread).max())
+    widest = float((std / extent).max())
     return widest if widest == widest else float("inf")

@@ -39,15 +39,15 @@ def check_pd_controller(env: VecEnv) -> None:
     """Check that `init_pd_controller` can hold a pose in an environment's task, and that the cost fits its state.
 
     Raises:
-        VisuomotorError: the robot's actions are torques and it has no `hold_gains`; there are gains, and the state
+        VisuomotorError: the robot's actions are torques and it has no `pd_gains`; there are gains, and the state
             does not begin with joint positions and velocities; or it is too short for the default cost.
     """
     task, robot = env.task, env.task.robot
     holds = _hold(*task.pd_gains())
-    if robot.robot.control == "torque" and robot.robot.hold_gains is None and not holds:
+    if robot.robot.control == "torque" and robot.robot.pd_gains is None and not holds:
         raise VisuomotorError(
             f"the robot of task {task.name!r} moves by torques and has no gains to hold its first pose; give it some, "
-            "zeros where it needs none: Robot.from_mjcf(..., hold_gains=(proportional, derivative))"
+            "zeros where it needs none: Robot.from_mjcf(..., pd_gains=(proportional, derivative))"
         )
     parts = [robot.joint_positions(env.engine), robot.joint_velocities(env.engine)]
     expected = torch.cat([part[:, : task.action_size] for part in parts], 1)

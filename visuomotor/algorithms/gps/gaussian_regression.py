@@ -37,14 +37,14 @@ def fit_linear_gaussian(
 
         Sigma_t = (n S_t + m Phi + n_t m / (n_t + m) (mean_t - mu0)(mean_t - mu0)') / (n + m)
 
-    n_t samples of one step are fewer than the state has dimensions. Scatter about their own means is therefore also
+    n_t samples of one step are few for a regression on the whole state. Scatter about their own means is therefore also
     taken from neighbouring steps, where the system is nearly the same:  n S_t = sum_k w_|k| n_{t+k} S_{t+k},  with
     n = sum_k w_|k| n_{t+k}.
 
     Args:
         samples: `(n, T, I + O)`, inputs first.
         strength: m, how many samples the prior counts for.
-        ridge: added to the inputs' variances, relative to nothing: in squared units of the inputs.
+        ridge: added to the inputs' variances, in their squared units.
         window: w_0, w_1, ...: how much the step itself and its neighbours on either side count.
     """
     count, steps, size = samples.shape

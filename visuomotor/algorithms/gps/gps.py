@@ -36,7 +36,7 @@ from visuomotor.runs.distributed import Distributed
 from visuomotor.runs.restore import Finite, OrNone, check_like, restore_fitting, restore_module, restore_optimizer
 from visuomotor.tasks import EpisodeOutcome, Task, VecEnv
 
-_TRIES = 3  # how often a condition whose physics blew up is sampled again
+_TRIES = 3  # how often a condition whose physics diverged is sampled again
 
 
 class Gps(Algorithm):
@@ -178,8 +178,8 @@ class Gps(Algorithm):
         }
 
     def _release_trajectories(self, badmm: BadmmState, config: GpsConfig) -> None:
-        """Another policy comes in: the terms that tied the trajectories to the old one go. The last controllers are
-        tried first, so that the new policy begins with controllers that hold."""
+        """When the policy changes, multipliers and KL weights are reset. The last controllers are tried first, so that
+        the new policy begins with controllers that succeed."""
         samples, _ = self._sample(badmm, render=False)
         assessed, _ = assess_last_update(badmm, samples, self.task.cost, config)
         fresh = initial_state(assessed.controller, config)
@@ -218,10 +218,10 @@ class Gps(Algorithm):
         }
 
     def _sample(self, badmm: BadmmState, render: bool) -> tuple[Samples, EpisodeOutcome]:
-        """One episode a condition. Conditions whose physics blew up are sampled again, with other noise.
+        """One episode a condition. Conditions whose physics diverged are sampled again, with other noise.
 
         Raises:
-            VisuomotorError: controllers blow up with any noise, and there are none before them.
+            VisuomotorError: controllers diverge with any noise, and there are none before them.
         """
         samples, outcome = self._sample_once(badmm, render)
         for _ in range(_TRIES):
@@ -240,7 +240,7 @@ class Gps(Algorithm):
             if badmm.first_cost is not None:  # the visuomotor policy comes in
                 which, fix = "last", "lower trajectory.kl_step"
             raise VisuomotorError(
-                f"the physics of task {self.task.name!r} blows up in conditions {worlds} with the {which} controllers; "
+                f"the physics of task {self.task.name!r} diverges in conditions {worlds} with the {which} controllers; "
                 f"{fix}, or give the joints more armature"
             )
         return samples, outcome

@@ -67,7 +67,7 @@ class Dynamics:
 
 @dataclass(frozen=True)
 class Marginals:
-    """The Gaussians over z_t = [x_t; u_t] that a controller makes of the dynamics.
+    """The Gaussians over z_t = [x_t; u_t] that controller and dynamics induce.
 
     mean `(N, T, Z)`, covariance `(N, T, Z, Z)`; `states` is X.
     """

@@ -54,8 +54,7 @@ def collect_pose_dataset(
 
 
 class PoseTraining:
-    """Adam on `keypoint_loss`, an epoch at a time; its state can be saved between epochs. (The paper's loss is the
-    squared distance; Levine et al. 2015, V-B.)"""
+    """Adam on `keypoint_loss`, an epoch at a time; its state can be saved between epochs."""
 
     def __init__(self, network: PoseNetwork, data: PoseData, config: PoseConfig, augmentation: AugmentationConfig):
         self.network, self._data, self._config, self._augmentation = network, data, config, augmentation

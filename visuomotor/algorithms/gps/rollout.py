@@ -17,7 +17,7 @@ PolicyFn = Callable[[int, Observations, Tensor | None], Tensor]
 @dataclass(frozen=True)
 class Samples:
     """One episode a world: states `(n, T, X)`, proprioception `(n, T, P)`, actions `(n, T, U)`, images
-    `(n, T, h, w, rgb)` uint8 or None; diverged `(n,)` bool, the physics blew up.
+    `(n, T, h, w, rgb)` uint8 or None; diverged `(n,)` bool, the physics diverged.
 
     States, actions and positions are float64, and hold numbers that float32 holds: a checkpoint stores them in half the
     space.
@@ -65,7 +65,7 @@ def rollout(
     render: bool = False,
     record_positions: bool = False,
 ) -> tuple[Samples, EpisodeOutcome]:
-    """One episode in every world, and how it ended. A world whose physics blew up has failed.
+    """One episode in every world, and how it ended. A world whose physics diverged has failed.
 
     Args:
         env: observes "state" and "proprioception".

@@ -36,8 +36,8 @@ def policy_targets(
 
         nu_t/2 (mu - m)' C^-1 (mu - m) + lambda_t' mu    with m = K x + k
 
-    Completing the square, the target is  m - C lambda / nu  and the precision  nu C^-1  (Levine et al. 2015, IV-C). The
-    precision is the curvature of the cost-to-go: it says which mistakes matter.
+    Completing the square, the target is  m - C lambda / nu  and the precision  nu C^-1  (Levine et al. 2015, IV-A; IV-C
+    prints it for nu = 1). The precision is the curvature of the cost-to-go: it says which mistakes matter.
 
     Args:
         controller: the current local controllers, `(N, T, ...)`.
@@ -50,7 +50,10 @@ def policy_targets(
 
 
 def policy_covariance(controller: Controller) -> Tensor:
-    """The covariance of a policy that is the same everywhere, `(U, U)`:  [ 1/(N T) sum C_ti^-1 ]^-1  (appendix A.2)."""
+    """The covariance of a policy that is the same everywhere, `(U, U)`:  [ 1/(N T) sum C_ti^-1 ]^-1  (appendix A.2).
+
+    As there, all steps count alike; the mean is fitted with the weights nu_t.
+    """
     mean = controller.precision.flatten(0, 1).mean(0)
     covariance = torch.linalg.inv(mean)
     return (covariance + covariance.T) / 2
@@ -134,7 +137,7 @@ def fit(
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        if step >= config.steps * 0.9:
+        if step >= int(config.steps * 0.9):
             last.append(loss.item())
     result = sum(last) / max(1, len(last))
     if not result < float("inf"):

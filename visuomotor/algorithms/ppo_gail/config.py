@@ -194,7 +194,7 @@ class PpoGailConfig:
     num_envs: Annotated[int, Range(1, 10_000_000)] = 128
     """Worlds that are simulated at once (in each process)."""
     randomize: bool = True
-    """Whether worlds differ in dynamics and appearance."""
+    """Whether starts deviate, and worlds differ in dynamics and appearance."""
     save_interval: Annotated[int, Range(1, _MANY)] = 40
     """Iterations between checkpoints."""
     policy: PolicyConfig = field(default_factory=PolicyConfig)
@@ -228,7 +228,8 @@ LAPTOP = PpoGailConfig(imitation=ImitationConfig(weight=0.3), auxiliary=Auxiliar
 
 PRESETS: dict[str, PpoGailConfig] = {
     "laptop": LAPTOP,
-    # the paper's numbers where it gives them
+    # The paper gives the imitation's weight and clipping, K-step returns, a KL penalty and the curriculum of stages;
+    # learning rates and the counts of worlds, steps and epochs are ours.
     "paper": replace(
         LAPTOP,
         total_steps=100_000_000,

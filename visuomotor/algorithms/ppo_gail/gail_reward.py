@@ -103,7 +103,7 @@ def imitation_reward(logits: Tensor, reward_type: str = "gail", clip: float = 10
     """The reward of looking like the demonstrations to a discriminator D = sigmoid(logits), of any shape.
 
     * `gail`: -log(1 - D), in [0, clip]: never a loss, so it pays to live long (Zhu et al. 2018, III-A).
-    * `airl`: log D - log(1 - D), in [-clip, clip]: takes neither side (Fu et al. 2018).
+    * `airl`: log D - log(1 - D), in [-clip, clip]: may have either sign (Fu et al. 2018).
 
     Both are computed from the logits, where D itself would have rounded to 0 or 1.
     """

@@ -161,7 +161,7 @@ def update_critic(
         for chosen in torch.randperm(len(states), generator=generator).tensor_split(config.num_minibatches):
             rows = chosen.to(states.device)
             losses = critic.loss(states[rows], returns[rows])
-            # Where worlds blew up there may be fewer steps than minibatches; the mean of none would be NaN.
+            # Where worlds diverged there may be fewer steps than minibatches; the mean of none would be NaN.
             loss = (losses.mean() if len(rows) else losses.sum()) / distributed.world_size
             optimizer.zero_grad(set_to_none=True)
             loss.backward()

@@ -1,9 +1,9 @@
 """Advantages and returns of rollouts that hold several episodes.
 
-Rows are `(time, world)`. `dones[t]` says that the episode ended with step t, at a time limit: what would have followed
-is worth `final_values[t]`. `diverged[t]` says that the physics blew up in step t. Nothing may be learned from such a
-step, so the episode is treated as if it had been cut before it: the step before bootstraps with V(s_t), the value of
-the state in which the diverged step began. The diverged step itself has the advantage 0 and the return V(s_t).
+Rows are `(time, world)`. `dones[t]` says that the episode was cut off after step t, by a limit of time: what would have
+followed is worth `final_values[t]`. `diverged[t]` says that the physics diverged in step t. Nothing may be learned from
+such a step, so the episode is treated as if it had been cut before it: the step before bootstraps with V(s_t), the
+value of the state in which the diverged step began. The diverged step itself has the advantage 0 and the return V(s_t).
 """
 
 import torch
@@ -104,7 +104,7 @@ def compute_returns(
     ).tolist()
     if count == 0:
         raise VisuomotorError(
-            "the physics of every world blew up in every step, so there is nothing to learn from; train again with "
+            "the physics of every world diverged in every step, so there is nothing to learn from; train again with "
             "smaller learning rates, or look for what is wrong with the task's model"
         )
     mean = total / count

@@ -71,7 +71,7 @@ class EpisodicSearch(TrajectorySearch, Generic[Config]):
         held = returns.isfinite()
         if held.sum() < 2:
             raise VisuomotorError(
-                f"the physics of task {self.task.name!r} blows up with almost all parameters; lower initial_std"
+                f"the physics of task {self.task.name!r} diverges with almost all parameters; lower initial_std"
             )
         weights, numbers = self.weights(returns[held])
         self.distribution = weighted_fit(parameters[held], weights, self.distribution, self.config)

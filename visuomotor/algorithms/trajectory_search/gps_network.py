@@ -91,7 +91,7 @@ class GpsNetwork(TrajectorySearch):
         self.episodes += self._env.num_envs
         if samples.diverged.any() and self.badmm.last_update is None:
             raise VisuomotorError(
-                f"the physics of task {self.task.name!r} blows up with the first controllers; lower "
+                f"the physics of task {self.task.name!r} diverges with the first controllers; lower "
                 "trajectory.initial_noise_std, or give the joints more armature"
             )
         optimizer = StatePolicyOptimizer(self.network, self.config.network, self.generator)

@@ -131,7 +131,7 @@ class GpsTrajectories(TrajectorySearch):
         return {"kl": update.kl.mean().item(), "kl_bound": bound[0].item(), "eta": update.eta.median().item()}
 
     def _take_back(self, lost: Tensor) -> None:
-        """The physics of a condition blew up in all samples: all go back to the controllers before the update.
+        """The physics of a condition diverged in all samples: all go back to the controllers before the update.
 
         Raises:
             VisuomotorError: there are none: these are the first ones, or were taken back already.
@@ -139,7 +139,7 @@ class GpsTrajectories(TrajectorySearch):
         if self.last_update is None:
             first = not self.history
             raise VisuomotorError(
-                f"the physics of task {self.task.name!r} blows up in conditions {lost.nonzero()[:, 0].tolist()} with "
+                f"the physics of task {self.task.name!r} diverges in conditions {lost.nonzero()[:, 0].tolist()} with "
                 f"{'the first controllers' if first else 'controllers that held before'}; lower "
                 f"{'trajectory.initial_noise_std' if first else 'trajectory.kl_step'}, or give the joints more armature"
             )

@@ -137,7 +137,7 @@ class Ilqg(TrajectorySearch):
         self.episodes += env.num_envs
         if samples.diverged.any():
             raise VisuomotorError(
-                f"the physics of task {self.task.name!r} blows up where the start pose is held; give the joints more "
+                f"the physics of task {self.task.name!r} diverges where the start pose is held; give the joints more "
                 "armature"
             )
         self.best = Trajectory(torch.stack(states, 1), samples.states, samples.actions, costs, self.best.gain)
@@ -209,8 +209,8 @@ def linear_quadratic(cost: QuadraticCost, transition: Tensor) -> LqrSolver:
     """
     conditions, steps, size, total = transition.shape
     nothing = cost.gradient.new_zeros(conditions, steps, size)
-    spread = cost.gradient.new_zeros(conditions, steps, size, size)
-    dynamics = Dynamics(transition[:, :-1], nothing[:, :-1], spread[:, :-1], nothing[:, 0], spread[:, 0])
+    no_noise = cost.gradient.new_zeros(conditions, steps, size, size)
+    dynamics = Dynamics(transition[:, :-1], nothing[:, :-1], no_noise[:, :-1], nothing[:, 0], no_noise[:, 0])
     actions = total - size
     stay = Controller(
         cost.gradient.new_zeros(conditions, steps, actions, size),

@@ -55,7 +55,7 @@ class LinearParametrization(Parametrization):
 
 
 class NetworkParametrization(Parametrization):
-    """u = W_2 softplus(W_1 x + b_1) + b_2: one hidden layer of soft rectifiers (Levine et al. 2015, simulation)."""
+    """u = W_2 softplus(W_1 x + b_1) + b_2: one hidden layer of soft rectifiers (Levine et al. 2016, simulation)."""
 
     def __init__(self, states: int, actions: int, config: PolicyConfig):
         hidden = config.hidden

@@ -47,14 +47,11 @@ def boltzmann_weights(returns: Tensor, eta: float) -> Tensor:
     return ((returns - returns.max()) / eta).softmax(0)
 
 
-def dual(eta: float, returns: Tensor, kl_bound: float) -> float:
-    """g(eta) = eta epsilon + eta log mean_i exp(R_i / eta), which is convex; the optimal eta is its minimum."""
-    best = returns.max()
-    return eta * kl_bound + best.item() + eta * ((returns - best) / eta).exp().mean().log().item()
-
-
 def dual_gradient(eta: float, returns: Tensor, kl_bound: float) -> float:
-    """dg / d eta = epsilon - KL(w || uniform), since KL = sum_i w_i R_i / eta - log mean_i exp(R_i / eta)."""
+    """dg / d eta = epsilon - KL(w || uniform)  of the dual  g(eta) = eta epsilon + eta log mean_i exp(R_i / eta).
+
+    The dual is convex, and the optimal eta is its minimum. KL = sum_i w_i R_i / eta - log mean_i exp(R_i / eta).
+    """
     return kl_bound - divergence_from_uniform(boltzmann_weights(returns, eta))
 
 

@@ -86,7 +86,7 @@ class TrajectorySearch(Algorithm):
 
     def run_episodes(self, env: VecEnv, policy: PolicyFn) -> tuple[Samples, EpisodeOutcome, Tensor]:
         """One episode in each world of an environment from `make_env`; the last are their costs `(n,)`, infinite where
-        the physics blew up."""
+        the physics diverged."""
         samples, outcome = rollout(env, self.starts[self.conditions_of(env.num_envs)], policy)
         costs = self.task.cost(samples.states, samples.actions).sum(-1)
         return samples, outcome, torch.where(samples.diverged, torch.inf, costs)

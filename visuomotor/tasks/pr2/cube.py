@@ -18,7 +18,10 @@ from visuomotor.tasks.reset_params import ResetParams
 _DEPTH = 0.035  # m of the block that are in the hole at the goal
 _TOOL_TO_BLOCK = 0.03  # m, from the fingers to the block's middle
 _NEAR = 0.03  # m, of the block's lower end from the hole
-_LATERAL, _SUNK = 0.005, 0.015  # m, of the block's middle from the hole's axis, of its lower end below the cube's top
+_LATERAL, _SUNK = (
+    0.005,
+    0.015,
+)  # m, of the block's middle from the hole's axis, of its lower end (at last of its middle) below the top
 _AWAY = (1.2, 0.3, 0.8, -2.0, 0.0, -0.8, 0.0)  # rad, the left arm beside the table
 _SIDEWAYS = (sqrt(0.5), 0.0, 0.0, -sqrt(0.5))  # the left hand points to the right
 

@@ -30,7 +30,7 @@ _COLOR = (0.25, 0.45, 0.75, 1.0)
 
 
 class Insertion(Task):
-    """An arm without weight, by torques, pushes a peg of 0.5 m into a slot as deep (Levine et al. 2015, simulation).
+    """An arm without weight, by torques, pushes a peg of 0.5 m into a slot as deep (Levine et al. 2016, simulation).
 
     State: joint angles, joint velocities, tip and top of the peg less where they are when it is inserted, their
     velocities; of points and velocities only the axes along which the arm moves.
