@@ -118,10 +118,10 @@ def _check_is_of(algorithm: Algorithm, run: Run, resume: bool) -> None:
         ("seed", run.seed, algorithm.seed),
     ):
         if found != given:
-            told = f"{run.path} is a run of {name} {found!r}, and this is {given!r}"
-            if name == "task" and run.task.endswith(f":{found}"):  # what `create` takes where it is not told
-                told += "; if that is the task's class, give Run.create(..., task_name=task.name)"
-            raise VisuomotorError(told)
+            text = f"{run.path} is a run of {name} {found!r}, and this is {given!r}"
+            if name == "task" and run.task.endswith(f":{found}"):  # the default of `create`
+                text += "; if that is the task's class, give Run.create(..., task_name=task.name)"
+            raise VisuomotorError(text)
     if run.preset not in algorithm.presets:
         raise unknown("preset", run.preset, algorithm.presets)
     if resume:

@@ -95,8 +95,8 @@ def _unexpected(error: Exception, words: Sequence[str]) -> int:
     from visuomotor.registry import own_line
 
     log = write_error_log(words)
-    told = f"{type(error).__name__}{own_line(error)}: {one_line(error)}"
-    print(f"visuomotor: {_printable(told)}; {log}", file=sys.stderr)
+    text = f"{type(error).__name__}{own_line(error)}: {one_line(error)}"
+    print(f"visuomotor: {_printable(text)}; {log}", file=sys.stderr)
     return INTERNAL_ERROR
 
 

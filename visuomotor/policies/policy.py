@@ -373,5 +373,5 @@ def _read(file: Path) -> TrainedPolicy:
     except BaseException as error:  # a user's code may raise anything
         if not own:
             raise
-        told = one_line(error) if isinstance(error, VisuomotorError) else describe_error(error, kind)
-        raise _NetworkError(f"the network {place} of {file} cannot be made: {told}") from error
+        text = one_line(error) if isinstance(error, VisuomotorError) else describe_error(error, kind)
+        raise _NetworkError(f"the network {place} of {file} cannot be made: {text}") from error

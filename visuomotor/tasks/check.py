@@ -305,8 +305,8 @@ def _check_names(task: Task) -> None:
     )
     size = task.size("proprioception")
     if not pairs or len(names) not in (0, size):
-        told = f"has {len(names)} entries for {size} numbers" if pairs else f"is {one_line(repr(names)):.80}"
-        raise wrong(task, "proprioception_names", told)
+        text = f"has {len(names)} entries for {size} numbers" if pairs else f"is {one_line(repr(names)):.80}"
+        raise wrong(task, "proprioception_names", text)
 
 
 def _check_gains(task: Task) -> None:
@@ -354,10 +354,10 @@ def guarded(task: Task, member: str, call: Callable[[], Any], own: Any = None) -
             raise
         raise VisuomotorError(f"task {task.name!r}: {member}{in_own_line(error, own)}: {one_line(error)}") from error
     except BaseException as error:  # a user's code may raise anything
-        told = f"raises {describe_error(error, own)}"
-        if "dtypes match" in told:  # torch draws float32 by default
-            told += " (fields of the engine are float64: draw with dtype=torch.float64)"
-        raise wrong(task, member, told) from error
+        text = f"raises {describe_error(error, own)}"
+        if "dtypes match" in text:  # torch draws float32 by default
+            text += " (fields of the engine are float64: draw with dtype=torch.float64)"
+        raise wrong(task, member, text) from error
 
 
 def _is_finite(value: object, shape: tuple[int, ...], dtype: torch.dtype | None = None) -> bool:

@@ -147,6 +147,11 @@ class Task(ABC):
         self.robot.set_joints(engine, everyone, positions + _POSE_DATA_NOISE * noise)
         engine.forward()
 
+    @property
+    def condition_split(self) -> str:
+        """The split that guided policy search draws its conditions from: `training`, where there is one."""
+        return "training" if "training" in self.splits else "random"
+
     def check_split(self, split: str) -> None:
         """Raises a VisuomotorError where the task has no such split."""
         if split not in self.splits:

@@ -74,9 +74,9 @@ class Gps(Algorithm):
             self.visuomotor_policy = policy.to(self.device).eval()
         if config.image.first_layer is not None:
             self.pose_network.vision.load_first_layer(config.image.first_layer)
-        split = "training" if "training" in task.splits else "random"
         drawing = torch.Generator().manual_seed(self.seed)
         count = config.num_conditions or task.num_conditions
+        split = task.condition_split
         self.conditions = task.sample_reset(count, drawing, split)  # starts deviate as those of trials do
         if not config.randomize:
             nominal = task.sample_reset(count, torch.Generator().manual_seed(self.seed), split, randomize=False)

@@ -58,9 +58,8 @@ class TrajectorySearch(Algorithm):
 
     def draw_starts(self) -> ResetParams:
         """One start a condition, drawn once."""
-        split = "training" if "training" in self.task.splits else "random"
         drawing = torch.Generator().manual_seed(self.seed)
-        return self.task.sample_reset(self.config.num_conditions, drawing, split, randomize=False)
+        return self.task.sample_reset(self.config.num_conditions, drawing, self.task.condition_split, randomize=False)
 
     @abstractmethod
     def search(self) -> dict[str, Any]:

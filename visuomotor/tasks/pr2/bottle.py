@@ -1,6 +1,5 @@
 """Screw the cap on a bottle."""
 
-from functools import cached_property
 from math import pi
 from typing import ClassVar
 
@@ -12,9 +11,7 @@ from visuomotor.engine import Engine
 from visuomotor.props.bottle import BODY_RADIUS, CAP_RADIUS, add_bottle, add_bottles, add_cap, bottle_to_tool
 from visuomotor.props.clutter import NARROW_BIN, add_background
 from visuomotor.robots.pr2 import Pr2
-from visuomotor.tasks.cost import Cost
-from visuomotor.tasks.keypoint_cost import keypoint_cost
-from visuomotor.tasks.pr2.pr2_task import DOWN, POINTS, TORQUE_COST, UP, VELOCITIES, Pr2Task, Scene
+from visuomotor.tasks.pr2.pr2_task import DOWN, UP, Pr2Task, Scene
 
 _TOOL_TO_CAP = 0.012  # m, from the fingers to the cap's ceiling
 _NEAR = 0.03  # m, of the cap from the bottle's mouth
@@ -68,20 +65,9 @@ class Bottle(Pr2Task):
         points = torch.tensor([(0.0, 0.0, 0.0), (-BODY_RADIUS, 0.0, -0.022), (0.0, -BODY_RADIUS, -0.022)]).double()
         return self.points_on_target(engine, points).float()
 
-    @cached_property
-    def cost(self) -> Cost:
-        def spin(state: Tensor) -> Tensor:
-            return _SPIN_COST * (state[_WRIST_SPEED] - _SPIN).square()
-
-        effort = TORQUE_COST * self.robot.action_limits.square()
-        return keypoint_cost(
-            POINTS,
-            VELOCITIES,
-            action=effort,
-            approach=self.approach,
-            approach_power=self.approach_power,
-            extra=spin,
-        )
+    def extra_cost(self, state: Tensor) -> Tensor:
+        """The wrist turns at a speed of its own."""
+        return _SPIN_COST * (state[_WRIST_SPEED] - _SPIN).square()
 
     def stage(self, engine: Engine) -> Tensor:
         distance = self.held_from_target(engine).norm(dim=-1)

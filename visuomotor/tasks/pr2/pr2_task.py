@@ -374,8 +374,17 @@ class Pr2Task(Task):
     def cost(self) -> Cost:
         effort = TORQUE_COST * self.robot.action_limits.square()
         return keypoint_cost(
-            POINTS, VELOCITIES, action=effort, approach=self.approach, approach_power=self.approach_power
+            POINTS,
+            VELOCITIES,
+            action=effort,
+            approach=self.approach,
+            approach_power=self.approach_power,
+            extra=self.extra_cost,
         )
+
+    def extra_cost(self, state: Tensor) -> Tensor:
+        """What else a step costs, `()`: a square of the state `(X,)`; see `keypoint_cost`."""
+        return state.new_zeros(())
 
     def finish_episode(self, engine: Engine, callback: Callable[[], None] | None = None) -> EpisodeOutcome:
         """Let go, wait 1.5 s, and see whether the object is in its place."""
