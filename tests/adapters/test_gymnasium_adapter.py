@@ -443,3 +443,14 @@ def test_small_integers_of_numpy_are_seeds_as_others(env):
     again = env.reset(seed=[255, 256, 257])[0]
     for name, array in first.items():
         np.testing.assert_array_equal(array, again[name])
+
+
+def test_finite_actions_that_float32_has_no_room_for_are_clipped():
+    env = VisuomotorVectorEnv("lifting", 2, observations="privileged")
+    env.reset(seed=0)
+    large = env.step(np.full((2, 9), [[1e300], [-1e300]]))[0]
+    env.reset(seed=0)
+    ones = env.step(np.full((2, 9), [[1.0], [-1.0]]))[0]
+    assert np.array_equal(large, ones)
+    with pytest.raises(VisuomotorError, match="not finite"):
+        env.step(np.full((2, 9), np.inf))

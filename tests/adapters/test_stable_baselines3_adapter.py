@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from gymnasium.wrappers.vector import RescaleAction
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecMonitor
 
@@ -95,3 +96,22 @@ def test_options_of_a_reset_are_refused(env):
     with pytest.raises(VisuomotorError, match="no options for a reset, such as 'reset_mask'"):
         env.reset()
     env.reset()
+
+
+def test_a_wrapper_of_gymnasium_ends_episodes_as_the_environment_does():
+    worlds = VisuomotorVectorEnv("lifting", WORLDS, observations="privileged", max_episode_steps=2)
+    env = StableBaselines3VecEnv(RescaleAction(worlds, -2.0, 2.0))
+    assert env.render_mode == "rgb_array"
+    env.reset()
+    for _ in range(2):
+        _, _, dones, infos = env.step(np.zeros((WORLDS, 9), np.float32))
+    assert dones.all()
+    assert len(infos[0]["terminal_observation"]) == worlds.single_observation_space.shape[0]
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "Disabled"])
+def test_a_wrapper_around_another_mode_is_refused(mode):
+    worlds = VisuomotorVectorEnv("lifting", WORLDS, observations="privileged", autoreset_mode=mode)
+    with pytest.raises(VisuomotorError, match=f"has the autoreset mode {mode}, and stable-baselines3 needs SameStep"):
+        StableBaselines3VecEnv(RescaleAction(worlds, -2.0, 2.0))
+    assert worlds.autoreset_mode.value == mode

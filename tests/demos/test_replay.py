@@ -48,9 +48,16 @@ def test_an_appearance_of_another_version_matters_to_images_only(lifting, episod
         old = dataclasses.replace(episode, appearance=appearance)
         features = replay.observations(old, ("object_features",))["object_features"]
         assert torch.equal(features, replay.observations(episode)["object_features"])
-        with pytest.raises(VisuomotorError, match="does not fit 'lifting' today; record it again"):
+        with pytest.raises(VisuomotorError, match=rf"episode {old.name}: .* does not fit 'lifting' today; record it"):
             replay.images(old)
         assert len(replay.images(old, lifting.randomizer.nominal(1).appearance)) == 8
+
+
+def test_an_appearance_that_cannot_be_drawn_is_named_with_its_episode(lifting, episodes):
+    episode = episodes[0]
+    closed = {name: 0 * value if name == "camera_zoom" else value for name, value in episode.appearance.items()}
+    with pytest.raises(VisuomotorError, match=rf"episode {episode.name}: cam_fovy of camera 'front' is 0"):
+        StateReplay(lifting, 24).images(dataclasses.replace(episode, appearance=closed))
 
 
 def test_episodes_with_observations(lifting, episodes):

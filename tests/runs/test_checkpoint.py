@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zipfile
 from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -147,6 +148,20 @@ def test_what_is_no_file_is_not_read(tmp_path, make):
     make(tmp_path / "latest.pt")
     with pytest.raises(VisuomotorError, match=r"latest\.pt is a folder, a pipe or a device, no checkpoint; put back"):
         load_checkpoint(tmp_path / "latest.pt")
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ("touch touched",)
+
+
+def test_a_program_in_a_file_is_not_run_and_nobody_is_advised_to(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"format": Evil()}, "latest.pt")
+    with pytest.raises(VisuomotorError, match="holds other things than tensors and plain data") as refused:
+        load_checkpoint("latest.pt")
+    assert "weights_only" not in str(refused.value)
+    assert not Path("touched").exists()
 
 
 def test_every_truncation_is_noticed(tmp_path):

@@ -87,7 +87,7 @@ def test_default_name_says_what_the_run_is(tmp_path):
     assert (own.task, own.task_name) == ("/home/a/tasks.py:Lift", "my lift")
 
 
-@pytest.mark.parametrize("name", ["../x", "..", ".", "", "a/b", "/tmp/x", "a/"])
+@pytest.mark.parametrize("name", ["../x", "..", ".", "", " ", "a/b", "/tmp/x", "a/"])
 def test_a_name_that_is_another_place_is_refused(tmp_path, name):
     with pytest.raises(VisuomotorError, match="--name must be a plain folder name"):
         new_run(tmp_path / "runs", name=name)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
+from gymnasium.vector import AutoresetMode, VectorWrapper
 from numpy.typing import NDArray
 
 from visuomotor.adapters.gymnasium import Observation, VisuomotorVectorEnv
@@ -23,19 +23,26 @@ Indices = None | int | Iterable[int]
 class StableBaselines3VecEnv(VecEnv):
     """The worlds of a `VisuomotorVectorEnv` for stable-baselines3, say for its PPO with a MultiInputPolicy.
 
-    They are reset within the step that ends their episode: `env.autoreset_mode` is set to `SameStep`. `infos` of each
-    world have `stage`, `is_success` and `TimeLimit.truncated` of the state that the step led to, and
-    `terminal_observation` where an episode ended. Wrap it in `VecMonitor` for the returns of episodes.
+    They are reset within the step that ends their episode: `env.autoreset_mode` is set to `SameStep`. Wrappers of
+    gymnasium around it need it to have that mode already. `infos` of each world have `stage`, `is_success` and
+    `TimeLimit.truncated` of the state that the step led to, and `terminal_observation` where an episode ended. Wrap it
+    in `VecMonitor` for the returns of episodes.
     """
 
-    def __init__(self, env: VisuomotorVectorEnv):
-        if not isinstance(getattr(env, "unwrapped", None), VisuomotorVectorEnv):
+    def __init__(self, env: VisuomotorVectorEnv | VectorWrapper):
+        worlds = getattr(env, "unwrapped", None)
+        if not isinstance(worlds, VisuomotorVectorEnv):
             raise VisuomotorError(
                 'an environment must be a VisuomotorVectorEnv, such as VisuomotorVectorEnv("lifting", 16), not '
                 f"{brief(env)}"
             )
-        self.env = env
-        env.autoreset_mode = AutoresetMode.SAME_STEP
+        if worlds is not env and worlds.autoreset_mode != AutoresetMode.SAME_STEP:
+            raise VisuomotorError(
+                f"the environment inside {brief(env)} has the autoreset mode {worlds.autoreset_mode.value}, and "
+                "stable-baselines3 needs SameStep: make it with that mode, and normalise with its VecNormalize"
+            )
+        self.env, self._worlds = env, worlds
+        worlds.autoreset_mode = AutoresetMode.SAME_STEP
         self._actions: NDArray[np.float32] | None = None
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
         self.metadata = env.metadata
@@ -71,17 +78,17 @@ class StableBaselines3VecEnv(VecEnv):
         self.env.close()
 
     def get_images(self) -> Sequence[NDArray[np.uint8] | None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return self.env.call("render")
+        return self._worlds.call("render")
 
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
-        values = self.env.get_attr(attr_name)
+        values = self._worlds.get_attr(attr_name)
         return [values[world] for world in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:
-        self.env.set_attr(attr_name, value)
+        self._worlds.set_attr(attr_name, value)
 
     def env_method(self, method_name: str, *method_args: Any, indices: Indices = None, **method_kwargs: Any) -> Any:
-        values = self.env.call(method_name, *method_args, **method_kwargs)
+        values = self._worlds.call(method_name, *method_args, **method_kwargs)
         return [values[world] for world in self._get_indices(indices)]
 
     def env_is_wrapped(self, wrapper_class: type[Any], indices: Indices = None) -> list[bool]:

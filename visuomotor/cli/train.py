@@ -54,7 +54,7 @@ class Train(Generic[Config, Preset]):
     Of this package's algorithms only gps has such pretraining: pose regression and trajectories."""
     time_limit: str | None = None
     """Save and stop, with exit code 0, before this time is over: 90s, 9m or 1h30m; a bare number is seconds.
-    A step that has begun is finished first.
+    A step that has begun is finished first, and one is always made: with the start that takes a minute or two.
     No step begins that would pass the time if it took as long as the longest so far.
     The first step of a new phase may be longer than all before."""
     config: Annotated[Config, tyro.conf.arg(name="")]  # fields as --field and --group.field

@@ -37,10 +37,13 @@ class StateReplay:
                 the recorded one, or the nominal one where none was recorded.
 
         Raises:
-            VisuomotorError: the recorded appearance does not fit the task of today.
+            VisuomotorError: the recorded appearance does not fit the task of today, or cannot be drawn.
         """
-        drawn = episode.reset_params(self.task).appearance if appearance is None else appearance
-        return torch.cat([self._camera.rgb(worlds) for worlds in self._visit(episode, drawn)])
+        try:
+            drawn = episode.reset_params(self.task).appearance if appearance is None else appearance
+            return torch.cat([self._camera.rgb(worlds) for worlds in self._visit(episode, drawn)])
+        except VisuomotorError as error:
+            raise VisuomotorError(f"episode {episode.name}: {error}") from error
 
     def observations(self, episode: Episode, groups: Sequence[str] = OBSERVATIONS) -> Observations:
         """Groups of observations of every state, `(T + 1, ...)` each, as `VecEnv.observe` gives them; "reward" too."""

@@ -2,6 +2,7 @@
 
 import io
 import os
+import pickle
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -99,6 +100,8 @@ def _read(path: Path) -> Any:
         if damaged is None:
             return torch.load(path, map_location="cpu", weights_only=True)
         reason = f"its part {damaged} does not match its checksum"
+    except pickle.UnpicklingError:  # torch's text advises to load it without protection
+        reason = "it holds other things than tensors and plain data"
     except Exception as error:  # zipfile, pickle and torch raise a dozen types for broken bytes
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     raise VisuomotorError(

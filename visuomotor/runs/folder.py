@@ -124,7 +124,7 @@ class Run:
         Raises:
             VisuomotorError: the name is that of another place, or is taken.
         """
-        if not isinstance(name, str) or Path(name).name != name or name in ("", ".."):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(name, str) or Path(name).name != name or name.strip() in ("", ".."):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise VisuomotorError(f"--name must be a plain folder name, not {name!r}; for another place use --root")
         for wrong, what in (
             (name == "pretraining", "is where runs share pretraining"),

@@ -21,6 +21,8 @@ Infos = dict[str, Any]
 
 OBSERVATIONS = ("image", "proprioception", "privileged")
 
+_LARGEST_ACTION = 1e9  # of float64 actions; all beyond 1 are clipped
+
 
 class VisuomotorVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
     """`num_envs` worlds of a task, all in this process.
@@ -284,6 +286,8 @@ def read_actions(actions: Any, space: Space[NDArray[np.float32]]) -> NDArray[np.
         raise VisuomotorError(f"actions must be an array of shape {space.shape} ({one_line(error)})") from error
     if found.shape != space.shape or found.dtype.kind not in "fiub":
         raise VisuomotorError(f"actions must be numbers of shape {space.shape}, not {found.shape} {found.dtype}")
+    if found.dtype.kind == "f" and found.itemsize > 4:  # what float32 has no room for is finite, and clipped later
+        found = np.where(np.isfinite(found), found.clip(-_LARGEST_ACTION, _LARGEST_ACTION), found)
     return found.astype(np.float32)
 
 
