@@ -1,7 +1,7 @@
 """Tasks as stable-baselines3 wants its environments: it knows no gymnasium vector environments."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorWrapper
@@ -41,7 +41,7 @@ class StableBaselines3VecEnv(VecEnv):
                 f"the environment inside {brief(env)} has the autoreset mode {worlds.autoreset_mode.value}, and "
                 "stable-baselines3 needs SameStep: make it with that mode, and normalise with its VecNormalize"
             )
-        self.env, self._worlds = env, worlds
+        self.env, self._worlds = cast(VisuomotorVectorEnv, env), worlds  # wrappers have its methods
         worlds.autoreset_mode = AutoresetMode.SAME_STEP
         self._actions: NDArray[np.float32] | None = None
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
