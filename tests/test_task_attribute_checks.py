@@ -32,6 +32,7 @@ def test_every_member_has_a_text_of_what_is_expected():
         "frame_skip",
         "size",
         "check_split",
+        "condition_split",
         "check_stage",
         "randomizer",
     }  # a task does not define these
